@@ -1,0 +1,151 @@
+"""What the REST API answers and the command line shows: the JSON shapes of rest-api.md.
+
+Times are RFC 3339 in UTC or ``None`` for never; ages are seconds.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from miner_ctrl.model.miners import MinerStats
+from miner_ctrl.model.nodes import Grant, Role
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One JSON answer."""
+
+
+class IdentityView(View, frozen=True, kw_only=True):
+    id: str
+    name: str
+    public_key: str
+    signing_key: str
+    role: Role
+    created_at: str
+    fingerprint: str
+    words: str
+
+
+class NodeInfoView(View, frozen=True, kw_only=True):
+    """``GET /node/info``. ``addresses`` are where this node listens for peers, as a peer would dial them."""
+
+    has_identity: bool
+    identity: IdentityView | None = None
+    registered_peers: int = 0
+    connected_peers: int = 0
+    serving: bool = False
+    addresses: tuple[str, ...] = ()
+    tls_fingerprint: str = ""
+    version: str = ""
+
+
+class FailureView(View, frozen=True, kw_only=True):
+    reason: str
+    at: str
+
+
+class PeerView(View, frozen=True, kw_only=True):
+    """One registered peer. ``state`` is connected, offline, pending (waits for approval there) or refused."""
+
+    id: str
+    name: str
+    public_key: str
+    signing_key: str
+    fingerprint: str
+    words: str
+    address: str
+    role: Role
+    added_at: str
+    last_seen: str | None
+    ping_ms: float | None
+    ping_smoothed_ms: float | None
+    score: int
+    connected: bool
+    state: str
+    grants: tuple[Grant, ...]
+    verified: bool
+    tags: tuple[str, ...] = ()
+    last_failure: FailureView | None = None
+
+
+class PendingView(View, frozen=True, kw_only=True):
+    """A node that dialled here and waits for a person. ``id`` is the full node ID."""
+
+    id: str
+    name: str
+    fingerprint: str
+    words: str
+    address: str
+    since: str
+    expires_at: str
+
+
+class InviteView(View, frozen=True, kw_only=True):
+    """An invite. ``token`` is there only in the answer that made it. ``for_`` is who may use it: rig or controller.
+    ``status`` is open, used, expired or revoked."""
+
+    id: str
+    status: str
+    for_: str = msgspec.field(name="for")
+    uses: int
+    used: int
+    created_at: str
+    expires_at: str
+    addresses: tuple[str, ...]
+    token: str | None = None
+    words: str = ""
+
+
+class RigView(View, frozen=True, kw_only=True):
+    """One rig as the controller knows it (``/remote/stats``).
+
+    ``age_s``: seconds since the stats were taken, ``None`` when there never were any; ``error``: why it is missing
+    or old, one sentence, empty when all is well; ``error_code`` stable, for programs.
+    """
+
+    node_id: str
+    node_name: str
+    connected: bool
+    age_s: float | None
+    error: str = ""
+    error_code: str = ""
+    uptime_s: int | None = msgspec.field(default=None, name="uptime")
+    version: str = ""
+    ping_ms: float | None = None
+    miners: tuple[MinerStats, ...] = ()
+
+
+class ProfileView(View, frozen=True, kw_only=True):
+    id: str
+    name: str
+    miner_type: str
+    config: dict[str, object]
+    hash: str
+
+
+class CommandView(View, frozen=True, kw_only=True):
+    """What a command to a rig did. ``miner_name`` is the first of ``miners``."""
+
+    status: str
+    miner_name: str | None = None
+    miners: tuple[str, ...] = ()
+
+
+class PingView(View, frozen=True, kw_only=True, rename=None):
+    """``rtt_ms``: round trip on this node's clock; ``clock_offset_ms``: the peer's clock minus ours."""
+
+    rtt_ms: float
+    clock_offset_ms: float
+
+
+class StatusView(View, frozen=True, kw_only=True):
+    status: str
+
+
+class ErrorView(View, frozen=True, kw_only=True, omit_defaults=True):
+    """The one error envelope."""
+
+    error: str
+    code: str
+    details: dict[str, object] = msgspec.field(default_factory=dict)
+    suggestion: str = ""

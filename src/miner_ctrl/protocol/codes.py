@@ -1,0 +1,66 @@
+"""Wire error codes and the one pair of functions that maps them to the error tree and back."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from miner_ctrl.errors import (
+    BadInput,
+    Conflict,
+    MinerCtrlError,
+    NotFound,
+    OperationFailed,
+    ProtocolViolation,
+    RateLimited,
+    Refused,
+    RequestTimedOut,
+)
+
+
+class WireCode(IntEnum):
+    """Error codes on the wire (protocol.md, "Message"). Added to, never re-used."""
+
+    UNKNOWN = 1000
+    INVALID_MESSAGE = 1001
+    UNAUTHORIZED = 1002
+    NOT_FOUND = 1003
+    OPERATION_FAILED = 1004
+    TIMEOUT = 1005
+    RATE_LIMITED = 1006
+    UNKNOWN_TYPE = 1007
+    CONFLICT = 1008
+    OUTCOME_UNKNOWN = 1009
+
+
+_TO_WIRE: tuple[tuple[type[MinerCtrlError], WireCode], ...] = (
+    (RateLimited, WireCode.RATE_LIMITED),
+    (Refused, WireCode.UNAUTHORIZED),
+    (NotFound, WireCode.NOT_FOUND),
+    (Conflict, WireCode.CONFLICT),
+    (BadInput, WireCode.INVALID_MESSAGE),
+    (ProtocolViolation, WireCode.INVALID_MESSAGE),
+    (RequestTimedOut, WireCode.TIMEOUT),
+    (OperationFailed, WireCode.OPERATION_FAILED),
+)
+
+_FROM_WIRE: dict[int, type[MinerCtrlError]] = {
+    WireCode.INVALID_MESSAGE: BadInput,
+    WireCode.UNAUTHORIZED: Refused,
+    WireCode.NOT_FOUND: NotFound,
+    WireCode.CONFLICT: Conflict,
+    WireCode.TIMEOUT: RequestTimedOut,
+    WireCode.RATE_LIMITED: RateLimited,
+}
+
+
+def wire_code(error: MinerCtrlError) -> WireCode:
+    """Return the code an error travels under."""
+    for kind, code in _TO_WIRE:
+        if isinstance(error, kind):
+            return code
+    return WireCode.OPERATION_FAILED
+
+
+def error_from_wire(code: int, message: str, details: dict[str, object] | None = None) -> MinerCtrlError:
+    """Return the error a peer's answer stands for; codes this version does not know are ``OperationFailed``."""
+    return _FROM_WIRE.get(code, OperationFailed)(message, details=details)
