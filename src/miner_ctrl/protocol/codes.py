@@ -15,6 +15,8 @@ from miner_ctrl.errors import (
     Refused,
     RequestTimedOut,
 )
+from miner_ctrl.model.text import one_line
+from miner_ctrl.protocol.messages import Error
 
 
 class WireCode(IntEnum):
@@ -61,6 +63,22 @@ def wire_code(error: MinerCtrlError) -> WireCode:
     return WireCode.OPERATION_FAILED
 
 
-def error_from_wire(code: int, message: str, details: dict[str, object] | None = None) -> MinerCtrlError:
-    """Return the error a peer's answer stands for; codes this version does not know are ``OperationFailed``."""
-    return _FROM_WIRE.get(code, OperationFailed)(message, details=details)
+def error_to_wire(error: MinerCtrlError) -> Error:
+    """Return the payload an error travels in; its stable code and suggestion go along in ``details``."""
+    details = {**error.details, "code": error.code, "suggestion": error.suggestion}
+    return Error(code=wire_code(error), message=error.message[:1000], details=details)
+
+
+def error_from_wire(payload: Error) -> MinerCtrlError:
+    """Return the error a peer's answer stands for; codes this version does not know are ``OperationFailed``.
+
+    The texts are the peer's: bounded and without control characters.
+    """
+    details = dict(payload.details)
+    code, suggestion = details.pop("code", ""), details.pop("suggestion", "")
+    return _FROM_WIRE.get(payload.code, OperationFailed)(
+        one_line(payload.message),
+        code=one_line(code, 64) if isinstance(code, str) else "",
+        suggestion=one_line(suggestion) if isinstance(suggestion, str) else "",
+        details=details,
+    )

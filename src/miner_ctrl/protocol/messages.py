@@ -29,7 +29,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_de
 
 
 class Hello(Payload, frozen=True, kw_only=True):
-    """The first transport message of each side. The responder's carries the verdict."""
+    """The first transport message of each side. The responder's carries the verdict; ``grants`` is what the
+    receiver may do at the sender."""
 
     verdict: ShortText = "accepted"
     reason: Sentence = ""
@@ -38,6 +39,7 @@ class Hello(Payload, frozen=True, kw_only=True):
     version: ShortText
     capabilities: Annotated[tuple[ShortText, ...], Meta(max_length=64)] = ()
     instance: Annotated[str, Meta(min_length=16, max_length=32)]
+    grants: Annotated[tuple[ShortText, ...], Meta(max_length=16)] = ()
 
 
 class Ping(Payload, frozen=True, kw_only=True):
