@@ -1,0 +1,85 @@
+# Everything runs in .venv, which is made here from the lock files. Needs Python >= 3.11 with venv, make and git.
+# `make help` lists the targets; PYTHON=/path/to/python chooses another interpreter for a new .venv.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+LOCK_VENV := .cache/lock
+UV_VERSION := 0.13.8
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+CHECKED := src tests scripts benches fuzz
+
+export PIP_REQUIRE_VIRTUALENV := 1
+
+.PHONY: help demo test lint format docs fuzz bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUN_STAMP) ## a controller and three rigs on this machine, until Ctrl-C
+	@$(BIN)/miner-ctrl demo $(DEMO)
+
+test: lint ## all checks and all tests; PYTEST='tests/session -k frame' narrows the tests
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: $(DEV_STAMP) ## ruff and mypy
+	$(BIN)/ruff check $(CHECKED)
+	$(BIN)/ruff format --check $(CHECKED)
+	$(BIN)/mypy
+
+format: $(DEV_STAMP) ## put the code into its one format
+	$(BIN)/ruff check --fix $(CHECKED)
+	$(BIN)/ruff format $(CHECKED)
+
+docs: $(DEV_STAMP) ## write the generated tables in docs/
+	$(BIN)/python -m scripts.tables --write
+
+fuzz: $(DEV_STAMP) ## feed broken bytes to the parsers for a minute (FUZZ='--seconds 600')
+	$(BIN)/python -m fuzz $(FUZZ)
+
+bench: $(DEV_STAMP) ## measure, each figure beside a raw echo (BENCH='ping sweep')
+	$(BIN)/python -m benches $(BENCH)
+
+# The environment. A stamp is older than its lock file or pyproject.toml: install again.
+
+$(BIN)/python:
+	@python=$$(sh scripts/find-python $(PYTHON)); \
+	echo "making $(VENV) with $$python"; \
+	"$$python" -m venv $(VENV)
+
+$(RUN_STAMP): requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
+	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The lock files. uv resolves for every platform and Python version at once; an index other than its default one is
+# given in UV_DEFAULT_INDEX and never written down. LOCK=--upgrade takes the newest versions.
+
+COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate $(LOCK)
+
+lock: $(LOCK_VENV)/bin/uv ## resolve the dependencies anew (LOCK=--upgrade)
+	$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	$(COMPILE) --group build -c requirements/runtime.txt -o requirements/build.txt
+	$(COMPILE) pyproject.toml --group build --group dev \
+		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+
+$(LOCK_VENV)/bin/uv: Makefile
+	"$$(sh scripts/find-python $(PYTHON))" -m venv --clear $(LOCK_VENV)
+	$(LOCK_VENV)/bin/python -m pip --disable-pip-version-check install --quiet uv==$(UV_VERSION)
+	@touch $@
+
+clean: ## remove what was made here: .venv, caches, builds
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find src tests scripts benches fuzz -name __pycache__ -type d -prune -exec rm -rf {} +
