@@ -1,0 +1,170 @@
+"""Where a node keeps its things, and the few settings it starts with.
+
+The command line imports this for every command: nothing heavy here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from miner_ctrl.errors import BadInput
+from miner_ctrl.storage.directories import make_private
+
+HOME_VARIABLE = "MINER_CTRL_HOME"
+_DESKTOP = "lethean-desktop"
+_RUNTIME = "miner-ctrl"
+_SOCKET_PATH_BYTES = 107
+"""What fits into ``sockaddr_un`` beside the closing zero (Linux)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Everything a node owns on disk (docs/protocol.md, "Identity"). Paths only: ``prepare`` makes directories.
+
+    ``config``, ``data`` and ``run`` are absolute. ``user_run`` is the user's own runtime directory, for a socket whose
+    path would be too long in ``run``.
+    """
+
+    config: Path
+    data: Path
+    run: Path
+    user_run: Path
+
+    @classmethod
+    def resolve(cls, chosen: str | None = None, environ: Mapping[str, str] = os.environ) -> Home:
+        """Return the home that ``--home`` (``chosen``) or ``MINER_CTRL_HOME`` names, or else the user's own."""
+        user_run = _user_runtime_directory(environ)
+        named = chosen or environ.get(HOME_VARIABLE)
+        if named:
+            base = Path(named).expanduser().resolve()
+            return cls(base / "config", base / "data", base / "run", user_run)
+        from platformdirs import PlatformDirs  # noqa: PLC0415 - not needed when a home is named
+
+        places = PlatformDirs(_DESKTOP, appauthor=False)
+        return cls(places.user_config_path, places.user_data_path, user_run, user_run)
+
+    @property
+    def node_file(self) -> Path:
+        return self.config / "node.json"
+
+    @property
+    def trust_file(self) -> Path:
+        return self.config / "trust.json"
+
+    @property
+    def node_data(self) -> Path:
+        return self.data / "node"
+
+    @property
+    def key_file(self) -> Path:
+        return self.node_data / "private.key"
+
+    @property
+    def peers_database(self) -> Path:
+        return self.node_data / "peers.db"
+
+    @property
+    def worker_database(self) -> Path:
+        return self.node_data / "worker.db"
+
+    @property
+    def profiles_database(self) -> Path:
+        return self.node_data / "profiles.db"
+
+    @property
+    def miners_data(self) -> Path:
+        return self.data / "miners"
+
+    @property
+    def lock_file(self) -> Path:
+        """Beside the data and not in ``run``, which for the user's own home depends on the environment: two
+        processes with one set of data must meet at one lock."""
+        return self.node_data / "node.lock"
+
+    @property
+    def socket(self) -> Path:
+        """The local API's Unix socket. Its directory is ``socket.parent``, made by ``prepare``."""
+        path = self.run / "node.sock"
+        if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
+            return path
+        return self.user_run / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.sock"
+
+    def prepare(self) -> None:
+        """Make the directories, those with secrets and the sockets' 0700, and check those that are there.
+
+        Raises:
+            StateDamaged: one is open to other users, another user's, or cannot be made.
+        """
+        make_private(self.config, strict=False)
+        make_private(self.data, strict=False)
+        for directory in dict.fromkeys((self.node_data, self.miners_data, self.run, self.socket.parent)):
+            make_private(directory)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where to listen. ``host`` is ``None`` for all addresses, IPv4 and IPv6; port 0 lets the system choose."""
+
+    host: str | None
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files of the listener's certificate chain and its private key."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a serving node starts with; ``listen`` is ``None`` for a node that only dials."""
+
+    home: Home
+    listen: Listen | None = None
+    tls: TlsFiles | None = None
+
+
+def parse_listen(text: str) -> Listen:
+    """Return the place that ``:9091``, ``9091``, ``127.0.0.1:9091``, ``[::1]:9091`` or ``host:9091`` names.
+
+    Raises:
+        BadInput: it is none of these.
+    """
+    host, _, port = text.strip().rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if bracketed:
+        host = host[1:-1]
+    sound = bool(host) or not bracketed
+    sound &= port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65535
+    if not sound or (":" in host and not bracketed) or any(char.isspace() or char in "/@[]" for char in host):
+        raise BadInput(
+            f"{text[:100]!r} is not a place to listen at.",
+            suggestion="Use :9091 for all addresses, or HOST:PORT, for example 127.0.0.1:9091.",
+            code="BAD_LISTEN",
+        )
+    return Listen(host or None, int(port))
+
+
+def _user_runtime_directory(environ: Mapping[str, str]) -> Path:
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA") or _temporary_directory()) / _RUNTIME / "run"
+    named = environ.get("XDG_RUNTIME_DIR")
+    if named and Path(named).is_absolute():
+        return Path(named) / _RUNTIME
+    usual = Path("/run/user") / str(os.geteuid())
+    if usual.is_dir() and os.access(usual, os.W_OK):
+        return usual / _RUNTIME
+    return Path(_temporary_directory()) / f"{_RUNTIME}-{os.geteuid()}"
+
+
+def _temporary_directory() -> str:
+    import tempfile  # noqa: PLC0415 - slow to import, and seldom needed
+
+    return tempfile.gettempdir()
