@@ -29,8 +29,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return hashlib.sha256(canonical).hexdigest()
 
 
-class MinerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """The fields a profile's config may have, checked by ``profiles.validation``.
+class MinerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The fields a profile's config may have, checked by ``profiles.validation``; in JSON in camelCase (``rigId``).
 
     ``pool`` is ``host:port``; ``threads`` a count (``None``: the miner decides); ``daemon`` mines solo against
     a node's RPC port; ``randomx_mode`` is ``auto``, ``light`` or ``fast``; ``donate_level`` in per cent.
