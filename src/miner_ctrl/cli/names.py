@@ -1,0 +1,51 @@
+"""Names for shell completion, from the running node alone: quick, and silent when there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from miner_ctrl.cli.command import Settings
+from miner_ctrl.cli.format import hashrate, shown
+from miner_ctrl.cli.local_api import LocalApi, part
+from miner_ctrl.errors import MinerCtrlError
+
+TIMEOUT_S = 0.5
+
+
+def complete_names(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    """Return the ``peers``, ``profiles`` or ``miners`` (of the peer named before) that begin with ``incomplete``."""
+    settings = ctx.find_root().find_object(Settings) or Settings()
+    try:
+        api = LocalApi(settings.home.socket, timeout_s=TIMEOUT_S)
+        found = list(_SOURCES[kind](api, ctx))
+    except (MinerCtrlError, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+    taken = ctx.params.get("peers") or ()
+    return [item for item in found if item.value.startswith(incomplete) and item.value not in taken]
+
+
+def _peers(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
+    for peer in api.get("/peers").data:
+        yield CompletionItem(
+            shown(peer["name"], 63), help=f"{shown(peer.get('state'), 20)} {shown(peer.get('address'), 80)}"
+        )
+
+
+def _profiles(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
+    for profile in api.get("/profiles").data:
+        yield CompletionItem(shown(profile["name"], 63), help=shown(profile.get("minerType"), 40))
+
+
+def _miners(api: LocalApi, ctx: click.Context) -> Iterable[CompletionItem]:
+    rig: Mapping[str, Any] = api.get(f"/remote/{part(str(ctx.params['peer']))}/stats").data
+    for miner in rig.get("miners") or ():
+        yield CompletionItem(
+            shown(miner["name"], 63), help=f"{shown(miner.get('state'), 20)} {hashrate(miner.get('hashrate'))}"
+        )
+
+
+_SOURCES = {"peers": _peers, "profiles": _profiles, "miners": _miners}

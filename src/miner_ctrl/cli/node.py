@@ -1,0 +1,184 @@
+"""``miner-ctrl node``: this node's identity, joining a controller, serving."""
+
+from __future__ import annotations
+
+import platform
+import re
+from typing import Any
+
+import click
+
+from miner_ctrl.cli.command import Group, Settings, pass_settings
+from miner_ctrl.cli.format import shown
+from miner_ctrl.cli.local_api import LocalApi
+from miner_ctrl.cli.local_node import local_node
+from miner_ctrl.cli.output import note, printed_json, read_secret_argument
+from miner_ctrl.cli.tables import pairs
+from miner_ctrl.errors import MinerCtrlError
+
+DEFAULT_LISTEN = ":9091"
+ROLES = click.Choice(["controller", "worker", "dual"])
+
+
+@click.group(cls=Group)
+def node() -> None:
+    """This node: its identity, joining a controller, serving."""
+
+
+def host_name() -> str:
+    """Return this machine's name with the characters that a node's name may have."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", platform.node().partition(".")[0]).strip("-")[:63]
+    return name or "node"
+
+
+@node.command(
+    epilog="""
+    miner-ctrl node init --name control-center --role controller
+    miner-ctrl node init --name rig-alpha --role worker
+    """
+)
+@click.option("--name", default=host_name, show_default="this machine's name", help="What people call this node.")
+@click.option("--role", type=ROLES, default="dual", show_default=True, help="What this node is for.")
+@click.option(
+    "--trust",
+    metavar="FP[@HOST:PORT]",
+    help="For a machine image: let the controller with this fingerprint in. The key itself is made at first start.",
+)
+@pass_settings
+def init(settings: Settings, name: str, role: str, trust: str | None) -> None:
+    """Make this node's identity: its keys, its ID and its name."""
+    with local_node(settings.home) as api:
+        answer = api.post("/node/init", {"name": name, "role": role, "trust": trust})
+        if printed_json(settings, answer):
+            return
+        identity = answer.data
+    if not identity.get("id"):
+        click.echo(f"Trust is stored for {shown(trust, 200)}. The identity is made at this machine's first start.")
+        return
+    click.echo(f"{shown(identity['name'])} is a {shown(identity['role'])} node now.")
+    click.echo(pairs([("ID", shown(identity["id"])), ("Words", shown(identity.get("words")))]))
+
+
+@node.command(
+    epilog="""
+    miner-ctrl node join TOKEN --serve
+    miner-ctrl node join - --name rig-alpha < token.txt
+    """
+)
+@click.argument("token")
+@click.option("--name", help="This node's name, if it has no identity yet.  [default: this machine's name]")
+@click.option("--serve", "goes_on", is_flag=True, help="Go on as `node serve` afterwards.")
+@click.option("--listen", metavar="[HOST]:PORT", help=f"With --serve: where to listen.  [default: {DEFAULT_LISTEN}]")
+@pass_settings
+def join(settings: Settings, token: str, name: str | None, goes_on: bool, listen: str | None) -> None:
+    """Join the node that issued TOKEN (`-`: read it from standard input).
+
+    Makes an identity (a worker's) if this node has none, shows whose token it is and what it will be allowed to do
+    here, and pairs.
+    """
+    if listen and not goes_on:
+        raise click.UsageError("--listen says where to serve: it needs --serve.")
+    token = read_secret_argument(token)
+    with local_node(settings.home) as api:
+        invite = api.post("/invites/inspect", {"token": token}).data
+        if not settings.json:
+            click.echo(f"The token is from the node with the words: {shown(invite.get('issuerWords'))}")
+            click.echo(f"It may do here: {grants_text(invite.get('grants'))}")
+        made = _ensure_identity(api, name)
+        try:
+            answer = api.post("/peers", {"token": token})
+        except MinerCtrlError:
+            if made:
+                note("This node's new identity stays; nothing else was stored.")
+            raise
+        running = not api.momentary
+        if not printed_json(settings, answer):
+            peer = answer.data
+            click.echo(f"Joined {shown(peer['name'])} ({shown(peer['id'])}).")
+    if goes_on:
+        if running:
+            note("A node of this home runs already: it serves, and it has joined.")
+            return
+        _serve(settings, listen or DEFAULT_LISTEN)
+
+
+def _ensure_identity(api: LocalApi, name: str | None) -> bool:
+    """Make a worker's identity if there is none, and return whether there was none."""
+    info = api.get("/node/info").data
+    if not info.get("hasIdentity"):
+        api.post("/node/init", {"name": name or host_name(), "role": "worker"})
+        return True
+    if name and name != info["identity"]["name"]:
+        note(f"This node is called {shown(info['identity']['name'])} already: --name is not used.")
+    return False
+
+
+def grants_text(grants: Any) -> str:
+    """Return a list of grants for people."""
+    return ", ".join(shown(grant, 40) for grant in grants or ()) or "nothing"
+
+
+@node.command(
+    epilog="""
+    miner-ctrl node info
+    miner-ctrl node info --json
+    """
+)
+@pass_settings
+def info(settings: Settings) -> None:
+    """Show this node's identity, its words and where it can be reached."""
+    with local_node(settings.home) as api:
+        answer = api.get("/node/info")
+        if printed_json(settings, answer):
+            return
+        facts = answer.data
+    identity = facts.get("identity")
+    if not identity:
+        click.echo("This node has no identity yet. Make one with `miner-ctrl node init` or `miner-ctrl node join`.")
+        return
+    rows = [
+        ("Name", shown(identity["name"])),
+        ("ID", shown(identity["id"])),
+        ("Role", shown(identity["role"])),
+        ("Words", shown(identity.get("words"))),
+        ("Fingerprint", shown(identity.get("fingerprint"))),
+        ("Serving", "yes" if facts.get("serving") else "no: start it with `miner-ctrl node serve`"),
+        ("Addresses", ", ".join(shown(address) for address in facts.get("addresses") or ()) or "none"),
+        ("Peers", f"{facts.get('registeredPeers', 0)} known, {facts.get('connectedPeers', 0)} connected"),
+    ]
+    if facts.get("tlsFingerprint"):
+        rows.append(("TLS", f"sha256:{shown(facts['tlsFingerprint'])}"))
+    click.echo(pairs(rows))
+
+
+@node.command(
+    epilog="""
+    miner-ctrl node serve
+    miner-ctrl node serve --listen 192.168.1.10:9091
+    miner-ctrl node serve --tls-cert node.crt --tls-key node.key
+    """
+)
+@click.option(
+    "--listen", metavar="[HOST]:PORT", default=DEFAULT_LISTEN, show_default=True, help="Where peers can dial this node."
+)
+@click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="Wrap the listener in TLS: certificate.")
+@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Wrap the listener in TLS: private key.")
+@click.option("--no-init", is_flag=True, help="Do not make an identity if there is none.")
+@pass_settings
+def serve(settings: Settings, listen: str, tls_cert: str | None, tls_key: str | None, no_init: bool) -> None:
+    """Run this node until Ctrl-C: peers can reach it, commands go through it, miners are watched.
+
+    Without an identity, one is made first: `dual`, named after this machine.
+    """
+    if bool(tls_cert) != bool(tls_key):
+        raise click.UsageError("--tls-cert and --tls-key belong together.")
+    _serve(settings, listen, tls_cert, tls_key, init=not no_init)
+
+
+def _serve(
+    settings: Settings, listen: str, tls_cert: str | None = None, tls_key: str | None = None, *, init: bool = True
+) -> None:
+    from miner_ctrl import app  # noqa: PLC0415 - the whole node: only for the command that is one
+
+    code = app.serve(settings.home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init)
+    click.get_current_context().exit(code)

@@ -1,0 +1,33 @@
+"""The root command: the list of groups, each in a file of its own that loads when it is named."""
+
+from __future__ import annotations
+
+import click
+
+from miner_ctrl import __version__
+from miner_ctrl.cli.command import Lazy, LazyGroup
+
+COMMANDS = {
+    "node": Lazy("miner_ctrl.cli.node:node", "This node: its identity, joining a controller, serving."),
+    "peer": Lazy("miner_ctrl.cli.peer:peer", "The nodes this one knows: invite, add, approve, remove."),
+    "remote": Lazy("miner_ctrl.cli.remote:remote", "The rigs: status, start, stop, logs."),
+    "profile": Lazy("miner_ctrl.cli.profile:profile", "Profiles: what a miner should run."),
+    "demo": Lazy("miner_ctrl.cli.demo:demo", "A controller and three rigs on this machine, for a look."),
+    "completion": Lazy("miner_ctrl.cli.completion:completion", "Print the completion script of your shell."),
+}
+
+
+@click.command(
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""
+    miner-ctrl node init --name control-center --role controller
+    miner-ctrl node serve
+    miner-ctrl peer invite
+    miner-ctrl remote status
+    """,
+)
+@click.version_option(__version__, prog_name="miner-ctrl", message="%(prog)s %(version)s")
+def root() -> None:
+    """Your mining rigs under control, from one place, over encrypted links between your own machines."""

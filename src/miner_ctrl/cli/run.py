@@ -1,0 +1,106 @@
+"""Running one command: every way it can end becomes an exit code and at most one sentence on stderr.
+
+=====  =====================================================================
+  0    done (an attempt that now waits for approval on the other side too)
+  1    failed
+  2    wrong usage, or what was given cannot be used
+  3    the peer cannot be reached
+  4    refused: pending, not trusted, not allowed, changed keys
+  130  interrupted (Ctrl-C)
+  141  nobody reads the output any more
+=====  =====================================================================
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from miner_ctrl.cli.command import Settings
+from miner_ctrl.cli.root import root
+from miner_ctrl.errors import BadInput, MinerCtrlError, Refused, Unreachable
+from miner_ctrl.model.text import one_line
+
+DONE, FAILED, USAGE, UNREACHABLE, REFUSED = 0, 1, 2, 3, 4
+INTERRUPTED, PIPE_CLOSED = 130, 141
+
+
+def exit_code_of(error: MinerCtrlError) -> int:
+    """Return the exit code for ``error``."""
+    if isinstance(error, BadInput):
+        return USAGE
+    if isinstance(error, Unreachable):
+        return UNREACHABLE
+    return REFUSED if isinstance(error, Refused) else FAILED
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line (without the program's name) and return the exit code."""
+    settings = Settings()
+    try:
+        code = root.main(list(arguments), prog_name="miner-ctrl", standalone_mode=False, obj=settings)
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the one boundary: whatever ends a command is told in its way
+        return _ended_by(error, settings, "--json" in arguments)
+    return code if isinstance(code, int) else DONE
+
+
+def _ended_by(error: BaseException, settings: Settings, asked_for_json: bool) -> int:
+    as_json = settings.json or asked_for_json
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    if isinstance(error, (KeyboardInterrupt, click.Abort)):
+        return INTERRUPTED
+    if isinstance(error, click.ClickException):
+        if as_json and not isinstance(error, click.exceptions.NoArgsIsHelpError):
+            show_error(BadInput(error.format_message(), code="USAGE"), as_json=True)
+        else:
+            error.show()
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno == errno.EPIPE:
+        _silence_stdout()
+        return PIPE_CLOSED
+    if settings.debug:
+        traceback.print_exception(error)
+    if isinstance(error, MinerCtrlError):
+        show_error(error, as_json=as_json)
+        return exit_code_of(error)
+    unexpected = MinerCtrlError(
+        f"Something went wrong that should not ({type(error).__name__}: {error}).",
+        suggestion="Run the same with --debug and report what it prints.",
+        code="INTERNAL",
+    )
+    show_error(unexpected, as_json=as_json)
+    return FAILED
+
+
+def envelope_of(error: MinerCtrlError) -> dict[str, object]:
+    """Return the error envelope of the REST API for ``error``."""
+    envelope: dict[str, object] = {"error": error.message, "code": error.code}
+    if error.details:
+        envelope["details"] = error.details
+    if error.suggestion:
+        envelope["suggestion"] = error.suggestion
+    return envelope
+
+
+def show_error(error: MinerCtrlError, *, as_json: bool) -> None:
+    """Write ``error`` to stderr: one line for people, or the envelope for programs."""
+    if as_json:
+        click.echo(json.dumps(envelope_of(error), ensure_ascii=False), err=True)
+        return
+    suggestion = error.suggestion or "Add --debug to see more."
+    click.echo(f"{click.style('Error:', fg='red')} {one_line(error.message)} {one_line(suggestion)}", err=True)
+
+
+def _silence_stdout() -> None:
+    """Nobody reads stdout any more: point it at nothing, so that the interpreter's last flush is quiet."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
