@@ -42,7 +42,8 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
     for each in command.params:
         if isinstance(each, click.Option) and not each.hidden and each.name != "json":
             names = "/".join([*each.opts, *each.secondary_opts])
-            yield code(names if each.is_flag else f"{names} {each.make_metavar(context)}")
+            value = each.make_metavar(context).replace("INTEGER RANGE", "N")
+            yield code(names if each.is_flag else f"{names} {value}")
 
 
 def _summary(command: click.Command) -> str:
