@@ -55,6 +55,7 @@ $(BIN)/python:
 	"$$python" -m venv $(VENV)
 
 $(RUN_STAMP): requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	@echo "installing from the lock files into $(VENV)"
 	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt -r requirements/build.txt
 	$(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
