@@ -96,6 +96,18 @@ class InviteView(View, frozen=True, kw_only=True):
     words: str = ""
 
 
+class TokenView(View, frozen=True, kw_only=True):
+    """What a join token says, before it is used. ``for_`` is who may use it: rig or controller; ``grants`` is what
+    the issuer may do at the node that joins."""
+
+    issuer_words: str
+    issuer_fingerprint: str
+    for_: str = msgspec.field(name="for")
+    grants: tuple[Grant, ...]
+    addresses: tuple[str, ...]
+    expires_at: str
+
+
 class RigView(View, frozen=True, kw_only=True):
     """One rig as the controller knows it (``/remote/stats``).
 
