@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.protocol import codec, codes, limits, messages
-from scripts.markdown import code, one_line, table
+from scripts.markdown import code, meaning, table
 
 
 def message_table() -> str:
     """One row for each message type: its kind, whether it is signed at once, its payload's fields, its meaning."""
+    types = {kind.__name__: name for kind, name in codec.TYPE_NAMES.items()}
     return table(
         ("type", "kind", "signed at once", "payload", "meaning"),
         (
@@ -21,18 +21,11 @@ def message_table() -> str:
                 _kind(payload),
                 "yes" if payload in messages.SIGNED else "",
                 " ".join(code(field) for field in payload.__struct_encode_fields__),
-                _in_wire_names(payload),
+                meaning(payload, types),
             )
             for payload, name in codec.TYPE_NAMES.items()
         ),
     )
-
-
-def _in_wire_names(payload: type[messages.Payload]) -> str:
-    """Return a payload's docstring with the names of messages and fields as they are on the wire."""
-    wire = {kind.__name__: name for kind, name in codec.TYPE_NAMES.items()}
-    wire |= dict(zip(payload.__struct_fields__, payload.__struct_encode_fields__, strict=True))
-    return re.sub(r"`(\w+)`", lambda word: code(wire.get(word[1], word[1])), one_line(payload.__doc__))
 
 
 def _kind(payload: type[messages.Payload]) -> str:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from scripts import cli_table, protocol_tables
+from scripts import cli_table, protocol_tables, rest_table
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -21,6 +21,8 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "messages": protocol_tables.message_table,
     "error-codes": protocol_tables.error_code_table,
     "limits": protocol_tables.limit_table,
+    "routes": rest_table.route_table,
+    "structures": rest_table.view_table,
     "commands": cli_table.command_table,
 }
 
