@@ -1,0 +1,63 @@
+"""Real components for tests: what cannot be had is skipped by name, and is a failure where ``CI=true``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from tests.components import monerod as monerod_component
+from tests.components import namespaces as namespaces_component
+from tests.components import xmrig as xmrig_component
+from tests.components.packages import CannotHave
+
+T = TypeVar("T")
+
+
+def _have(name: str, obtain: Callable[[], T]) -> T:
+    try:
+        return obtain()
+    except CannotHave as reason:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{name} is needed in CI: {reason}")
+        pytest.skip(f"{name}: {reason}")
+
+
+@pytest.fixture(scope="session")
+def xmrig_program() -> Path:
+    """A real XMRig to start."""
+    return _have("xmrig", xmrig_component.obtain)
+
+
+@pytest.fixture(scope="session")
+def monerod_program() -> Path:
+    """A real monerod to start."""
+    return _have("monerod", monerod_component.obtain)
+
+
+@pytest.fixture
+def chain(monerod_program: Path, tmp_path: Path) -> Iterator[monerod_component.Chain]:
+    """A private chain with a running daemon."""
+    folder = tmp_path / "chain"
+    folder.mkdir()
+    chain = monerod_component.Chain(monerod_program, folder)
+    chain.start()
+    try:
+        yield chain
+    finally:
+        chain.stop()
+
+
+@pytest.fixture
+def two_hosts() -> Iterator[namespaces_component.TwoHosts]:
+    """Two hosts with a network of their own."""
+    _have("namespaces", namespaces_component.check)
+    hosts = namespaces_component.TwoHosts()
+    try:
+        hosts.make()
+        yield hosts
+    finally:
+        hosts.remove()
