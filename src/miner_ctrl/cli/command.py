@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from miner_ctrl.config import Home
 
 
+PROGRAM = "miner-ctrl"
+COMPLETION_VARIABLE = "_MINER_CTRL_COMPLETE"
+"""What a shell sets when it asks for completions; the scripts of ``miner-ctrl completion`` do."""
+
+
 @dataclass
 class Settings:
     """The global options. They may stand before or after a subcommand's name; the last one given wins."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from miner_ctrl.cli.command import Command
-
-VARIABLE = "_MINER_CTRL_COMPLETE"
+from miner_ctrl.cli.command import COMPLETION_VARIABLE, PROGRAM, Command
 
 
 @click.command(
@@ -25,6 +23,6 @@ def completion(ctx: click.Context, shell: str) -> None:
 
     root = ctx.find_root().command
     kind = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}[shell]
-    made = kind(root, {}, "miner-ctrl", VARIABLE)
+    made = kind(root, {}, PROGRAM, COMPLETION_VARIABLE)
     # `source()` of bash would first start a bash to ask its version; the script itself needs nothing of that.
     click.echo(made.source_template % made.source_vars())

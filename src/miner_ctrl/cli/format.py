@@ -95,8 +95,8 @@ def milliseconds(value: float | None) -> str:
 
 
 def shown(value: object, max_chars: int = 255) -> str:
-    """Return a value from the node on one line, without control characters; ``-`` for nothing."""
-    text = "" if value is None else str(value)
+    """Return a value from the node on one line, without control characters and sequences; ``-`` for nothing."""
+    text = "" if value is None else _ESCAPE.sub("", str(value))
     return one_line(text, max_chars).strip() or NOTHING
 
 

@@ -33,6 +33,8 @@ from miner_ctrl.errors import (
 BASE_PATH = "/api/v1/mining"
 ANSWER_TIMEOUT_S = 120.0
 CONNECT_TIMEOUT_S = 5.0
+MAX_LISTED = 10_000
+"""The most that a list route gives at once."""
 MAX_EVENT_LINE_BYTES = 16 * 1024 * 1024
 
 _ERROR_OF_STATUS: dict[int, type[MinerCtrlError]] = {
@@ -191,30 +193,25 @@ def _error_of(status: int, body: bytes) -> MinerCtrlError:
             f"What answers at the local node's socket is not miner-ctrl (HTTP {status}).",
             suggestion="Restart the node with this version of miner-ctrl.",
         )
+    return _error(status, envelope)
+
+
+def _error(status: int, envelope: Mapping[str, object]) -> MinerCtrlError:
     details = envelope.get("details")
     return _ERROR_OF_STATUS.get(status, OperationFailed)(
-        envelope["error"],
+        str(envelope["error"]),
         suggestion=str(envelope.get("suggestion") or ""),
         code=str(envelope.get("code") or ""),
         details=details if isinstance(details, dict) else None,
     )
 
 
-def error_of_envelope(envelope: Mapping[str, object]) -> MinerCtrlError:
-    """Return the error that a stream ended with; its class follows the stable code as far as exit codes need it."""
-    code = str(envelope.get("code") or "")
-    return error_class_of_code(code)(
-        str(envelope.get("error") or "The stream ended."), suggestion=str(envelope.get("suggestion") or ""), code=code
-    )
-
-
-def error_class_of_code(code: str) -> type[MinerCtrlError]:
-    """Return which error a stable code outside an HTTP status (in a rig's view, at a stream's end) stands for."""
-    if code in ("PEER_UNREACHABLE", "PEER_TIMED_OUT"):
-        return Unreachable
-    if code in ("REFUSED", "PENDING_APPROVAL", "IDENTITY_MISMATCH", "RATE_LIMITED", "NOT_ALLOWED"):
-        return Refused
-    return NotFound if code.endswith("NOT_FOUND") else OperationFailed
+def error_of_stream_end(end: Mapping[str, object]) -> MinerCtrlError | None:
+    """Return the error that a stream's last event (``end``) tells of, or ``None`` if it ended well."""
+    if not end.get("error"):
+        return None
+    status = end.get("status")
+    return _error(status if isinstance(status, int) else 502, end)
 
 
 def _parse_events(response: http.client.HTTPResponse) -> Iterator[Event]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import click
 from click.shell_completion import CompletionItem
 
 from miner_ctrl.cli.command import Settings
 from miner_ctrl.cli.format import hashrate, shown
-from miner_ctrl.cli.local_api import LocalApi, part
+from miner_ctrl.cli.local_api import LocalApi
 from miner_ctrl.errors import MinerCtrlError
 
 TIMEOUT_S = 0.5
@@ -30,9 +29,8 @@ def complete_names(kind: str, ctx: click.Context, incomplete: str) -> list[Compl
 
 def _peers(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
     for peer in api.get("/peers").data:
-        yield CompletionItem(
-            shown(peer["name"], 63), help=f"{shown(peer.get('state'), 20)} {shown(peer.get('address'), 80)}"
-        )
+        state = f"{shown(peer.get('state'), 20)} {shown(peer.get('address'), 80)}"
+        yield CompletionItem(shown(peer["name"], 63), help=state)
 
 
 def _profiles(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
@@ -41,11 +39,13 @@ def _profiles(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
 
 
 def _miners(api: LocalApi, ctx: click.Context) -> Iterable[CompletionItem]:
-    rig: Mapping[str, Any] = api.get(f"/remote/{part(str(ctx.params['peer']))}/stats").data
-    for miner in rig.get("miners") or ():
-        yield CompletionItem(
-            shown(miner["name"], 63), help=f"{shown(miner.get('state'), 20)} {hashrate(miner.get('hashrate'))}"
-        )
+    """Yield the miners of the rig named before, from what the node knows: no rig is asked while somebody types."""
+    named = str(ctx.params["peer"])
+    for rig in api.get("/remote/stats").data.values():
+        if named == rig["nodeName"] or str(rig["nodeId"]).startswith(named):
+            for miner in rig.get("miners") or ():
+                state = f"{shown(miner.get('state'), 20)} {hashrate(miner.get('hashrate'))}"
+                yield CompletionItem(shown(miner["name"], 63), help=state)
 
 
 _SOURCES = {"peers": _peers, "profiles": _profiles, "miners": _miners}

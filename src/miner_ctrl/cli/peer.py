@@ -11,7 +11,7 @@ import click
 from miner_ctrl.cli import tables
 from miner_ctrl.cli.command import Group, Settings, completes, pass_settings
 from miner_ctrl.cli.format import NOTHING, milliseconds, plural, shown, since, until
-from miner_ctrl.cli.local_api import part
+from miner_ctrl.cli.local_api import MAX_LISTED, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.node import grants_text
 from miner_ctrl.cli.output import printed_json, read_secret_argument
@@ -85,7 +85,7 @@ def _show_qr(token: str) -> None:
 def invites(settings: Settings) -> None:
     """List the invites and what became of them."""
     with local_node(settings.home) as api:
-        answer = api.get("/invites")
+        answer = api.get("/invites", limit=MAX_LISTED)
         if printed_json(settings, answer):
             return
         found = answer.data
@@ -163,7 +163,7 @@ def add(settings: Settings, address: str | None, name: str | None, token: str | 
 def list_(settings: Settings) -> None:
     """List the nodes this one knows."""
     with local_node(settings.home) as api:
-        answer = api.get("/peers")
+        answer = api.get("/peers", limit=MAX_LISTED)
         if printed_json(settings, answer):
             return
         found = answer.data
@@ -175,10 +175,10 @@ def list_(settings: Settings) -> None:
         Column("ID"),
         Column("STATE", state=True),
         Column("ROLE", drop=3),
-        Column("ADDRESS", drop=2),
+        Column("ADDRESS", drop=1, shrinks=True),
         Column("MAY DO HERE", drop=4),
         Column("PING", right=True),
-        Column("SCORE", right=True, drop=1),
+        Column("SCORE", right=True, drop=2),
         Column("LAST SEEN", right=True),
     )
     tables.show(Table(columns, [_row(one) for one in found]))
@@ -214,7 +214,7 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
 def pending(settings: Settings, deny: str | None) -> None:
     """List the nodes that dialled this one and wait for approval."""
     with local_node(settings.home) as api:
-        answer = api.delete(f"/peers/pending/{part(deny)}") if deny else api.get("/peers/pending")
+        answer = api.delete(f"/peers/pending/{part(deny)}") if deny else api.get("/peers/pending", limit=MAX_LISTED)
         if printed_json(settings, answer):
             return
         if deny:

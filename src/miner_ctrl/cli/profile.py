@@ -11,7 +11,7 @@ import click
 from miner_ctrl.cli import tables
 from miner_ctrl.cli.command import Group, Settings, completes, pass_settings
 from miner_ctrl.cli.format import shown
-from miner_ctrl.cli.local_api import part
+from miner_ctrl.cli.local_api import MAX_LISTED, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import printed_json
 from miner_ctrl.cli.tables import Column, Table, pairs
@@ -89,7 +89,7 @@ def _parse_value(text: str) -> object:
 def list_(settings: Settings) -> None:
     """List the profiles of this node."""
     with local_node(settings.home) as api:
-        answer = api.get("/profiles")
+        answer = api.get("/profiles", limit=MAX_LISTED)
     if printed_json(settings, answer):
         return
     found = answer.data

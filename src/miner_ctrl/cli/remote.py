@@ -8,12 +8,12 @@ import click
 
 from miner_ctrl.cli import tables
 from miner_ctrl.cli.command import Group, Settings, completes, pass_settings
-from miner_ctrl.cli.format import log_line, plural, shown
-from miner_ctrl.cli.local_api import Answer, LocalApi, error_class_of_code, error_of_envelope, part
+from miner_ctrl.cli.format import log_line, shown
+from miner_ctrl.cli.local_api import Answer, LocalApi, error_of_stream_end, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import note, printed_json
-from miner_ctrl.cli.rigs import remarks, rig_table, summary
-from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
+from miner_ctrl.errors import MinerCtrlError, Refused, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +46,8 @@ profile_option = click.option(
 )
 @click.argument("peer", required=False, shell_complete=completes("peers"))
 @click.option("--watch", "watched", is_flag=True, help="Keep showing it, as it changes, until Ctrl-C.")
-@click.option("--timeout", metavar="SECONDS", type=click.FloatRange(0.1, 60.0), help="How long to wait for a rig.")
 @pass_settings
-def status(settings: Settings, peer: str | None, watched: bool, timeout: float | None) -> None:
+def status(settings: Settings, peer: str | None, watched: bool) -> None:
     """Show what the rigs are doing, and why one is missing."""
     with local_node(settings.home) as api:
         if watched:
@@ -57,10 +56,10 @@ def status(settings: Settings, peer: str | None, watched: bool, timeout: float |
             watch(api, peer, as_json=settings.json)
             return
         if peer is None:
-            answer = api.get("/remote/stats", refresh="true", timeout=timeout)
+            answer = api.get("/remote/stats", refresh="true")
             rigs = answer.data
         else:
-            answer = api.get(f"/remote/{part(peer)}/stats", refresh="true", timeout=timeout)
+            answer = api.get(f"/remote/{part(peer)}/stats")
             rigs = {peer: answer.data}
     if not printed_json(settings, answer):
         _show_rigs(rigs, with_remarks=peer is None)
@@ -83,11 +82,9 @@ def _missing(rig: dict[str, Any]) -> MinerCtrlError:
     """Return why the one rig that was asked for did not answer, as an error."""
     code = str(rig.get("errorCode") or "")
     name = shown(rig.get("nodeName"), 63)
-    return error_class_of_code(code)(
-        str(rig["error"]),
-        suggestion=f"See that {name} is on and serving, then ask again.",
-        code=code,
-    )
+    if state_of(rig) in {"pending", "refused"}:
+        return Refused(str(rig["error"]), suggestion=f"Let this node in on {name}.", code=code)
+    return Unreachable(str(rig["error"]), suggestion=f"See that {name} is on and serving, then ask again.", code=code)
 
 
 @remote.command(epilog="miner-ctrl remote start rig-alpha --profile my-profile")
@@ -182,13 +179,12 @@ def _follow(api: LocalApi, path: str, lines: int, *, as_json: bool) -> None:
             click.echo(event.text)
         elif event.name == "lines":
             if event.data.get("skipped"):
-                note(
-                    f"({plural(int(event.data['skipped']), 'line')} skipped: they came faster than they could be sent)"
-                )
+                note(f"({event.data['skipped']} bytes are missing here: the log grew faster than it could be sent)")
             _print_lines(event.data.get("lines") or [])
         if event.name == "end":
-            if "error" in event.data:
-                raise error_of_envelope(event.data)
+            error = error_of_stream_end(event.data)
+            if error is not None:
+                raise error
             if not as_json:
                 note(shown(event.data.get("reason") or "The log ended.", 1000))
             return

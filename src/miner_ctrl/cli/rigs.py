@@ -20,16 +20,25 @@ COLUMNS = (
     Column("POOL", drop=3, shrinks=True),
     Column("SEEN", right=True),
 )
-_STATE_OF_CODE = {"PENDING_APPROVAL": "pending", "REFUSED": "refused", "IDENTITY_MISMATCH": "refused"}
+_REFUSALS = frozenset(
+    {"REFUSED", "IDENTITY_MISMATCH", "IDENTITY_CHANGED", "ADDRESS_MOVED", "OWN_KEYS", "RATE_LIMITED", "NOT_ALLOWED"}
+)
 
 
 def state_of(rig: Rig) -> str:
-    """Return one word for a rig: ``mining`` (some miner runs), ``idle``, ``late`` (connected, but it did not answer),
-    ``pending``, ``refused`` or ``offline``."""
+    """Return one word for a rig: ``mining`` (some miner does), ``idle``, ``connected`` (it has not told anything yet),
+    ``late`` (connected, but it did not answer), ``pending``, ``refused`` or ``offline``."""
+    code = rig.get("errorCode")
+    if code == "PENDING_APPROVAL":
+        return "pending"
+    if code in _REFUSALS:
+        return "refused"
     if not rig.get("connected"):
-        return _STATE_OF_CODE.get(str(rig.get("errorCode")), "offline")
+        return "offline"
     if rig.get("error"):
         return "late"
+    if rig.get("ageS") is None:
+        return "connected"
     return "mining" if any(miner.get("state") == "mining" for miner in rig.get("miners", ())) else "idle"
 
 

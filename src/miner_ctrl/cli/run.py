@@ -22,10 +22,10 @@ from collections.abc import Sequence
 
 import click
 
-from miner_ctrl.cli.command import Settings
+from miner_ctrl.cli.command import COMPLETION_VARIABLE, PROGRAM, Settings
+from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.root import root
 from miner_ctrl.errors import BadInput, MinerCtrlError, Refused, Unreachable
-from miner_ctrl.model.text import one_line
 
 DONE, FAILED, USAGE, UNREACHABLE, REFUSED = 0, 1, 2, 3, 4
 INTERRUPTED, PIPE_CLOSED = 130, 141
@@ -44,40 +44,57 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line (without the program's name) and return the exit code."""
     settings = Settings()
     try:
-        code = root.main(list(arguments), prog_name="miner-ctrl", standalone_mode=False, obj=settings)
+        code = _invoke(list(arguments), settings)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the one boundary: whatever ends a command is told in its way
         return _ended_by(error, settings, "--json" in arguments)
-    return code if isinstance(code, int) else DONE
+    return code
+
+
+def _invoke(arguments: list[str], settings: Settings) -> int:
+    instruction = os.environ.get(COMPLETION_VARIABLE)
+    if instruction:
+        from click.shell_completion import shell_complete  # noqa: PLC0415 - a shell asks, which is rare
+
+        return shell_complete(root, {"obj": settings}, PROGRAM, COMPLETION_VARIABLE, instruction)
+    with root.make_context(PROGRAM, arguments, obj=settings) as context:
+        root.invoke(context)
+    return DONE
 
 
 def _ended_by(error: BaseException, settings: Settings, asked_for_json: bool) -> int:
     as_json = settings.json or asked_for_json
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else FAILED
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return INTERRUPTED
-    if isinstance(error, click.ClickException):
-        if as_json and not isinstance(error, click.exceptions.NoArgsIsHelpError):
-            show_error(BadInput(error.format_message(), code="USAGE"), as_json=True)
-        else:
-            error.show()
-        return error.exit_code
-    if isinstance(error, OSError) and error.errno == errno.EPIPE:
-        _silence_stdout()
-        return PIPE_CLOSED
-    if settings.debug:
-        traceback.print_exception(error)
-    if isinstance(error, MinerCtrlError):
-        show_error(error, as_json=as_json)
-        return exit_code_of(error)
-    unexpected = MinerCtrlError(
+    match error:
+        case click.exceptions.Exit():
+            code = error.exit_code
+        case SystemExit():
+            code = error.code if isinstance(error.code, int) else FAILED
+        case KeyboardInterrupt() | click.Abort():
+            code = INTERRUPTED
+        case click.ClickException():
+            code = error.exit_code
+            if as_json and not isinstance(error, click.exceptions.NoArgsIsHelpError):
+                show_error(BadInput(error.format_message(), code="USAGE"), as_json=True)
+            else:
+                error.show()
+        case OSError(errno=errno.EPIPE):
+            code = PIPE_CLOSED
+            _silence_stdout()
+        case _:
+            if settings.debug:
+                traceback.print_exception(error)
+            told = error if isinstance(error, MinerCtrlError) else _unexpected(error)
+            code = exit_code_of(told)
+            show_error(told, as_json=as_json)
+    return code
+
+
+def _unexpected(error: BaseException) -> MinerCtrlError:
+    return MinerCtrlError(
         f"Something went wrong that should not ({type(error).__name__}: {error}).",
         suggestion="Run the same with --debug and report what it prints.",
         code="INTERNAL",
     )
-    show_error(unexpected, as_json=as_json)
-    return FAILED
 
 
 def envelope_of(error: MinerCtrlError) -> dict[str, object]:
@@ -96,7 +113,7 @@ def show_error(error: MinerCtrlError, *, as_json: bool) -> None:
         click.echo(json.dumps(envelope_of(error), ensure_ascii=False), err=True)
         return
     suggestion = error.suggestion or "Add --debug to see more."
-    click.echo(f"{click.style('Error:', fg='red')} {one_line(error.message)} {one_line(suggestion)}", err=True)
+    click.echo(f"{click.style('Error:', fg='red')} {shown(error.message, 1000)} {shown(suggestion, 1000)}", err=True)
 
 
 def _silence_stdout() -> None:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
 _GAP = "  "
+_SHRUNK_WIDTH = 16
+"""A column is not cut below this."""
 _STYLES = {
     "mining": "green",
     "connected": "green",
@@ -96,19 +98,19 @@ def drawn(table: Table, width: int) -> RichTable:
     from rich.table import Table as RichTable  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
-    kept = _fitting(table, width)
+    widths = _fitting(table, width)
     result = RichTable(box=None, padding=(0, len(_GAP), 0, 0), pad_edge=False, header_style="bold")
-    for at in kept:
+    for at, column_width in widths.items():
         column = table.columns[at]
         result.add_column(
             column.title,
             justify="right" if column.right else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=8 if column.shrinks else _width(table, at),
+            width=column_width,
         )
     for row in table.rows:
-        result.add_row(*(Text(row[at], style=_style(table.columns[at], row[at])) for at in kept))
+        result.add_row(*(Text(row[at], style=_style(table.columns[at], row[at])) for at in widths))
     return result
 
 
@@ -116,24 +118,24 @@ def _style(column: Column, word: str) -> str:
     return _STYLES.get(word, "") if column.state else ""
 
 
-def _width(table: Table, at: int) -> int:
-    return max(len(table.columns[at].title), *(len(row[at]) for row in table.rows)) if table.rows else 0
+def _fitting(table: Table, width: int) -> dict[int, int]:
+    """Return the columns to show (by index) and how wide: some are dropped, then those that may be are cut."""
+    widths = {
+        at: max(len(column.title), *(len(row[at]) for row in table.rows), 0) for at, column in enumerate(table.columns)
+    }
 
+    def excess() -> int:
+        return sum(widths.values()) + len(_GAP) * (len(widths) - 1) - width
 
-def _fitting(table: Table, width: int) -> list[int]:
-    """Return the indexes of the columns that fit, dropping by their ``drop`` and counting what can shrink as shrunk."""
-    kept = list(range(len(table.columns)))
+    def spare() -> int:
+        return sum(max(0, widths[at] - _SHRUNK_WIDTH) for at in widths if table.columns[at].shrinks)
 
-    def needed() -> int:
-        least = (min(_width(table, at), 16) if table.columns[at].shrinks else _width(table, at) for at in kept)
-        return sum(least) + len(_GAP) * (len(kept) - 1)
-
-    while needed() > width:
-        droppable = [at for at in kept if table.columns[at].drop]
-        if not droppable:
-            break
-        kept.remove(max(droppable, key=lambda at: table.columns[at].drop))
-    return kept
+    while excess() > spare() and (droppable := [at for at in widths if table.columns[at].drop]):
+        del widths[max(droppable, key=lambda at: table.columns[at].drop)]
+    while excess() > 0 and spare() > 0:
+        widest = max((at for at in widths if table.columns[at].shrinks), key=lambda at: widths[at])
+        widths[widest] -= 1
+    return widths
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> str:

@@ -15,7 +15,7 @@ import click
 from miner_ctrl.cli import tables
 from miner_ctrl.cli.local_api import Event, LocalApi, part
 from miner_ctrl.cli.rigs import remarks, rig_table, summary
-from miner_ctrl.errors import MinerCtrlError, OperationFailed
+from miner_ctrl.errors import MinerCtrlError, Refused
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -25,7 +25,7 @@ REFRESH_S = 1.0
 RECONNECT_S = 0.5
 NODE_IS_GONE = "The local node is gone; this goes on as soon as it runs again."
 
-Change = Event | MinerCtrlError | None
+Change = Event | Exception | None
 """An event; an error that ends the watch; ``None``: the connection to the node is gone."""
 
 
@@ -84,7 +84,7 @@ def watch(api: LocalApi, peer: str | None, *, as_json: bool, until: float | None
     """
     view = FleetView()
     if peer is not None:
-        view.only = str(api.get(f"/remote/{part(peer)}/stats").data["nodeId"])
+        view.only = str(api.get(f"/peers/{part(peer)}").data["id"])
     changes: queue.Queue[Change] = queue.Queue(maxsize=1000)
     threading.Thread(target=_listen, args=(api, changes), name="fleet-events", daemon=True).start()
     if not as_json and tables.is_terminal():
@@ -94,18 +94,17 @@ def watch(api: LocalApi, peer: str | None, *, as_json: bool, until: float | None
 
 
 def _listen(api: LocalApi, changes: queue.Queue[Change]) -> None:
-    """Put every event into ``changes``, connecting again for ever; ends with the process or with a refusal."""
+    """Put every event into ``changes``, for ever: once the stream has stood, a node that went is waited for."""
+    stood = False
     while True:
         try:
             for event in api.events("/events", topic="fleet"):
+                stood = True
                 changes.put(event)
-        except OperationFailed:
-            pass
-        except OSError:
-            pass
-        except MinerCtrlError as error:
-            changes.put(error)
-            return
+        except (MinerCtrlError, OSError) as error:
+            if not stood or isinstance(error, Refused):
+                changes.put(error)
+                return
         changes.put(None)
         time.sleep(RECONNECT_S)
 
@@ -116,7 +115,7 @@ def _take(view: FleetView, changes: queue.Queue[Change], wait_s: float) -> bool:
     try:
         change = changes.get(timeout=max(0.0, wait_s))
         while True:
-            if isinstance(change, MinerCtrlError):
+            if isinstance(change, Exception):
                 raise change
             news = view.apply(change) or news
             change = changes.get_nowait()
