@@ -9,8 +9,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from miner_ctrl.errors import HomeInUse, StateDamaged
-from miner_ctrl.storage.sqlite import open_database
+from miner_ctrl.errors import HomeInUse, OperationFailed, StateDamaged
+from miner_ctrl.storage.sqlite import open_database, transaction
 
 V1 = "CREATE TABLE rig (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;"
 V2 = "ALTER TABLE rig ADD COLUMN tag TEXT NOT NULL DEFAULT ''; CREATE INDEX rig_name ON rig (name);"
@@ -106,7 +106,7 @@ def test_another_programs_database_is_not_taken_for_ours(tmp_path: Path) -> None
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE theirs (x)")
     other.close()
-    with pytest.raises(StateDamaged, match="not written by miner-ctrl"):
+    with pytest.raises(StateDamaged, match="was not written by miner-ctrl"):
         open_rigs(path)
 
 
@@ -160,3 +160,30 @@ def test_a_file_locked_by_another_process_is_reported_as_in_use(
     with pytest.raises(HomeInUse, match=r"rigs\.db is in use"):
         open_rigs(path)
     holder.close()
+
+
+def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
+    connection = open_rigs(tmp_path / "rigs.db")
+
+    def half() -> None:
+        with transaction(connection):
+            connection.execute("INSERT INTO rig (name) VALUES ('half')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half()
+    with transaction(connection):
+        connection.execute("INSERT INTO rig (name) VALUES ('whole')")
+    assert connection.execute("SELECT name FROM rig").fetchall() == [("whole",)]
+    connection.close()
+
+
+def test_a_full_disk_is_said_and_changes_nothing(tmp_path: Path) -> None:
+    path = filled(tmp_path / "rigs.db", 10)
+    connection = open_rigs(path)
+    connection.pragma("max_page_count", 1)
+    with pytest.raises(OperationFailed, match=r"rigs\.db could not be written") as caught, transaction(connection):
+        connection.execute("INSERT INTO rig (name) VALUES (?)", ("x" * 100_000,))
+    assert caught.value.code == "STATE_NOT_WRITTEN"
+    assert connection.execute("SELECT count(*) FROM rig").fetchall() == [(10,)]
+    connection.close()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 
-from miner_ctrl.errors import HomeInUse, StateDamaged
+from miner_ctrl.errors import HomeInUse, OperationFailed, StateDamaged
 from miner_ctrl.storage.atomic import sync_directory, write_new
 
 APPLICATION_ID = 0x4D43_5452
@@ -65,6 +66,27 @@ def open_database(path: Path, migrations: Sequence[str], *, what: str) -> apsw.C
     return connection
 
 
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Everything within is committed together, durably, when it ends; or not at all, when something is raised.
+
+    Raises:
+        OperationFailed: the file could not be written (disk full, disk broken).
+        apsw.ConstraintError: a row breaks the schema's rules.
+    """
+    try:
+        with connection:
+            yield
+    except apsw.ConstraintError:
+        raise
+    except apsw.Error as error:
+        raise OperationFailed(
+            f"{connection.filename} could not be written: {error}.",
+            suggestion="See to free space on its disk and to the file's permissions.",
+            code="STATE_NOT_WRITTEN",
+        ) from None
+
+
 def _create(path: Path, migrations: Sequence[str], what: str) -> None:
     for suffix in ("-wal", "-journal"):
         leftover = path.with_name(path.name + suffix)
@@ -97,6 +119,7 @@ def _configure(connection: apsw.Connection) -> None:
     connection.pragma("synchronous", "FULL")
     connection.pragma("foreign_keys", True)
     connection.pragma("trusted_schema", False)
+    connection.transaction_mode = "IMMEDIATE"
 
 
 def _check(connection: apsw.Connection, path: Path, newest: int, what: str) -> None:
@@ -104,7 +127,7 @@ def _check(connection: apsw.Connection, path: Path, newest: int, what: str) -> N
     if connection.pragma("quick_check", 1) != "ok":
         raise _damaged(path, what, "is damaged")
     if connection.pragma("application_id") != APPLICATION_ID:
-        raise _damaged(path, what, "was not written by miner-ctrl")
+        raise _damaged(path, what, "is empty, or was not written by miner-ctrl")
     version = connection.pragma("user_version")
     if version > newest:
         raise StateDamaged(
