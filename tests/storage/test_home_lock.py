@@ -70,15 +70,37 @@ def test_release_lets_the_next_one_in_and_keeps_the_file(tmp_path: Path) -> None
     assert path.exists()
 
 
-def test_a_child_that_outlives_its_parent_does_not_keep_the_lock(tmp_path: Path) -> None:
+def test_a_child_that_outlives_the_holder_does_not_keep_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "node.lock"
+    script = """
+import subprocess, sys
+from pathlib import Path
+from miner_ctrl.storage.home_lock import HomeLock
+HomeLock(Path(sys.argv[1])).acquire()
+subprocess.Popen([sys.executable, "-c", "print('here', flush=True); input()"], close_fds=False).wait()
+"""
+    command = [sys.executable, "-c", script, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"here\n"
+        holder.kill()
+        holder.wait(30)
+        with HomeLock(path):
+            pass
+        assert holder.stdin is not None
+        holder.stdin.write(b"\n")  # ends the child, which is still there
+
+
+def test_release_does_not_wait_for_a_copy_of_the_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "node.lock"
     lock = HomeLock(path)
     lock.acquire()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False) as child:
-        lock.release()
-        with HomeLock(path):
-            pass
-        child.communicate(b"\n", timeout=30)
+    assert lock._descriptor is not None
+    copy = os.dup(lock._descriptor)
+    lock.release()
+    with HomeLock(path):
+        pass
+    os.close(copy)
 
 
 def test_rubbish_in_the_file_is_no_pid(tmp_path: Path) -> None:

@@ -114,6 +114,10 @@ class Pending:
         self._denied[entry.keys.fingerprint] = self._now_ms() + FOR_S * 1000
         return entry
 
+    def forget(self, fingerprint: bytes) -> None:
+        """Take out whoever waits no longer, because it was let in another way."""
+        self._entries.pop(fingerprint, None)
+
     def _expire(self) -> None:
         now_ms = self._now_ms()
         for fingerprint in [key for key, entry in self._entries.items() if entry.expires_ms <= now_ms]:

@@ -17,8 +17,6 @@ from miner_ctrl.peers.trust_file import ProvisionedTrust
 
 log = logging.getLogger(__name__)
 
-_ACCEPTED = Verdict(VerdictStatus.ACCEPTED)
-
 
 class Trust:
     """Judges nodes that have proven their keys. Trust is decided on both whole keys, never on ID, name or role."""
@@ -59,13 +57,17 @@ class Trust:
         if introduction.invite_id is not None:
             record = self._invites.redeem(introduction.invite_id, keys, introduction.name)
             log.info("%s (%s) joined from %s", record.name, keys.node_id, remote_host)
-            return _ACCEPTED
+            return self._accepted(keys)
         if held is not None or self._pin_provisioned(keys, introduction.name):
-            return _ACCEPTED
+            return self._accepted(keys)
         check_name(introduction.name)
         if not self._pending.note(introduction, remote_host):
             return Verdict(VerdictStatus.REFUSED, "A person here has turned this node away.")
         return Verdict(VerdictStatus.PENDING, "This node waits for a person to approve it here.")
+
+    def _accepted(self, keys: PublicKeys) -> Verdict:
+        self._pending.forget(keys.fingerprint)
+        return Verdict(VerdictStatus.ACCEPTED)
 
     def _pin_provisioned(self, keys: PublicKeys, name: str) -> bool:
         if not any(entry.fingerprint == keys.fingerprint for entry in self.provisioned()):

@@ -68,6 +68,7 @@ class HomeLock:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.ftruncate(descriptor, 0)
+            _unlock(descriptor)
             os.close(descriptor)
 
     def __enter__(self) -> HomeLock:
@@ -87,6 +88,15 @@ def _lock(descriptor: int) -> None:
         os.lseek(descriptor, 0, os.SEEK_SET)
     else:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _unlock(descriptor: int) -> None:
+    """Closing is not enough at once: a child that is just being started may hold a copy until it has executed."""
+    if sys.platform == "win32":
+        os.lseek(descriptor, _WINDOWS_LOCK_AT, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_UNLCK, 1)
+    else:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
 def _read_pid(descriptor: int) -> int | None:
