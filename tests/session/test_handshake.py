@@ -453,6 +453,23 @@ def test_a_node_does_not_dial_under_a_bad_name(alice: NodeKeys) -> None:
         Initiator(alice, name="no spaces", check=accept)
 
 
+@pytest.mark.parametrize("payload", [b"x", bytes(15), bytes(16), bytes(17), bytes(64)], ids=len)
+@KINDS
+def test_message_1_with_more_or_less_in_it(
+    alice: NodeKeys, bob: NodeKeys, join: JoinKey | None, payload: bytes
+) -> None:
+    kind = 1 if join else 0
+    noise = HandshakeState(
+        XXPSK3 if join else XX, initiator=True, prologue=b"miner-ctrl p2p\0\x01" + bytes([kind]), s=alice.x_private
+    )
+    first = bytes((1, kind, 1)) + noise.write_message(payload)
+    if join and len(payload) == 16:
+        responder(bob).read_message_1(first)
+        return
+    with pytest.raises(ProtocolViolation, match="length"):
+        responder(bob).read_message_1(first)
+
+
 @KINDS
 def test_every_length_but_the_right_one_ends_it(alice: NodeKeys, bob: NodeKeys, join: JoinKey | None) -> None:
     def lengths(message: bytes) -> Iterator[bytes]:

@@ -10,8 +10,9 @@ from msgspec import Meta
 
 from miner_ctrl.model.miners import ShortText
 from miner_ctrl.model.nodes import Name
+from miner_ctrl.model.values import JsonValue
 
-ConfigValue = None | bool | int | float | str | list[object] | dict[str, object]
+ConfigValue = JsonValue
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

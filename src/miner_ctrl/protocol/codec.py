@@ -43,6 +43,7 @@ TYPE_NAMES: dict[type[Payload], str] = {
     payload: str(message_class.__struct_config__.tag) for payload, message_class in MESSAGE_CLASS.items()
 }
 _TYPES = frozenset(TYPE_NAMES.values())
+_NEVER_ANSWERED = frozenset(TYPE_NAMES[payload] for payload in messages.REPLIES | {messages.Disconnect})
 
 
 class DecodeFailed(ProtocolViolation):
@@ -90,7 +91,7 @@ def _explain(data: bytes | memoryview, error: Exception) -> DecodeFailed:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, ValueError, OverflowError):
         return DecodeFailed("The bytes are not a message.")
     unknown = header.type not in _TYPES
-    answerable = header.replyTo is None and header.type not in ("error", "disconnect")
+    answerable = header.replyTo is None and header.type not in _NEVER_ANSWERED
     text = f"This version knows no message type {header.type[:40]!r}." if unknown else f"Invalid message: {error}"
     return DecodeFailed(text[:500], message_id=header.id if answerable else None, unknown_type=unknown)
 

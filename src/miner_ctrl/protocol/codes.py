@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+import msgspec
+
 from miner_ctrl.errors import (
     BadInput,
     Conflict,
@@ -16,7 +18,8 @@ from miner_ctrl.errors import (
     RequestTimedOut,
 )
 from miner_ctrl.model.text import one_line
-from miner_ctrl.protocol.messages import Error
+from miner_ctrl.model.values import JsonValue
+from miner_ctrl.protocol.messages import Details, Error
 
 
 class WireCode(IntEnum):
@@ -65,7 +68,11 @@ def wire_code(error: MinerCtrlError) -> WireCode:
 
 def error_to_wire(error: MinerCtrlError) -> Error:
     """Return the payload an error travels in; its stable code and suggestion go along in ``details``."""
-    details = {**error.details, "code": error.code, "suggestion": error.suggestion}
+    known: dict[str, JsonValue] = {"code": error.code, "suggestion": error.suggestion}
+    try:
+        details = msgspec.convert({**error.details, **known}, Details)
+    except msgspec.ValidationError:  # more than a peer would take: the error itself matters more
+        details = known
     return Error(code=wire_code(error), message=error.message[:1000], details=details)
 
 

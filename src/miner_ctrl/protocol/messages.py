@@ -6,6 +6,7 @@ subclass that fixes the tag and the payload. ``ts`` (Unix time, ms) informs and 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Generic, TypeVar
 
 import msgspec
@@ -14,10 +15,11 @@ from msgspec import Meta
 from miner_ctrl.model.miners import MAX_LOG_LINES, Count, LogLine, NodeInfo, NodeStats, Sentence, ShortText
 from miner_ctrl.model.nodes import Name, Role
 from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.values import JsonValue
 
 MessageId = Annotated[str, Meta(min_length=1, max_length=64)]
 NodeIdText = Annotated[str, Meta(min_length=16, max_length=16)]
-Details = Annotated[dict[str, object], Meta(max_length=32)]
+Details = Annotated[Mapping[str, JsonValue], Meta(max_length=32)]
 Chunk = Annotated[bytes, Meta(max_length=256 * 1024)]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import struct
 from hashlib import sha256
 
-HASH_BYTES = 32
 FROM_INITIATOR = 0
 FROM_RESPONDER = 1
 pack_index = struct.Struct(">Q").pack
