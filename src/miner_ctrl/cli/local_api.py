@@ -245,6 +245,10 @@ class _Connection(http.client.HTTPConnection):
 
 
 def _connect(path: Path, timeout_s: float) -> socket.socket:
+    if sys.platform == "win32":
+        from miner_ctrl.cli import loopback  # noqa: PLC0415 - only there
+
+        return loopback.connect(path.with_suffix(".token"), timeout_s)
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         connection.settimeout(timeout_s)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import click
@@ -13,6 +14,8 @@ from miner_ctrl.cli.local_api import LocalApi
 from miner_ctrl.errors import MinerCtrlError
 
 TIMEOUT_S = 0.5
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
+"""What is offered ends up on a command line: nothing that a shell would read otherwise than as a word."""
 
 
 def complete_names(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -24,7 +27,11 @@ def complete_names(kind: str, ctx: click.Context, incomplete: str) -> list[Compl
     except (MinerCtrlError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
     taken = ctx.params.get("peers") or ()
-    return [item for item in found if item.value.startswith(incomplete) and item.value not in taken]
+    return [
+        item
+        for item in found
+        if _NAME.fullmatch(item.value) and item.value.startswith(incomplete) and item.value not in taken
+    ]
 
 
 def _peers(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
