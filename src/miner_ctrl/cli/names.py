@@ -37,12 +37,12 @@ def complete_names(kind: str, ctx: click.Context, incomplete: str) -> list[Compl
 def _peers(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
     for peer in api.get("/peers").data:
         state = f"{shown(peer.get('state'), 20)} {shown(peer.get('address'), 80)}"
-        yield CompletionItem(shown(peer["name"], 63), help=state)
+        yield CompletionItem(str(peer["name"]), help=state)
 
 
 def _profiles(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
     for profile in api.get("/profiles").data:
-        yield CompletionItem(shown(profile["name"], 63), help=shown(profile.get("minerType"), 40))
+        yield CompletionItem(str(profile["name"]), help=shown(profile.get("minerType"), 40))
 
 
 def _miners(api: LocalApi, ctx: click.Context) -> Iterable[CompletionItem]:
@@ -52,7 +52,7 @@ def _miners(api: LocalApi, ctx: click.Context) -> Iterable[CompletionItem]:
         if named == rig["nodeName"] or str(rig["nodeId"]).startswith(named):
             for miner in rig.get("miners") or ():
                 state = f"{shown(miner.get('state'), 20)} {hashrate(miner.get('hashrate'))}"
-                yield CompletionItem(shown(miner["name"], 63), help=state)
+                yield CompletionItem(str(miner["name"]), help=state)
 
 
 _SOURCES = {"peers": _peers, "profiles": _profiles, "miners": _miners}
