@@ -1,0 +1,1 @@
+"""Fuzzing of everything that parses a stranger's bytes: ``python -m fuzz --seconds 60``."""

@@ -1,0 +1,148 @@
+"""What is fuzzed: one target per parser, with valid inputs to start from and the errors it may raise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from miner_ctrl.errors import ProtocolViolation, Refused
+from miner_ctrl.identity.keys import NodeKeys
+from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
+from miner_ctrl.model.nodes import Role
+from miner_ctrl.model.profiles import Profile
+from miner_ctrl.protocol import codec, messages
+from miner_ctrl.session import Initiator, InviteStatus, JoinKey, Responder, Session
+from miner_ctrl.session.frame import HEADER
+from miner_ctrl.session.noise import CipherState
+
+ALICE = NodeKeys.from_secret(sha256(b"fuzz: alice").digest())
+BOB = NodeKeys.from_secret(sha256(b"fuzz: bob").digest())
+JOIN = JoinKey(b"fuzz-invite-16-b", sha256(b"fuzz: psk").digest())
+_EPHEMERAL = [X25519PrivateKey.from_private_bytes(sha256(b"fuzz: %d" % n).digest()) for n in (1, 2)]
+_KEY = sha256(b"fuzz: session").digest()
+
+
+@dataclass(frozen=True)
+class Target:
+    """``run`` takes any bytes and raises nothing: whatever it raises is a finding."""
+
+    name: str
+    seeds: tuple[bytes, ...]
+    run: Callable[[bytes], None]
+
+
+def _session(*, is_initiator: bool) -> Session:
+    here, there = (ALICE, BOB) if is_initiator else (BOB, ALICE)
+    return Session(
+        here,
+        there.public,
+        is_initiator=is_initiator,
+        handshake_hash=_KEY,
+        sending=CipherState(_KEY),
+        receiving=CipherState(_KEY),
+    )
+
+
+def run_frame(data: bytes) -> None:
+    """The bytes as a whole frame; after a valid header; and as what a peer sealed."""
+    sealed = HEADER + CipherState(_KEY).encrypt_with_ad(HEADER, data)
+    for frame in (data, HEADER + data, sealed):
+        session = _session(is_initiator=False)
+        with suppress(ProtocolViolation):
+            session.verify(session.open(frame))
+
+
+def _frame_seeds() -> tuple[bytes, ...]:
+    session = _session(is_initiator=True)
+    frames = [session.seal(b"message", sign=False), _session(is_initiator=True).seal(b"message", sign=True)]
+    return (*frames, _session(is_initiator=True).seal_keepalive(), b"\x00message", b"\x01" + bytes(70), b"\x02")
+
+
+def run_message(data: bytes) -> None:
+    """Decode; what decodes is encoded, decoded and printed again."""
+    try:
+        message = codec.decode(data)
+    except codec.DecodeFailed as failure:
+        str(failure).encode()
+        return
+    codec.to_json(message)
+    with suppress(ProtocolViolation):  # the other encoding of the same values may be over the limit
+        again = codec.encode(message)
+        if codec.encode(codec.decode(again)) != again:
+            raise AssertionError("a message changes when it is encoded and decoded again")
+
+
+def _message_seeds() -> tuple[bytes, ...]:
+    profile = Profile(
+        id="p", name="xmr", miner_type="xmrig", config={"pool": "pool:3333", "more": {"a": [1, 2.5, None]}}
+    )
+    miner = MinerStats(name="xmrig-1", type="xmrig", state=MinerState.MINING, hashrate_hps=1.5, threads_hps=(1.0, None))
+    stats = NodeStats(node_id="0" * 16, node_name="rig", at_ms=1, miners=(miner,))
+    payloads: list[messages.Payload] = [
+        messages.Hello(name="rig", role=Role.WORKER, version="1", instance="i" * 16, capabilities=("x",)),
+        messages.Ping(),
+        messages.Error(code=1003, message="no", details={"names": ["a"], "deep": {"x": {"y": 1}}}),
+        messages.Stats(stats=stats),
+        messages.GetLogs(miner="xmrig-1"),
+        messages.Logs(lines=("one", "two"), cursor=5),
+        messages.StartMiner(profile=profile, config={"threads": 2}),
+        messages.MinerAck(status="started", miners=("xmrig-1",)),
+        messages.Deploy(profile=profile, bundle_sha256="ab" * 32, chunk=b"chunk"),
+    ]
+    return tuple(
+        codec.encode(
+            codec.message_class(type(payload))(id="m", sender="0" * 16, recipient="1" * 16, ts=1, payload=payload)
+        )
+        for payload in payloads
+    )
+
+
+def _initiator(join: JoinKey | None) -> Initiator:
+    return Initiator(ALICE, name="alice", check=lambda keys: None, join=join, new_ephemeral=lambda: _EPHEMERAL[0])
+
+
+def _responder() -> Responder:
+    return Responder(BOB, find_psk=lambda invite: (InviteStatus.GO, JOIN.psk), new_ephemeral=lambda: _EPHEMERAL[1])
+
+
+def run_handshake(data: bytes) -> None:
+    """The bytes as each of the three messages of both kinds."""
+    with suppress(ProtocolViolation, Refused):
+        answering = _responder()
+        answering.read_message_1(data)
+        answering.write_message_2()
+    for join in (None, JOIN):
+        dialling, answering = _initiator(join), _responder()
+        first = dialling.write_message_1()
+        with suppress(ProtocolViolation, Refused):
+            dialling.read_message_2(data)
+            dialling.write_message_3()
+        answering.read_message_1(first)
+        answering.write_message_2()
+        with suppress(ProtocolViolation, Refused):
+            answering.read_message_3(data)
+
+
+def _handshake_seeds() -> tuple[bytes, ...]:
+    seeds = []
+    for join in (None, JOIN):
+        dialling, answering = _initiator(join), _responder()
+        seeds.append(dialling.write_message_1())
+        answering.read_message_1(seeds[-1])
+        seeds.append(answering.write_message_2())
+        dialling.read_message_2(seeds[-1])
+        seeds.append(dialling.write_message_3())
+    return tuple(seeds)
+
+
+def targets() -> dict[str, Target]:
+    """Return every target by its name."""
+    return {
+        "frame": Target("frame", _frame_seeds(), run_frame),
+        "message": Target("message", _message_seeds(), run_message),
+        "handshake": Target("handshake", _handshake_seeds(), run_handshake),
+    }
