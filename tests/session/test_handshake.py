@@ -256,6 +256,13 @@ def test_either_key_of_its_own_is_enough_to_refuse(alice: NodeKeys, bob: NodeKey
     assert caught.value.code == "OWN_KEYS"
 
 
+def test_claiming_its_own_signing_key_is_no_more_than_a_bad_signature(alice: NodeKeys, bob: NodeKeys) -> None:
+    dialling = initiator(alice)
+    second = _message_2(bob, dialling.write_message_1(), lambda payload: payload[:1] + alice.public.e + payload[33:])
+    with pytest.raises(ProtocolViolation, match="signature"):
+        dialling.read_message_2(second)
+
+
 @KINDS
 def test_a_message_sent_back_to_its_sender(alice: NodeKeys, join: JoinKey | None) -> None:
     dialling = initiator(alice, join)

@@ -97,12 +97,15 @@ class _Side:
         return data[_HEADER_BYTES:]
 
     def _remote_keys(self, e: bytes) -> PublicKeys:
+        """Return the other side's keys: the static one it proved to hold, and ``e``, which it has yet to prove."""
         static = self._state().rs
         assert static is not None  # noqa: S101 - messages 2 and 3 carry it
         try:
-            keys = PublicKeys(static.public_bytes_raw(), e)
+            return PublicKeys(static.public_bytes_raw(), e)
         except ValueError:
             raise ProtocolViolation("A handshake carries a public key that is not sound.") from None
+
+    def _refuse_own(self, keys: PublicKeys) -> None:
         own = self._keys.public
         if keys.x == own.x or keys.e == own.e:
             raise Refused(
@@ -110,7 +113,6 @@ class _Side:
                 suggestion="Dial another address; if it is another machine, its keys are a copy: renew its identity.",
                 code="OWN_KEYS",
             )
-        return keys
 
     def _finish(self, remote: PublicKeys, *, initiator: bool) -> None:
         noise = self._state()
@@ -176,6 +178,7 @@ class Initiator(_Side):
         remote = self._remote_keys(payload[1 : 1 + KEY_BYTES])
         if not remote.verifies(payload[1 + KEY_BYTES :], _RESPONDER_LABEL + h1 + remote.x + remote.e):
             raise ProtocolViolation("Handshake message 2 carries a bad signature.")
+        self._refuse_own(remote)
         self._check(remote)
         self._check_status(payload[0])
         self._remote = remote
@@ -272,6 +275,7 @@ class Responder(_Side):
         remote = self._remote_keys(proof[:KEY_BYTES])
         if not remote.verifies(proof[KEY_BYTES:], _INITIATOR_LABEL + h2 + remote.x + remote.e + own.x + own.e):
             raise ProtocolViolation("Handshake message 3 carries a bad signature.")
+        self._refuse_own(remote)
         try:
             name = check_name(claimed[1:].decode("ascii"))
         except (BadInput, UnicodeDecodeError):
