@@ -1,0 +1,124 @@
+"""The application: every route, one error envelope, nothing of how it is served."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+import msgspec
+from starlette.routing import Route as PathRoute
+from starlette.routing import Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from miner_ctrl.api import events, invites, node, peers, pending, profiles, remote
+from miner_ctrl.api.errors import envelope, internal_error, method_not_allowed, no_such_route, status_of
+from miner_ctrl.api.faces import Faces
+from miner_ctrl.api.routes import Resource, Route, send_json
+from miner_ctrl.errors import MinerCtrlError
+
+log = logging.getLogger(__name__)
+
+BASE_PATH = "/api/v1/mining"
+_CLOSE_AFTER = frozenset({408, 413})
+"""After these the rest of the request is still on its way: the connection cannot be used again."""
+
+META = Resource("meta")
+
+
+@META.get("/openapi.json")
+async def openapi_document() -> msgspec.Raw:
+    """Return this description of the API.
+
+    OpenAPI 3.1, generated from the code that serves it.
+    """
+    from miner_ctrl.api.openapi import document  # noqa: PLC0415 - loaded when somebody asks
+
+    return msgspec.Raw(msgspec.json.encode(document(ROUTES, BASE_PATH)))
+
+
+RESOURCES = (node.NODE, peers.PEERS, pending.PENDING, invites.INVITES, remote.REMOTE, profiles.PROFILES, events.EVENTS)
+ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
+
+
+def build_app(faces: Callable[[], Faces]) -> ASGIApp:
+    """Return the ASGI application that serves ``ROUTES`` under ``BASE_PATH``.
+
+    ``faces`` is asked at each request: what is ``None`` before the node has an identity may be there afterwards.
+    """
+    by_path: dict[str, dict[str, Route]] = {}
+    for route in ROUTES:
+        by_path.setdefault(route.path, {})[route.method] = route
+    # Fixed parts before values: /peers/pending is not a peer.
+    paths = sorted(by_path, key=lambda path: [part.startswith("{") for part in path.split("/")])
+    router = Router(
+        [PathRoute(BASE_PATH + path, _Methods(by_path[path], faces)) for path in paths],
+        redirect_slashes=False,
+        default=_unknown,
+    )
+    return _Boundary(router)
+
+
+class _Methods:
+    """One path: finds the route of the request's method."""
+
+    def __init__(self, routes: dict[str, Route], faces: Callable[[], Faces]) -> None:
+        self._routes = routes
+        self._faces = faces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method = scope["method"]
+        route = self._routes.get("GET" if method == "HEAD" else method)
+        if route is None:
+            raise method_not_allowed(method, sorted(self._routes))
+        await route.answer_to(self._faces(), scope, receive, send)
+
+
+class _Boundary:
+    """Where every error becomes the envelope. The one place that catches all exceptions: they are logged here."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def noting_send(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting_send)
+        except MinerCtrlError as error:
+            if started:
+                raise
+            await _send_error(send, error)
+        except Exception:
+            log.exception("%s %s failed", scope["method"], scope["path"][:200].encode("ascii", "replace").decode())
+            if not started:
+                await _send_error(send, internal_error())
+
+
+async def _send_error(send: Send, error: MinerCtrlError) -> None:
+    status = status_of(error)
+    headers = []
+    if status == 405:
+        allowed = error.details.get("allowed")
+        headers.append((b"allow", ", ".join(_strings(allowed)).encode()))
+    if status in _CLOSE_AFTER:
+        headers.append((b"connection", b"close"))
+    await send_json(send, status, envelope(error), *headers)
+
+
+def _strings(values: object) -> Iterable[str]:
+    return [str(value) for value in values] if isinstance(values, list) else []
+
+
+async def _unknown(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    raise no_such_route(scope["path"])

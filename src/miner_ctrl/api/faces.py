@@ -1,0 +1,122 @@
+"""What the application is given: the other rooms, as far as its routes need them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from miner_ctrl.model.miners import NodeInfo
+from miner_ctrl.model.nodes import Grants, Role
+from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.views import (
+    CommandView,
+    IdentityView,
+    InviteView,
+    NodeInfoView,
+    PeerView,
+    PendingView,
+    PingView,
+    RigView,
+    TokenView,
+)
+
+FleetWatcher = Callable[[str, RigView | None], None]
+"""Called with a rig's node ID and its state, or ``None`` when it was removed."""
+
+
+class LogPart(Protocol):
+    """A part of a log: its lines, and how many bytes a slow reader missed before it."""
+
+    @property
+    def lines(self) -> tuple[str, ...]: ...
+    @property
+    def skipped(self) -> int: ...
+
+
+class NodeFace(Protocol):
+    """This node; there also while it has no identity."""
+
+    def info(self) -> NodeInfoView: ...
+    async def init(self, name: str, role: Role, trust: str | None) -> IdentityView:
+        """Make the identity. Raises ``Conflict`` if there is one."""
+
+    def inspect_token(self, token: str) -> TokenView:
+        """Read a join token without using it. Raises ``BadToken``."""
+
+
+class PairingFace(Protocol):
+    """Peers, invites and who waits for approval. ``query`` is a full ID, a unique prefix of one, or a name."""
+
+    def peers(self) -> list[PeerView]: ...
+    def peer(self, query: str) -> PeerView: ...
+    async def add(self, address: str, *, name: str | None, fingerprint: str | None) -> PeerView: ...
+    async def join(self, token: str, *, name: str | None, address: str | None) -> PeerView: ...
+    async def patch(
+        self,
+        query: str,
+        *,
+        name: str | None,
+        address: str | None,
+        tags: tuple[str, ...] | None,
+        grants: Grants | None,
+    ) -> PeerView:
+        """Change what is not ``None``."""
+
+    async def remove(self, query: str) -> None: ...
+    async def connect(self, query: str) -> None: ...
+    async def disconnect(self, query: str) -> None: ...
+    def pending(self) -> list[PendingView]: ...
+    async def approve(self, id_: str, grants: Grants | None) -> PeerView: ...
+    async def deny(self, id_: str) -> None: ...
+    def invite(self, *, for_: str | None, addresses: list[str], uses: int, lifetime_s: float) -> InviteView: ...
+    def invites(self) -> list[InviteView]: ...
+    def revoke(self, id_: str) -> InviteView: ...
+
+
+class CommandsFace(Protocol):
+    """What is asked of rigs over the network."""
+
+    async def ping(self, query: str) -> PingView: ...
+    async def sweep(self, timeout_s: float) -> dict[str, RigView]: ...
+    async def stats(self, query: str) -> RigView: ...
+    async def info(self, query: str) -> NodeInfo: ...
+    async def start(
+        self, query: str, *, profile: str | None, miner_type: str | None, config: Mapping[str, ConfigValue]
+    ) -> CommandView: ...
+    async def stop(self, query: str, miner: str | None) -> CommandView: ...
+    async def restart(self, query: str, miner: str | None) -> CommandView: ...
+    async def pause(self, query: str, miner: str | None) -> CommandView: ...
+    async def resume(self, query: str, miner: str | None) -> CommandView: ...
+    async def deploy_profile(self, query: str, profile: str) -> CommandView: ...
+    async def logs(self, query: str, miner: str, lines: int) -> list[str]: ...
+    def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[LogPart]:
+        """The miner's last ``lines`` lines, then what it adds. Closed (``aclose``) when the reader is gone."""
+
+
+class FleetFace(Protocol):
+    """What is known of the rigs, from memory."""
+
+    def rigs(self) -> dict[str, RigView]: ...
+    def watch(self, watcher: FleetWatcher, /) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+
+class ProfilesFace(Protocol):
+    """The profiles this node keeps. ``query`` is an ID or a name."""
+
+    def list(self) -> Sequence[Profile]: ...
+    def find(self, query: str) -> Profile: ...
+    def create(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile: ...
+    def delete(self, query: str) -> object: ...
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Everything the routes reach. All but ``node`` are ``None`` while the node has no identity."""
+
+    node: NodeFace
+    pairing: PairingFace | None = None
+    commands: CommandsFace | None = None
+    fleet: FleetFace | None = None
+    profiles: ProfilesFace | None = None

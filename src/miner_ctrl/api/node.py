@@ -1,0 +1,52 @@
+"""``/health``, ``/ready`` and ``/node``: this node itself."""
+
+from __future__ import annotations
+
+import msgspec
+
+from miner_ctrl.api.faces import NodeFace
+from miner_ctrl.api.routes import Resource
+from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.model.miners import ShortText
+from miner_ctrl.model.nodes import Role, check_name
+from miner_ctrl.model.views import IdentityView, NodeInfoView, StatusView
+
+NODE = Resource("node")
+
+
+class NewIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``trust``: the fingerprint, or its words, of a controller to trust from the start, ``[@HOST:PORT]``."""
+
+    name: ShortText
+    role: Role = Role.DUAL
+    trust: ShortText | None = None
+
+
+@NODE.get("/health")
+async def health() -> StatusView:
+    """Return that this process answers."""
+    return StatusView(status="ok")
+
+
+@NODE.get("/ready", errors=(503,))
+async def ready(node: NodeFace) -> StatusView:
+    """Return whether this node can do its work: it has an identity."""
+    if not node.info().has_identity:
+        raise MinerCtrlError(
+            "This node is not ready: it has no identity yet.",
+            suggestion="Make one with `miner-ctrl node init --name NAME`, or POST /api/v1/mining/node/init.",
+            code="NOT_READY",
+        )
+    return StatusView(status="ready")
+
+
+@NODE.get("/node/info")
+async def node_info(node: NodeFace) -> NodeInfoView:
+    """Return this node's identity, its addresses and how many peers it has."""
+    return node.info()
+
+
+@NODE.post("/node/init", errors=(409,))
+async def init_node(node: NodeFace, body: NewIdentity) -> IdentityView:
+    """Make this node's identity."""
+    return await node.init(check_name(body.name), body.role, body.trust)

@@ -1,0 +1,193 @@
+"""Typed routes: a handler's signature is the declaration, and validation and OpenAPI both come from it.
+
+A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
+one ``str`` for each ``{name}`` in the path, and faces by their type. Its return type is what it answers: a struct, a
+list or dict of structs, a ``Listing``, a ``Stream``, or ``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from miner_ctrl.api.errors import no_identity
+from miner_ctrl.api.faces import CommandsFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace
+from miner_ctrl.api.lists import Listing
+from miner_ctrl.api.requests import check_path, decode_body, decode_query, read_body
+from miner_ctrl.api.streams import Stream, send_stream
+
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
+
+_FACES: dict[object, str] = {
+    NodeFace: "node",
+    PairingFace: "pairing",
+    CommandsFace: "commands",
+    FleetFace: "fleet",
+    ProfilesFace: "profiles",
+}
+_JSON_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
+_encoder = msgspec.json.Encoder()
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a route that takes none: empty, or ``{}``."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path, as its handler declares it. ``answer`` is the JSON it gives (``None``: only events);
+    ``events`` names the structs of its server-sent events, if it has any."""
+
+    method: str
+    path: str
+    resource: str
+    handler: Callable[..., Awaitable[object]]
+    faces: Mapping[str, str]
+    path_values: tuple[str, ...]
+    body: type[msgspec.Struct] | None
+    query: type[msgspec.Struct] | None
+    answer: Any
+    listing: bool
+    status: int
+    errors: tuple[int, ...]
+    events: Mapping[str, object]
+    decoder: msgspec.json.Decoder[Any] | None = field(repr=False)
+
+    @property
+    def needs_identity(self) -> bool:
+        """Whether it answers 409 while the node has no identity."""
+        return any(face != "node" for face in self.faces.values())
+
+    async def answer_to(self, faces: Faces, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check the request, run the handler and send what it returns.
+
+        Raises:
+            MinerCtrlError: why not; nothing has been sent yet.
+        """
+        values: dict[str, Any] = dict(scope["path_params"])
+        check_path(values)
+        for name, face in self.faces.items():
+            values[name] = getattr(faces, face)
+            if values[name] is None:
+                raise no_identity()
+        if self.query is not None:
+            values["query"] = decode_query(scope, self.query)
+        if self.decoder is not None:
+            body = decode_body(scope, await read_body(scope, receive), self.decoder)
+            if self.body is not None:
+                values["body"] = body
+        result = await self.handler(**values)
+        if isinstance(result, Stream):
+            await send_stream(result, scope, receive, send)
+        elif isinstance(result, Listing):
+            total = (b"x-total-count", str(result.total).encode())
+            await send_json(send, self.status, _encoder.encode(result.items), total)
+        else:
+            await send_json(send, self.status, _encoder.encode(result))
+
+
+class Resource:
+    """The routes of one resource: ``@PEERS.get("/peers/{peer}")`` above a handler adds it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.routes: list[Route] = []
+
+    def get(
+        self, path: str, *, errors: tuple[int, ...] = (), events: Mapping[str, object] | None = None
+    ) -> Callable[[Handler], Handler]:
+        return self._added("GET", path, 200, errors, events or {})
+
+    def post(self, path: str, *, status: int = 200, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
+        return self._added("POST", path, status, errors, {})
+
+    def patch(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
+        return self._added("PATCH", path, 200, errors, {})
+
+    def delete(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
+        return self._added("DELETE", path, 200, errors, {})
+
+    def _added(
+        self, method: str, path: str, status: int, errors: tuple[int, ...], events: Mapping[str, object]
+    ) -> Callable[[Handler], Handler]:
+        def add(handler: Handler) -> Handler:
+            self.routes.append(declared(method, path, self.name, handler, status=status, errors=errors, events=events))
+            return handler
+
+        return add
+
+
+def declared(
+    method: str,
+    path: str,
+    resource: str,
+    handler: Callable[..., Awaitable[object]],
+    *,
+    status: int = 200,
+    errors: tuple[int, ...] = (),
+    events: Mapping[str, object] | None = None,
+) -> Route:
+    """Return the route that ``handler``'s signature declares.
+
+    Raises:
+        TypeError: the signature and the path do not go together.
+    """
+    hints = get_type_hints(handler)
+    returned = hints.pop("return", None)
+    if set(hints) != set(inspect.signature(handler).parameters) or returned is None:
+        raise TypeError(f"{handler.__qualname__}: every parameter and the answer need a type")
+    path_values = tuple(re.findall(r"{(\w+)}", path))
+    faces = {name: _FACES[kind] for name, kind in hints.items() if kind in _FACES}
+    expected = {*path_values, *faces, *({"body", "query"} & set(hints))}
+    if expected != set(hints):
+        raise TypeError(f"{handler.__qualname__}: {expected ^ set(hints)} is not in both {path} and the signature")
+    takes_body = method in ("POST", "PUT", "PATCH")
+    if "body" in hints and not takes_body:
+        raise TypeError(f"{handler.__qualname__}: {method} has no body")
+    answer, listing = _answer(returned)
+    return Route(
+        method=method,
+        path=path,
+        resource=resource,
+        handler=handler,
+        faces=faces,
+        path_values=path_values,
+        body=hints.get("body"),
+        query=hints.get("query"),
+        answer=answer,
+        listing=listing,
+        status=status,
+        errors=errors,
+        events=events or {},
+        decoder=msgspec.json.Decoder(hints.get("body", Nothing)) if takes_body else None,
+    )
+
+
+async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
+    """Send a whole JSON answer."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*_JSON_HEADERS, length, *headers]})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _answer(returned: object) -> tuple[object, bool]:
+    """Return the JSON type of a handler's return type, and whether it is a part of a longer list."""
+    if returned is Stream:
+        return None, False
+    if isinstance(returned, UnionType):
+        (json_answer,) = (kind for kind in get_args(returned) if kind is not Stream)
+        return json_answer, False
+    if get_origin(returned) is Listing:
+        return list[get_args(returned)[0]], True  # type: ignore[misc]
+    return returned, False

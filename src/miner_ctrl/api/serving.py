@@ -1,0 +1,99 @@
+"""Serving the application in the running loop: what all doors share.
+
+uvicorn's HTTP protocol without uvicorn's server: that one takes the process's signals, wakes ten times a second, calls
+``sys.exit`` when it cannot start and takes seconds to stop. A door makes its own listener with ``HttpServing.protocol``
+as the factory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from miner_ctrl.api.http_protocol import Admit, HttpProtocol
+from miner_ctrl.api.streams import CLOSING
+
+CLOSE_WITHIN_S = 1.0
+"""For requests that run when a door closes; then their connections are cut."""
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """What one door takes. ``request_bytes`` bounds a whole request with its chunk framing and trailers."""
+
+    head_bytes: int = 32 * 1024
+    head_within_s: float = 10.0
+    request_bytes: int = 2 * 1024 * 1024
+    pipelined: int = 16
+    connections: int = 128
+    keep_alive_s: int = 30
+
+
+class HttpServing:
+    """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header."""
+
+    def __init__(self, app: ASGIApp, *, limits: HttpLimits | None = None, now: Callable[[], float] = time.time) -> None:
+        self.limits = limits or HttpLimits()
+        self.state = ServerState()
+        self.closing = asyncio.Event()
+        self.scope_state = {CLOSING: self.closing}
+        self.config = Config(
+            self._stoppable,
+            http=HttpProtocol,
+            ws="none",
+            loop="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_keep_alive=self.limits.keep_alive_s,
+        )
+        self.config.load()
+        self._app = app
+        self._now = now
+        self._dated: tuple[int, list[tuple[bytes, bytes]]] = (-1, [])
+
+    def protocol(self, admit: Admit | None = None) -> HttpProtocol:
+        """Return the protocol for one new connection."""
+        return HttpProtocol(self, admit)
+
+    def default_headers(self) -> list[tuple[bytes, bytes]]:
+        """Return the headers of every answer: the date. They say nothing of the software."""
+        second = int(self._now())
+        if self._dated[0] != second:
+            self._dated = second, [(b"date", formatdate(second, usegmt=True).encode())]
+        return self._dated[1]
+
+    async def close(self, *, within_s: float = CLOSE_WITHIN_S) -> None:
+        """End every connection: streams at once, requests that run after at most ``within_s``.
+
+        The door's listener is closed first.
+        """
+        self.closing.set()
+        for connection in tuple(self.state.connections):
+            connection.shutdown()
+        if self.state.tasks:
+            await asyncio.wait(tuple(self.state.tasks), timeout=within_s)
+        for connection in tuple(self.state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.abort()
+        running = tuple(self.state.tasks)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _stoppable(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            # The door has given this request up, and its connection with it: not an error to log.
+            if not self.closing.is_set():
+                raise

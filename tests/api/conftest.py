@@ -1,0 +1,30 @@
+"""A node's local door, open for one test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from miner_ctrl.api.application import build_app
+from miner_ctrl.api.local_door import LocalDoor
+from tests.api.in_memory import Client, World
+
+
+@pytest.fixture
+async def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def socket_path(tmp_path: Path) -> Path:
+    return tmp_path / "run" / "node.sock"
+
+
+@pytest.fixture
+async def client(world: World, socket_path: Path) -> AsyncIterator[Client]:
+    door = LocalDoor(build_app(world.faces), socket_path)
+    await door.open()
+    yield Client(socket_path)
+    await door.close()

@@ -1,0 +1,245 @@
+"""Every route: what it does when all is well, and how it says that it is not."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from miner_ctrl.api.application import ROUTES, build_app
+from miner_ctrl.api.local_door import LocalDoor
+from miner_ctrl.model.nodes import Grant
+from tests.api.in_memory import GOOD_TOKEN, MINER, RIG_ID, WAITING_ID, Answer, Client, World
+
+Call = tuple[str, str, object]
+
+SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
+    ("GET", "/health", None, 200, {"status": "ok"}),
+    ("GET", "/node/info", None, 200, {"hasIdentity": False}),
+    ("POST", "/node/init", {"name": "rig-1", "role": "worker"}, 200, {"name": "rig-1", "role": "worker"}),
+    ("POST", "/peers", {"address": "10.0.0.1:9091", "name": "rig-b"}, 201, {"name": "rig-b", "state": "pending"}),
+    ("POST", "/peers", {"token": GOOD_TOKEN}, 201, {"state": "connected"}),
+    ("GET", "/peers/rig-alpha", None, 200, {"id": RIG_ID, "publicKey": "eA=="}),
+    ("PATCH", "/peers/rig-alpha", {"grant": ["observe"]}, 200, {"id": RIG_ID}),
+    ("DELETE", f"/peers/{RIG_ID}", None, 200, {"status": "removed"}),
+    ("POST", "/peers/rig-alpha/ping", None, 200, {"rtt_ms": 1.5, "clock_offset_ms": -3.0}),
+    ("POST", "/peers/rig-alpha/connect", None, 200, {"status": "connected"}),
+    ("POST", "/peers/rig-alpha/disconnect", {}, 200, {"status": "disconnected"}),
+    ("POST", f"/peers/pending/{WAITING_ID}/approve", None, 200, {"id": WAITING_ID}),
+    ("DELETE", f"/peers/pending/{WAITING_ID}", None, 200, {"status": "denied"}),
+    ("POST", "/invites", {}, 201, {"id": "inv1", "token": GOOD_TOKEN, "expiresAt": "2026-01-01T01:00:00Z"}),
+    ("POST", "/invites/inspect", {"token": GOOD_TOKEN}, 200, {"issuerWords": "one two", "grants": ["observe"]}),
+    ("GET", "/remote/rig-alpha/stats", None, 200, {"nodeId": RIG_ID, "connected": True}),
+    ("GET", "/remote/rig-alpha/info", None, 200, {"nodeId": RIG_ID}),
+    ("POST", "/remote/rig-alpha/start", {"profileId": "p"}, 200, {"status": "start", "minerName": MINER}),
+    ("POST", "/remote/rig-alpha/stop", {"minerName": MINER}, 200, {"status": "stop"}),
+    ("POST", "/remote/rig-alpha/restart", None, 200, {"status": "restart"}),
+    ("POST", "/remote/rig-alpha/pause", None, 200, {"status": "pause"}),
+    ("POST", "/remote/rig-alpha/resume", None, 200, {"status": "resume"}),
+    ("POST", "/remote/rig-alpha/deploy", {"profileId": "p"}, 200, {"status": "deploy"}),
+    ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
+    ("GET", "/openapi.json", None, 200, {"openapi": "3.1.0"}),
+]
+
+FAILURES: list[tuple[str, str, object, int, str]] = [
+    ("GET", "/ready", None, 503, "NOT_READY"),
+    ("POST", "/node/init", {"name": "rig 1"}, 400, "BAD_NAME"),
+    ("POST", "/node/init", {"name": "x", "role": "boss"}, 400, "BAD_INPUT"),
+    ("POST", "/peers", {}, 400, "BAD_INPUT"),
+    ("POST", "/peers", {"token": GOOD_TOKEN, "fingerprint": "f"}, 400, "BAD_INPUT"),
+    ("POST", "/peers", {"token": "no"}, 400, "BAD_TOKEN"),
+    ("POST", "/peers", {"address": "a:1", "name": "pending"}, 400, "BAD_NAME"),
+    ("POST", "/peers", {"address": "nobody:1"}, 504, "PEER_UNREACHABLE"),
+    ("POST", "/peers", {"address": "changed:1"}, 403, "IDENTITY_MISMATCH"),
+    ("GET", "/peers?sort=words!", None, 400, "BAD_SORT"),
+    ("GET", "/peers/none", None, 404, "PEER_NOT_FOUND"),
+    ("PATCH", "/peers/none", {}, 404, "PEER_NOT_FOUND"),
+    ("PATCH", "/peers/rig-alpha", {"name": "stats"}, 400, "BAD_NAME"),
+    ("PATCH", "/peers/rig-alpha", {"grant": ["everything"]}, 400, "BAD_INPUT"),
+    ("DELETE", "/peers/none", None, 404, "PEER_NOT_FOUND"),
+    ("POST", "/peers/none/ping", None, 404, "PEER_NOT_FOUND"),
+    ("POST", "/peers/gone/ping", None, 504, "PEER_UNREACHABLE"),
+    ("POST", "/peers/none/connect", None, 404, "PEER_NOT_FOUND"),
+    ("POST", "/peers/none/disconnect", None, 404, "PEER_NOT_FOUND"),
+    ("POST", "/peers/pending/none/approve", None, 404, "PENDING_NOT_FOUND"),
+    ("DELETE", "/peers/pending/none", None, 404, "PENDING_NOT_FOUND"),
+    ("POST", "/invites", {"uses": 0}, 400, "BAD_INPUT"),
+    ("POST", "/invites", {"expires": "soon"}, 400, "BAD_LIFETIME"),
+    ("POST", "/invites", {"for": "anyone"}, 400, "BAD_INPUT"),
+    ("POST", "/invites/inspect", {"token": "no"}, 400, "BAD_TOKEN"),
+    ("DELETE", "/invites/none", None, 404, "INVITE_NOT_FOUND"),
+    ("GET", "/remote/stats?timeout=0", None, 400, "BAD_INPUT"),
+    ("GET", "/remote/none/stats", None, 404, "PEER_NOT_FOUND"),
+    ("GET", "/remote/gone/stats", None, 504, "PEER_UNREACHABLE"),
+    ("GET", "/remote/gone/info", None, 504, "PEER_UNREACHABLE"),
+    ("POST", "/remote/rig-alpha/start", {}, 400, "BAD_INPUT"),
+    ("POST", "/remote/gone/start", {"profileId": "p"}, 504, "PEER_UNREACHABLE"),
+    ("POST", "/remote/gone/stop", None, 504, "PEER_UNREACHABLE"),
+    ("POST", "/remote/gone/restart", None, 504, "PEER_UNREACHABLE"),
+    ("POST", "/remote/gone/pause", None, 504, "PEER_UNREACHABLE"),
+    ("POST", "/remote/gone/resume", None, 504, "PEER_UNREACHABLE"),
+    ("POST", "/remote/rig-alpha/deploy", {}, 400, "BAD_INPUT"),
+    ("POST", "/remote/gone/deploy", {"profileId": "p"}, 504, "PEER_UNREACHABLE"),
+    ("GET", "/remote/rig-alpha/logs/none", None, 404, "MINER_NOT_FOUND"),
+    ("GET", f"/remote/rig-alpha/logs/{MINER}?lines=10001", None, 400, "BAD_INPUT"),
+    ("GET", f"/remote/rig-alpha/logs/{MINER}?lines=0", None, 400, "BAD_INPUT"),
+    ("GET", "/remote/rig-alpha/logs/none?follow=true", None, 404, "MINER_NOT_FOUND"),
+    ("GET", "/events?topic=gossip", None, 400, "BAD_INPUT"),
+    ("POST", "/profiles", {"name": "p", "minerType": "xmrig"}, 400, "BAD_INPUT"),
+    ("GET", "/profiles/none", None, 404, "PROFILE_NOT_FOUND"),
+    ("DELETE", "/profiles/none", None, 404, "PROFILE_NOT_FOUND"),
+    ("GET", "/nowhere", None, 404, "ROUTE_NOT_FOUND"),
+    ("GET", "/peers/", None, 404, "ROUTE_NOT_FOUND"),
+    ("PUT", "/peers", {}, 405, "METHOD_NOT_ALLOWED"),
+]
+
+
+def assert_envelope(answer: Answer, status: int, code: str) -> None:
+    assert (answer.status, answer.data.get("code")) == (status, code), answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert set(answer.data) <= {"error", "code", "details", "suggestion"}
+    assert answer.data["error"].endswith(".")
+    assert b"Traceback" not in answer.text
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "part"), SUCCESSES, ids=lambda value: str(value)[:40])
+async def test_route_succeeds(
+    client: Client, method: str, path: str, body: object, status: int, part: dict[str, object]
+) -> None:
+    answer = await client(method, path, body)
+    assert answer.status == status, answer.text
+    assert answer.data | part == answer.data
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "code"), FAILURES, ids=lambda value: str(value)[:40])
+async def test_route_fails_in_the_envelope(
+    client: Client, method: str, path: str, body: object, status: int, code: str
+) -> None:
+    assert_envelope(await client(method, path, body), status, code)
+
+
+async def test_every_route_is_tried() -> None:
+    lists = {"/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats", "/ready"}
+    streams = {"/events", "/remote/{peer}/logs/{miner}"}
+    elsewhere = (
+        {("GET", path) for path in lists | streams}
+        | {("DELETE", path) for path in lists}
+        | {("DELETE", "/invites/{id}")}
+    )
+    patterns = {(route.method, route.path) for route in ROUTES}
+    tried = {
+        (route.method, route.path)
+        for route in ROUTES
+        for method, path, *_ in SUCCESSES
+        if method == route.method and _matches(route.path, path)
+    }
+    assert patterns - tried - elsewhere == set()
+
+
+def _matches(pattern: str, path: str) -> bool:
+    wanted, given = pattern.split("/"), path.partition("?")[0].split("/")
+    return len(wanted) == len(given) and all(a == b or a.startswith("{") for a, b in zip(wanted, given, strict=True))
+
+
+async def test_arguments_arrive(client: Client, world: World) -> None:
+    invite = {"address": ["a:1", "b:2"], "uses": 3, "expires": "2d", "for": "controller"}
+    await client("POST", "/invites", invite)
+    await client("POST", "/invites", {"address": "a:1", "expires": 90})
+    await client("PATCH", "/peers/rig-alpha", {"name": "new", "address": "c:3", "tags": ["x"], "grant": []})
+    await client("POST", f"/peers/pending/{WAITING_ID}/approve", {"grant": ["observe", "control"]})
+    await client("POST", "/peers", {"token": GOOD_TOKEN, "address": "d:4", "name": "boss"})
+    assert world.pairing.calls == [
+        ("invite", "controller", ["a:1", "b:2"], 3, 172800.0),
+        ("invite", None, ["a:1"], 1, 90.0),
+        ("patch", "new", "c:3", ("x",), frozenset()),
+        ("approve", frozenset({Grant.OBSERVE, Grant.CONTROL})),
+        ("join", GOOD_TOKEN, "boss", "d:4"),
+    ]
+    await client("POST", "/remote/rig-alpha/start", {"minerType": "xmrig", "config": {"threads": 2}})
+    await client("POST", "/remote/rig-alpha/stop")
+    await client("GET", "/remote/stats?refresh=true&timeout=2.5")
+    assert world.commands.calls == [("start", None, "xmrig", {"threads": 2}), ("stop", None), ("sweep", 2.5)]
+
+
+async def test_invites_are_listed_without_tokens_and_revoked(client: Client) -> None:
+    await client("POST", "/invites", {})
+    listed = await client("GET", "/invites")
+    assert [invite["id"] for invite in listed.data] == ["inv1"]
+    assert GOOD_TOKEN.encode() not in listed.text
+    assert (await client("DELETE", "/invites/inv1")).data["status"] == "revoked"
+
+
+async def test_profiles_are_created_found_and_deleted(client: Client) -> None:
+    profile = {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}
+    created = (await client("POST", "/profiles", profile)).data
+    assert len(created["hash"]) == 64
+    assert_envelope(await client("POST", "/profiles", profile), 409, "PROFILE_EXISTS")
+    assert (await client("GET", "/profiles/p")).data == created
+    assert (await client("GET", "/profiles")).data == [created]
+    assert (await client("DELETE", "/profiles/p")).data == {"status": "deleted"}
+    assert (await client("GET", "/profiles")).data == []
+
+
+async def test_fleet_from_memory_asks_nobody(client: Client, world: World) -> None:
+    answer = await client("GET", "/remote/stats")
+    assert answer.data[RIG_ID]["miners"][0]["hashrate"] == 1000.0
+    assert world.commands.calls == []
+
+
+async def test_logs_are_plain_lines(client: Client) -> None:
+    assert (await client("GET", f"/remote/rig-alpha/logs/{MINER}?lines=2")).data == ["line 0", "line 1"]
+
+
+async def test_pending_is_not_a_peer(client: Client) -> None:
+    assert [waiting["id"] for waiting in (await client("GET", "/peers/pending")).data] == [WAITING_ID]
+
+
+async def test_method_not_allowed_says_which_are(client: Client) -> None:
+    answer = await client("PUT", "/peers", {})
+    assert answer.headers["allow"] == "GET, POST"
+    assert answer.data["details"] == {"allowed": ["GET", "POST"]}
+
+
+async def test_head_is_get_without_the_body(client: Client) -> None:
+    answer = await client("HEAD", "/health")
+    assert (answer.status, answer.text) == (200, b"")
+    assert (await client("HEAD", "/events")).status == 200
+
+
+async def test_answers_are_not_cached_and_do_not_name_the_software(client: Client) -> None:
+    headers = (await client("GET", "/health")).headers
+    assert headers["cache-control"] == "no-store"
+    assert "date" in headers
+    assert "server" not in {name.lower() for name in headers}
+
+
+async def test_a_bug_is_logged_and_not_shown(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        answer = await client("GET", "/remote/broken/stats")
+    assert_envelope(answer, 500, "INTERNAL_ERROR")
+    assert b"hunter2" not in answer.text
+    assert any(record.exc_info for record in caplog.records)
+
+
+async def test_without_identity_only_the_node_answers_until_init(socket_path: Path) -> None:
+    world = World(identity=False)
+    door = LocalDoor(build_app(world.faces), socket_path)
+    await door.open()
+    client = Client(socket_path)
+    try:
+        assert_envelope(await client("GET", "/ready"), 503, "NOT_READY")
+        assert (await client("POST", "/invites/inspect", {"token": GOOD_TOKEN})).status == 200
+        for route in ROUTES:
+            if not route.needs_identity:
+                continue
+            path = (
+                route.path.replace("{peer}", "p").replace("{miner}", "m").replace("{id}", "i").replace("{profile}", "x")
+            )
+            assert_envelope(await client(route.method, path), 409, "NO_IDENTITY")
+        assert (await client("POST", "/node/init", {"name": "rig-1"})).data["role"] == "dual"
+        assert_envelope(await client("POST", "/node/init", {"name": "rig-1"}), 409, "HAS_IDENTITY")
+        assert (await client("GET", "/ready")).status == 200
+        assert (await client("GET", "/peers")).status == 200
+    finally:
+        await door.close()
