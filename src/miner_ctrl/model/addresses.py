@@ -8,14 +8,22 @@ import re
 import msgspec
 
 from miner_ctrl.errors import BadInput
+from miner_ctrl.model.text import one_line
 
 DEFAULT_PEER_PORT = 9091
 _HOST = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_]([A-Za-z0-9_-]{0,62}))*\.?")
+_LOOKS_LIKE_IPV4 = re.compile(r"(.*\.)?[0-9]+\.?")
+"""A last label of digits alone: a resolver may take such a name for an address (``9091`` is 0.0.35.131)."""
+_BRACKETED = re.compile(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?")
+_ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
 _PIN = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Address(msgspec.Struct, frozen=True):
-    """A place to dial. ``tls_pin`` is the SHA-256 (hex) of the listener's certificate, or empty for a CA check."""
+    """A place to dial. ``host`` is a name in lower case, or an IP address in its shortest form.
+
+    ``tls_pin`` is the SHA-256 (hex) of the listener's certificate, or empty for a CA check.
+    """
 
     host: str
     port: int = DEFAULT_PEER_PORT
@@ -53,29 +61,36 @@ def parse_address(text: str, *, default_port: int = DEFAULT_PEER_PORT) -> Addres
 
 
 def _split(rest: str, default_port: int) -> tuple[str | None, int]:
-    bracketed = re.fullmatch(r"\[([0-9A-Fa-f:.%A-Za-z]+)\](?::(\d{1,5}))?", rest)
+    bracketed = _BRACKETED.fullmatch(rest)
     if bracketed:
-        host, port = bracketed[1], bracketed[2]
-        return (host if _is_ip(host) else None), int(port or default_port)
+        return _ip(bracketed[1]), int(bracketed[2] or default_port)
     if rest.count(":") > 1:
-        return (rest if _is_ip(rest) else None), default_port
-    host, _, port = rest.partition(":")
-    if (port and not re.fullmatch(r"[0-9]{1,5}", port)) or (":" in rest and not port):
+        return _ip(rest), default_port
+    host, colon, port = rest.partition(":")
+    if colon and not re.fullmatch(r"[0-9]{1,5}", port):
         return None, 0
-    return (host if _HOST.fullmatch(host) else None), int(port or default_port)
+    return (_ip(host) or _name(host)), int(port or default_port)
 
 
-def _is_ip(text: str) -> bool:
+def _ip(text: str) -> str | None:
+    """Return an IP address in its shortest form; an IPv6 one may have a zone (``fe80::1%eth0``)."""
+    plain, percent, zone = text.partition("%")
     try:
-        ipaddress.ip_address(text.partition("%")[0])
+        address = ipaddress.ip_address(plain)
     except ValueError:
-        return False
-    return True
+        return None
+    if percent and (address.version != 6 or not _ZONE.fullmatch(zone)):
+        return None
+    return f"{address}{percent}{zone}"
+
+
+def _name(text: str) -> str | None:
+    return text.lower() if _HOST.fullmatch(text) and not _LOOKS_LIKE_IPV4.fullmatch(text) else None
 
 
 def _bad(text: str) -> BadInput:
     return BadInput(
-        f"{text[:100]!r} is not an address.",
+        f"{one_line(text, 100)!r} is not an address.",
         suggestion="Use HOST:PORT, for example 192.168.1.100:9091 or [2001:db8::1]:9091.",
         code="BAD_ADDRESS",
     )

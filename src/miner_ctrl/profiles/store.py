@@ -1,0 +1,219 @@
+"""The profiles of this node, durable, and the ones it was sent along with a command.
+
+A profile of ours has a name and an ID. One that came with ``start_miner`` is kept by content hash alone, so that it
+need not be sent again and takes no name here. Everything that comes in is validated first, so what is kept is small.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import apsw
+import msgspec
+
+from miner_ctrl.errors import Conflict, NotFound, StateDamaged
+from miner_ctrl.model.nodes import check_name
+from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.text import one_line
+from miner_ctrl.profiles.validation import validate
+from miner_ctrl.storage.sqlite import open_database, transaction
+
+MAX_PROFILES = 1000
+MAX_REMEMBERED = 256
+_WHAT = "profile store"
+_ID_BYTES = 8
+_ID_PREFIX = re.compile(r"[0-9a-f]{4,16}")
+
+_MIGRATIONS = (
+    """
+    CREATE TABLE profile (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL COLLATE NOCASE UNIQUE,
+        hash TEXT NOT NULL,
+        miner_type TEXT NOT NULL,
+        config TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX profile_hash ON profile (hash);
+
+    CREATE TABLE remembered (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        hash TEXT NOT NULL UNIQUE,
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        miner_type TEXT NOT NULL,
+        config TEXT NOT NULL
+    ) STRICT;
+    """,
+)
+
+
+class ProfileStore:
+    """The profiles in one SQLite file; changes are durable when a call returns. Used from one thread.
+
+    ``random_bytes`` is as ``secrets.token_bytes``.
+    """
+
+    def __init__(self, path: Path, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> None:
+        self._path = path
+        self._random_bytes = random_bytes
+        self._database: apsw.Connection | None = None
+
+    def open(self) -> None:
+        """Open the file, made if it is not there.
+
+        Raises:
+            StateDamaged, HomeInUse: as ``storage.sqlite.open_database``.
+        """
+        self._database = open_database(self._path, _MIGRATIONS, what=_WHAT)
+
+    def close(self) -> None:
+        """Close the file."""
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    def list(self) -> list[Profile]:
+        """Return the profiles of this node, in the order of their names."""
+        return [*self._select("profile ORDER BY name")]
+
+    def find(self, query: str) -> Profile:
+        """Return the profile with this ID or name (case does not matter), or with a unique prefix of its ID.
+
+        Raises:
+            NotFound, Conflict: there is none, or several.
+        """
+        wanted = query.strip()
+        found = self._select("profile WHERE id = ?1 OR name = ?1", wanted)
+        if not found and _ID_PREFIX.fullmatch(wanted):
+            found = self._select("profile WHERE substr(id, 1, length(?1)) = ?1", wanted)
+        if not found:
+            raise NotFound(
+                f"There is no profile {one_line(query, 80)!r}.",
+                suggestion="See miner-ctrl profile list for those there are.",
+                code="PROFILE_NOT_FOUND",
+            )
+        if len(found) > 1:
+            raise Conflict(
+                f"{one_line(query, 80)!r} is ambiguous: {len(found)} profiles match.",
+                suggestion="Give more characters of the ID, or the name.",
+                code="AMBIGUOUS_PROFILE",
+            )
+        return found[0]
+
+    def by_hash(self, content_hash: str) -> Profile | None:
+        """Return a profile with this content: one of ours, or one that was remembered."""
+        found = self._select("profile WHERE hash = ? LIMIT 1", content_hash)
+        found = found or self._select("remembered WHERE hash = ?", content_hash)
+        return found[0] if found else None
+
+    def create(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
+        """Keep a new profile, under a new random ID.
+
+        Raises:
+            BadInput: the name or the config cannot be one.
+            Conflict: the name is taken, or there are ``MAX_PROFILES``.
+        """
+        profile = self._checked(name, miner_type, config)
+        if self._select("profile WHERE name = ?", name):
+            raise Conflict(
+                f"There is a profile {name} already.",
+                suggestion="Choose another name, or delete that one first.",
+                code="PROFILE_EXISTS",
+            )
+        self._store(profile)
+        return profile
+
+    def put(self, profile: Profile) -> Profile:
+        """Keep a profile under its name, in place of the one that has it; the ID is this node's own.
+
+        Raises:
+            BadInput: the name or the config cannot be one.
+            Conflict: there are ``MAX_PROFILES``.
+        """
+        held = self._select("profile WHERE name = ?", profile.name)
+        checked = self._checked(profile.name, profile.miner_type, profile.config)
+        if held:
+            checked = msgspec.structs.replace(checked, id=held[0].id)
+        self._store(checked)
+        return checked
+
+    def delete(self, query: str) -> Profile:
+        """Delete a profile, found as by ``find``.
+
+        Raises:
+            NotFound, Conflict: there is none, or several.
+        """
+        profile = self.find(query)
+        with transaction(self._connection):
+            self._connection.execute("DELETE FROM profile WHERE id = ?", (profile.id,))
+        return profile
+
+    def remember(self, profile: Profile) -> None:
+        """Keep a profile that was sent along, by its hash; the ``MAX_REMEMBERED`` newest stay.
+
+        Raises:
+            BadInput: its config cannot be one.
+        """
+        validate(profile.miner_type, profile.config)
+        with transaction(self._connection):
+            self._connection.execute("DELETE FROM remembered WHERE hash = ?", (profile.content_hash,))
+            self._connection.execute(
+                "INSERT INTO remembered (hash, id, name, miner_type, config) VALUES (?, ?, ?, ?, ?)",
+                (profile.content_hash, profile.id, profile.name, profile.miner_type, _config_text(profile)),
+            )
+            self._connection.execute(
+                "DELETE FROM remembered WHERE seq <= (SELECT seq FROM remembered ORDER BY seq DESC LIMIT 1 OFFSET ?)",
+                (MAX_REMEMBERED,),
+            )
+
+    @property
+    def _connection(self) -> apsw.Connection:
+        if self._database is None:
+            raise RuntimeError("the profile store is not open")
+        return self._database
+
+    def _checked(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
+        check_name(name)
+        validate(miner_type, config)
+        return Profile(id=self._random_bytes(_ID_BYTES).hex(), name=name, miner_type=miner_type, config=dict(config))
+
+    def _store(self, profile: Profile) -> None:
+        others = self._connection.execute("SELECT id FROM profile WHERE id <> ?", (profile.id,)).fetchall()
+        if len(others) >= MAX_PROFILES:
+            raise Conflict(
+                f"There are {MAX_PROFILES} profiles already.", suggestion="Delete some first.", code="TOO_MANY_PROFILES"
+            )
+        with transaction(self._connection):
+            self._connection.execute(
+                "INSERT INTO profile (id, name, hash, miner_type, config) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)"
+                " DO UPDATE SET name = excluded.name, hash = excluded.hash, miner_type = excluded.miner_type,"
+                " config = excluded.config",
+                (profile.id, profile.name, profile.content_hash, profile.miner_type, _config_text(profile)),
+            )
+
+    def _select(self, rest: str, *values: str) -> tuple[Profile, ...]:
+        rows = self._connection.execute(f"SELECT id, name, hash, miner_type, config FROM {rest}", values)  # noqa: S608
+        return tuple(self._from_row(*row) for row in rows)
+
+    def _from_row(self, id_: str, name: str, content_hash: str, miner_type: str, config: str) -> Profile:
+        try:
+            decoded = msgspec.json.decode(config, type=dict[str, ConfigValue])
+        except (msgspec.DecodeError, RecursionError):
+            raise self._damaged(name) from None
+        profile = Profile(id=id_, name=name, miner_type=miner_type, config=decoded)
+        if profile.content_hash != content_hash:
+            raise self._damaged(name)
+        return profile
+
+    def _damaged(self, name: str) -> StateDamaged:
+        return StateDamaged(
+            f"The {_WHAT} {self._path} is damaged: its profile {one_line(name, 63)!r} is not what was stored.",
+            suggestion="Restore it from a backup, or move it away (the profiles are lost then).",
+        )
+
+
+def _config_text(profile: Profile) -> str:
+    return msgspec.json.encode(profile.config).decode()
