@@ -33,7 +33,7 @@ def local_node(home: Home) -> Iterator[LocalApi]:
     if api.answers():
         yield api
         return
-    from miner_ctrl.app import brief_node  # noqa: PLC0415 - the whole node: only when none runs
+    from miner_ctrl.run import brief_node  # noqa: PLC0415 - the whole node: only when none runs
 
     deadline = time.monotonic() + WAIT_FOR_HOME_S
     with ExitStack() as stack:

@@ -37,16 +37,18 @@ def host_name() -> str:
     miner-ctrl node init --name rig-alpha --role worker
     """
 )
-@click.option("--name", default=host_name, show_default="this machine's name", help="What people call this node.")
-@click.option("--role", type=ROLES, default="dual", show_default=True, help="What this node is for.")
+@click.option("--name", help="What people call this node.  [default: this machine's name]")
+@click.option("--role", type=ROLES, help="What this node is for.  [default: dual; with --trust, worker]")
 @click.option(
     "--trust",
     metavar="FP[@HOST:PORT]",
     help="For a machine image: let the controller with this fingerprint in. The key itself is made at first start.",
 )
 @pass_settings
-def init(settings: Settings, name: str, role: str, trust: str | None) -> None:
+def init(settings: Settings, name: str | None, role: str | None, trust: str | None) -> None:
     """Make this node's identity: its keys, its ID and its name."""
+    if name is None and trust is None:
+        name = host_name()
     with local_node(settings.home) as api:
         answer = api.post("/node/init", {"name": name, "role": role, "trust": trust})
         if printed_json(settings, answer):
@@ -178,7 +180,7 @@ def serve(settings: Settings, listen: str, tls_cert: str | None, tls_key: str | 
 def _serve(
     settings: Settings, listen: str, tls_cert: str | None = None, tls_key: str | None = None, *, init: bool = True
 ) -> None:
-    from miner_ctrl import app  # noqa: PLC0415 - the whole node: only for the command that is one
+    from miner_ctrl.run import serve as serve_node  # noqa: PLC0415 - the whole node: only for the command that is one
 
-    code = app.serve(settings.home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init)
+    code = serve_node(settings.home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init)
     click.get_current_context().exit(code)
