@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from miner_ctrl.errors import Conflict, NotFound, OperationFailed, StateDamaged
-from miner_ctrl.identity.keyfile import create_secret, load_or_create_secret, load_secret
+from miner_ctrl.identity.keyfile import create_secret, load_or_create, load_secret
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX modes")
 
@@ -60,20 +60,20 @@ def test_a_damaged_key_is_not_replaced_either(path: Path) -> None:
     create_secret(path)
     path.write_bytes(b"")
     with pytest.raises(StateDamaged):
-        load_or_create_secret(path)
+        load_or_create(path)
     assert path.read_bytes() == b""
 
 
 def test_load_or_create_makes_one_key_for_all_times(path: Path) -> None:
-    assert load_or_create_secret(path) == load_or_create_secret(path) == path.read_bytes()
+    assert load_or_create(path) == load_or_create(path) == path.read_bytes()
 
 
 def test_processes_that_race_for_the_first_start_agree(path: Path) -> None:
     program = (
         "import sys, pathlib\n"
-        "from miner_ctrl.identity.keyfile import load_or_create_secret\n"
+        "from miner_ctrl.identity.keyfile import load_or_create\n"
         "sys.stdin.read(1)\n"
-        "print(load_or_create_secret(pathlib.Path(sys.argv[1])).hex())\n"
+        "print(load_or_create(pathlib.Path(sys.argv[1])).hex())\n"
     )
     racers = [
         subprocess.Popen(

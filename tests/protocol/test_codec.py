@@ -259,7 +259,9 @@ def test_size_limits() -> None:
     at_limit = raw("ping", {"ignored": "x" * (MAX_MESSAGE_BYTES - len(whole) - 4)})
     assert len(at_limit) == MAX_MESSAGE_BYTES
     decode(at_limit)
-    refused(at_limit + b"\0")
+    over = raw("ping", {"ignored": "x" * (MAX_MESSAGE_BYTES - len(whole) - 3)})
+    assert len(over) == MAX_MESSAGE_BYTES + 1
+    refused(over)
 
 
 @pytest.mark.parametrize("depth", [10, 500, 900, 1000, 1100, 100_000, MAX_MESSAGE_BYTES - 500])

@@ -51,6 +51,29 @@ def test_every_error_travels(kind: type[MinerCtrlError]) -> None:
     assert wire_code(arrived) == wire_code(error), "going round does not change what it means"
 
 
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (errors.BadInput, 1001),
+        (errors.BadToken, 1001),
+        (errors.ProtocolViolation, 1001),
+        (errors.Refused, 1002),
+        (errors.PendingApproval, 1002),
+        (errors.IdentityMismatch, 1002),
+        (errors.NotFound, 1003),
+        (errors.OperationFailed, 1004),
+        (errors.StateDamaged, 1004),
+        (errors.Unreachable, 1004),
+        (errors.MinerCtrlError, 1004),
+        (errors.RequestTimedOut, 1005),
+        (errors.RateLimited, 1006),
+        (errors.Conflict, 1008),
+    ],
+)
+def test_the_number_an_error_travels_under(kind: type[MinerCtrlError], code: int) -> None:
+    assert wire_code(kind("m")) == code
+
+
 def test_an_undecodable_message_is_an_invalid_one() -> None:
     assert wire_code(DecodeFailed("The bytes are not a message.")) is WireCode.INVALID_MESSAGE
 

@@ -86,7 +86,7 @@ def load_secret(path: Path) -> bytes:
     return secret
 
 
-def load_or_create_secret(path: Path) -> bytes:
+def load_or_create(path: Path) -> bytes:
     """Return the master secret in ``path``, made now if there is none.
 
     Raises:
