@@ -57,8 +57,17 @@ class FakeNode:
             request_queue_size = 64
 
         socket_path.parent.mkdir(parents=True, exist_ok=True)
-        self._server = Server(str(socket_path), Handler)
+
+        def make_server() -> ThreadingUnixStreamServer:
+            return Server(str(socket_path), Handler)
+
+        self._make_server = make_server
         self._socket_path = socket_path
+        self.reopen()
+
+    def reopen(self) -> None:
+        """Listen (again)."""
+        self._server = self._make_server()
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         self._thread.start()
 
