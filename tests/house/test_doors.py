@@ -41,7 +41,8 @@ def test_a_clean_house_passes(tmp_path: Path) -> None:
         worker__serve="import msgspec\nfrom miner_ctrl.protocol.codec import decode\nfrom miner_ctrl import errors\n",
         protocol__codec="from miner_ctrl.model.nodes import Role\nfrom . import limits\nfrom .limits import A\n",
         protocol__limits="A = 1\n",
-        cli__node="from miner_ctrl import app, __version__\n",
+        cli__node="from miner_ctrl import run, __version__\n",
+        run="from miner_ctrl.app import Node\n",
         app="import miner_ctrl.worker.serve\nimport miner_ctrl.protocol.codec\n",
     )
     assert doors.violations(package) == []
@@ -85,7 +86,7 @@ def test_a_breach_is_named(tmp_path: Path, module: str, source: str, said: str) 
         (f"{name}__room" for name in ("worker", "controller", "peers", "transport", "identity", "session", "protocol")),
         "",
     )
-    package = house(tmp_path, **{**rooms, "app": "", module: source})
+    package = house(tmp_path, **{**rooms, "app": "", "run": "", module: source})
     found = doors.violations(package)
     assert len(found) == 1, found
     assert said in found[0]
