@@ -75,7 +75,7 @@ class Node:
     def info(self) -> NodeInfoView:
         return NodeInfoView(has_identity=self.identity is not None, identity=self.identity)
 
-    async def init(self, name: str, role: Role, trust: str | None) -> IdentityView:
+    async def init(self, name: str, role: Role | None, trust: str | None) -> IdentityView:
         if self.identity is not None:
             raise Conflict("This node has an identity.", code="HAS_IDENTITY")
         self.identity = IdentityView(
@@ -83,7 +83,7 @@ class Node:
             name=name,
             public_key="eA==",
             signing_key="ZQ==",
-            role=role,
+            role=role or Role.DUAL,
             created_at="2026-01-01T00:00:00Z",
             fingerprint="ff" * 32,
             words=trust or "eight words",

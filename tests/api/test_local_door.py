@@ -17,7 +17,7 @@ import uvloop
 
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
-from miner_ctrl.errors import BadInput, Conflict, HomeInUse, Refused
+from miner_ctrl.errors import BadInput, Conflict, HomeInUse, StateDamaged
 from tests.api.in_memory import Client, World
 
 
@@ -44,7 +44,8 @@ async def test_close_takes_the_socket_away_and_it_opens_again(socket_path: Path)
     door = door_at(socket_path)
     for _ in range(2):
         await door.open()
-        assert (await Client(socket_path)("GET", "/health")).status == 200
+        reader = await Client(socket_path).events("/events")
+        assert (await reader.next() or ("",))[0] == "snapshot"
         await door.close()
         assert not socket_path.exists()
     await door.close()
@@ -88,7 +89,7 @@ async def test_a_file_in_the_way_is_not_touched(socket_path: Path) -> None:
 async def test_a_directory_that_others_can_enter_is_refused(socket_path: Path, mode: int) -> None:
     socket_path.parent.mkdir()
     socket_path.parent.chmod(mode)
-    with pytest.raises(Refused, match="Others can enter") as refused:
+    with pytest.raises(StateDamaged, match="open to other users") as refused:
         await door_at(socket_path).open()
     assert "chmod 700" in refused.value.suggestion
 
@@ -96,7 +97,7 @@ async def test_a_directory_that_others_can_enter_is_refused(socket_path: Path, m
 async def test_a_link_as_the_directory_is_refused(socket_path: Path, tmp_path: Path) -> None:
     (tmp_path / "real").mkdir(mode=0o700)
     socket_path.parent.symlink_to(tmp_path / "real")
-    with pytest.raises(Refused):
+    with pytest.raises(StateDamaged):
         await door_at(socket_path).open()
 
 
@@ -104,7 +105,7 @@ async def test_a_link_as_the_directory_is_refused(socket_path: Path, tmp_path: P
 async def test_a_directory_of_somebody_elses_is_refused(socket_path: Path) -> None:
     socket_path.parent.mkdir(mode=0o700)
     os.chown(socket_path.parent, 65534, 65534)
-    with pytest.raises(Refused):
+    with pytest.raises(StateDamaged):
         await door_at(socket_path).open()
 
 

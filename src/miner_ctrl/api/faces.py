@@ -38,8 +38,11 @@ class NodeFace(Protocol):
     """This node; there also while it has no identity."""
 
     def info(self) -> NodeInfoView: ...
-    async def init(self, name: str, role: Role, trust: str | None) -> IdentityView:
-        """Make the identity. Raises ``Conflict`` if there is one."""
+    async def init(self, name: str, role: Role | None, trust: str | None) -> IdentityView:
+        """Make the identity; without a role, what was planned for this node, or dual.
+
+        Raises ``Conflict`` if there is one.
+        """
 
     def inspect_token(self, token: str) -> TokenView:
         """Read a join token without using it. Raises ``BadToken``."""

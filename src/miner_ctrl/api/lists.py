@@ -20,10 +20,10 @@ _SORTABLE = (StrType, IntType, FloatType, BoolType, EnumType, NoneType)
 
 
 class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which part of a list: ``sort`` is a field of the items, with ``-`` before it for the largest first; ``q``
-    keeps the items that have it in one of their texts, in capitals or not."""
+    """Which part of a list: all of it without a ``limit``. ``sort`` is a field of the items, with ``-`` before it for
+    the largest first; ``q`` keeps the items that have it in one of their texts, in capitals or not."""
 
-    limit: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    limit: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     offset: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
     sort: Annotated[str, Meta(max_length=64)] = ""
     q: Annotated[str, Meta(max_length=200)] = ""
@@ -50,7 +50,8 @@ def select(items: Sequence[T], query: ListQuery, kind: type[T]) -> Listing[T]:
         known = [item for item in found if getattr(item, attribute) is not None]
         known.sort(key=lambda item: _sort_key(getattr(item, attribute)), reverse=descending)
         found = known + [item for item in found if getattr(item, attribute) is None]
-    return Listing(found[query.offset : query.offset + query.limit], len(found))
+    end = None if query.limit is None else query.offset + query.limit
+    return Listing(found[query.offset : end], len(found))
 
 
 def _matches(item: msgspec.Struct, wanted: str) -> bool:

@@ -16,7 +16,8 @@ from pathlib import Path
 from starlette.types import ASGIApp
 
 from miner_ctrl.api.serving import HttpLimits, HttpServing
-from miner_ctrl.errors import BadInput, Conflict, HomeInUse, Refused
+from miner_ctrl.errors import BadInput, Conflict, HomeInUse
+from miner_ctrl.storage.directories import make_private
 
 log = logging.getLogger(__name__)
 
@@ -39,10 +40,10 @@ class LocalDoor:
 
         Raises:
             HomeInUse: somebody answers there already.
-            Refused: the directory is not ours alone.
+            StateDamaged: the directory is not ours alone.
             BadInput, Conflict: the path is too long, or something else is at it.
         """
-        check_runtime_directory(self.path.parent)
+        make_private(self.path.parent)
         if len(os.fsencode(self.path)) > MAX_SOCKET_PATH_BYTES:
             raise BadInput(
                 f"{self.path} is longer than the {MAX_SOCKET_PATH_BYTES} bytes a socket's path can have.",
@@ -50,6 +51,7 @@ class LocalDoor:
                 code="SOCKET_PATH_TOO_LONG",
             )
         await asyncio.to_thread(_clear_stale, self.path)
+        self._serving.closing.clear()
         listener = _bind(self.path)
         try:
             self._inode = self.path.lstat().st_ino
@@ -73,30 +75,6 @@ class LocalDoor:
                 self.path.unlink()
         await self._serving.close()
         await server.wait_closed()
-
-
-def check_runtime_directory(directory: Path) -> None:
-    """Make ``directory`` (0700), or check that it is that.
-
-    Raises:
-        Refused: it belongs to somebody else, others may enter it, or it is a link.
-    """
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileExistsError):
-        directory.mkdir(mode=0o700)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise Refused(
-            f"{directory} is not a directory of this user's.",
-            suggestion="Remove it, or choose another home with --home.",
-            code="RUNTIME_DIR_UNSAFE",
-        )
-    if found.st_mode & 0o077:
-        raise Refused(
-            f"Others can enter {directory}, where this node's socket has to be.",
-            suggestion=f"Run: chmod 700 {directory}",
-            code="RUNTIME_DIR_UNSAFE",
-        )
 
 
 def _clear_stale(path: Path) -> None:

@@ -15,8 +15,7 @@ from miner_ctrl.api.loopback_proof import (
     GREETING_BYTES,
     PROOF_BYTES,
     TOKEN_BYTES,
-    LoopbackToken,
-    ServerSide,
+    ServerProof,
     write_token_file,
 )
 from miner_ctrl.api.serving import HttpLimits, HttpServing
@@ -37,12 +36,13 @@ class LoopbackDoor:
     async def open(self) -> None:
         """Start to answer, and write the token file."""
         token = secrets.token_bytes(TOKEN_BYTES)
+        self._serving.closing.clear()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
             lambda: _Proving(self._serving, self._unproved, token), host="127.0.0.1", port=0
         )
         port = self._server.sockets[0].getsockname()[1]
-        write_token_file(self.token_file, LoopbackToken(port, token))
+        write_token_file(self.token_file, port, token)
 
     async def close(self) -> None:
         """Stop to answer and remove the token file; may be called twice."""
@@ -63,7 +63,7 @@ class _Proving(asyncio.Protocol):
     def __init__(self, serving: HttpServing, unproved: dict[_Proving, None], token: bytes) -> None:
         self._serving = serving
         self._unproved = unproved
-        self._side = ServerSide(token)
+        self._proof = ServerProof(token)
         self._received = b""
         self._greeted = False
         self._transport: asyncio.Transport | None = None
@@ -83,14 +83,14 @@ class _Proving(asyncio.Protocol):
         self._received += data
         if not self._greeted and len(self._received) >= GREETING_BYTES:
             greeting, self._received = self._received[:GREETING_BYTES], self._received[GREETING_BYTES:]
-            answer = self._side.read_greeting(greeting)
+            answer = self._proof.read_greeting(greeting)
             if answer is None:
                 self.cut()
                 return
             self._greeted = True
             self._transport.write(answer)
         if self._greeted and len(self._received) >= PROOF_BYTES:
-            if self._side.check_proof(self._received[:PROOF_BYTES]):
+            if self._proof.check_proof(self._received[:PROOF_BYTES]):
                 self._hand_over(self._transport, self._received[PROOF_BYTES:])
             else:
                 self.cut()

@@ -18,7 +18,7 @@ class NewIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``trust``: the fingerprint, or its words, of a controller to trust from the start, ``[@HOST:PORT]``."""
 
     name: ShortText
-    role: Role = Role.DUAL
+    role: Role | None = None
     trust: ShortText | None = None
 
 

@@ -67,7 +67,7 @@ def _any_json(kind: type) -> dict[str, Any]:
     """The schema of a field that may hold anything."""
     if kind is object:
         return {"description": "Any JSON value."}
-    raise NotImplementedError
+    raise TypeError(f"{kind} has no JSON schema")
 
 
 def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
