@@ -59,7 +59,8 @@ def row(output: str, start: str) -> str:
 
 def test_status_shows_numbers_as_people_read_them_and_names_why_a_rig_is_missing(node: FakeNode, home: Path) -> None:
     kawpow = rig("rig-beta", miners=[miner(hashrate=45_230_000, algorithm="kawpow")])
-    node.on("GET", "/remote/stats", fleet(GONE, rig("rig-alpha"), kawpow))
+    small = rig("rig-delta", miners=[miner(hashrate=1000)])
+    node.on("GET", "/remote/stats", fleet(GONE, rig("rig-alpha"), kawpow, small))
     ended = run(home, "remote", "status")
     assert ended.code == 0
     assert node.asked[-1].query == {"refresh": "true"}
@@ -70,7 +71,7 @@ def test_status_shows_numbers_as_people_read_them_and_names_why_a_rig_is_missing
     assert "offline" in gone
     assert "never" in gone
     assert "rig-gamma: Nobody answers at 10.0.0.3:9091." in ended.out
-    assert "3 rigs, 2 connected, 45.2 MH/s kawpow, 12.5 kH/s rx/0" in ended.out
+    assert "4 rigs, 3 connected, 45.2 MH/s kawpow, 13.5 kH/s rx/0" in ended.out
     assert "\x1b" not in ended.out
 
 
