@@ -74,6 +74,7 @@ def test_a_node_with_an_identity_keeps_it(node: FakeNode, home: Path) -> None:
 
 def test_join_and_serve_where_a_node_runs_leaves_it_running(node: FakeNode, home: Path) -> None:
     a_node_without_identity(node)
+    node.on("GET", "/node/info", {"hasIdentity": True, "identity": IDENTITY, "serving": True})
     ended = run(home, "node", "join", "mc1-token", "--serve")
     assert ended.code == 0
     assert "runs already" in ended.err

@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -93,12 +93,19 @@ class NodeGone(OperationFailed):
 class LocalApi:
     """The API of the node behind ``socket_path``. One connection a request; may be used by several threads.
 
-    ``momentary``: the node was started for this command alone and ends with it.
+    ``start_node``, if given, is called when nobody listens there (any more), and the request is sent after it: the
+    node that answered a moment ago may have been another command's, and have ended with it.
     """
 
-    def __init__(self, socket_path: Path, *, momentary: bool = False, timeout_s: float = ANSWER_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        socket_path: Path,
+        *,
+        start_node: Callable[[], None] | None = None,
+        timeout_s: float = ANSWER_TIMEOUT_S,
+    ) -> None:
         self.socket_path = socket_path
-        self.momentary = momentary
+        self._start_node = start_node
         self._timeout_s = timeout_s
 
     def answers(self) -> bool:
@@ -153,7 +160,7 @@ class LocalApi:
     def _sent(
         self, method: str, path: str, body: Mapping[str, object] | None, query: Query | None, timeout_s: float | None
     ) -> Iterator[http.client.HTTPResponse]:
-        connection = _Connection(self.socket_path, timeout_s)
+        connection = _Connection(self._connected, timeout_s)
         headers = {"Accept": "application/json" if timeout_s is not None else "text/event-stream"}
         content = None
         if body is not None:
@@ -176,6 +183,15 @@ class LocalApi:
             raise NodeGone from error
         finally:
             connection.close()
+
+    def _connected(self) -> socket.socket:
+        try:
+            return _connect(self.socket_path, CONNECT_TIMEOUT_S)
+        except (FileNotFoundError, ConnectionRefusedError):
+            if self._start_node is None:
+                raise
+        self._start_node()
+        return _connect(self.socket_path, CONNECT_TIMEOUT_S)
 
 
 def part(text: str) -> str:
@@ -235,12 +251,12 @@ def _parse_events(response: http.client.HTTPResponse) -> Iterator[Event]:
 class _Connection(http.client.HTTPConnection):
     """An HTTP connection over the node's local door."""
 
-    def __init__(self, socket_path: Path, timeout_s: float | None) -> None:
+    def __init__(self, connected: Callable[[], socket.socket], timeout_s: float | None) -> None:
         super().__init__("localhost", timeout=timeout_s)
-        self._socket_path = socket_path
+        self._connected = connected
 
     def connect(self) -> None:
-        self.sock = _connect(self._socket_path, CONNECT_TIMEOUT_S)
+        self.sock = self._connected()
         self.sock.settimeout(self.timeout)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,8 +14,35 @@ from miner_ctrl.errors import HomeInUse
 if TYPE_CHECKING:
     from miner_ctrl.config import Home
 
-WAIT_FOR_HOME_S = 5.0
-_POLL_S = 0.05
+WAIT_FOR_HOME_S = 10.0
+POLL_S = 0.05
+
+
+class _MomentaryNode:
+    """Starts the node of ``home`` in this process when none answers; ``stack`` ends it."""
+
+    def __init__(self, home: Home, stack: ExitStack) -> None:
+        self._home = home
+        self._stack = stack
+        self._starting = threading.Lock()
+
+    def start(self) -> None:
+        """Return once a node answers: another process's that has just started, or else our own.
+
+        Raises:
+            HomeInUse: the process that holds the home neither answers nor ends within ``WAIT_FOR_HOME_S``.
+        """
+        from miner_ctrl.run import brief_node  # noqa: PLC0415 - the whole node: only when none runs
+
+        deadline = time.monotonic() + WAIT_FOR_HOME_S
+        with self._starting:
+            while not LocalApi(self._home.socket).answers():
+                try:
+                    self._stack.enter_context(brief_node(self._home))
+                except HomeInUse:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(POLL_S)
 
 
 @contextmanager
@@ -29,22 +57,9 @@ def local_node(home: Home) -> Iterator[LocalApi]:
         HomeInUse: the other process neither answers nor ends.
         StateDamaged: a file of the home is not what a node wrote.
     """
-    api = LocalApi(home.socket)
-    if api.answers():
-        yield api
-        return
-    from miner_ctrl.run import brief_node  # noqa: PLC0415 - the whole node: only when none runs
-
-    deadline = time.monotonic() + WAIT_FOR_HOME_S
     with ExitStack() as stack:
-        while True:
-            try:
-                api = LocalApi(stack.enter_context(brief_node(home)), momentary=True)
-                break
-            except HomeInUse:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(_POLL_S)
-            if api.answers():
-                break
+        momentary = _MomentaryNode(home, stack)
+        api = LocalApi(home.socket, start_node=momentary.start)
+        if not api.answers():
+            momentary.start()
         yield api

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import time
 from typing import Any
 
 import click
@@ -11,10 +12,10 @@ import click
 from miner_ctrl.cli.command import Group, Settings, pass_settings
 from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.local_api import LocalApi
-from miner_ctrl.cli.local_node import local_node
+from miner_ctrl.cli.local_node import POLL_S, WAIT_FOR_HOME_S, local_node
 from miner_ctrl.cli.output import note, printed_json, read_secret_argument
 from miner_ctrl.cli.tables import pairs
-from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.errors import HomeInUse, MinerCtrlError, OperationFailed
 
 DEFAULT_LISTEN = ":9091"
 ROLES = click.Choice(["controller", "worker", "dual"])
@@ -93,7 +94,7 @@ def join(settings: Settings, token: str, name: str | None, goes_on: bool, listen
             if made:
                 note("This node's new identity stays; nothing else was stored.")
             raise
-        running = not api.momentary
+        running = goes_on and _is_served(api)
         if not printed_json(settings, answer):
             peer = answer.data
             click.echo(f"Joined {shown(peer['name'])} ({shown(peer['id'])}).")
@@ -182,5 +183,21 @@ def _serve(
 ) -> None:
     from miner_ctrl.run import serve as serve_node  # noqa: PLC0415 - the whole node: only for the command that is one
 
-    code = serve_node(settings.home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init)
+    home = settings.home
+    deadline = time.monotonic() + WAIT_FOR_HOME_S
+    while True:
+        try:
+            code = serve_node(home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init)
+            break
+        except HomeInUse:
+            if time.monotonic() > deadline or _is_served(LocalApi(home.socket)):
+                raise
+            time.sleep(POLL_S)  # another command has the home, for as long as it takes
     click.get_current_context().exit(code)
+
+
+def _is_served(api: LocalApi) -> bool:
+    try:
+        return bool(api.get("/node/info").data.get("serving"))
+    except OperationFailed:
+        return False

@@ -86,7 +86,8 @@ def watch(api: LocalApi, peer: str | None, *, as_json: bool, until: float | None
     if peer is not None:
         view.only = str(api.get(f"/peers/{part(peer)}").data["id"])
     changes: queue.Queue[Change] = queue.Queue(maxsize=1000)
-    threading.Thread(target=_listen, args=(api, changes), name="fleet-events", daemon=True).start()
+    waiting = LocalApi(api.socket_path)  # one that only waits: it must not take the home of a node that restarts
+    threading.Thread(target=_listen, args=(waiting, changes), name="fleet-events", daemon=True).start()
     if not as_json and tables.is_terminal():
         _watch_live(view, changes, until)
     else:
