@@ -51,7 +51,9 @@ def test_vector(vector: dict[str, Any]) -> None:
         assert writer.write_message(payload) == ciphertext
         assert reader.read_message(ciphertext) == payload
         writer, reader = reader, writer
-    assert initiator.h == responder.h == bytes.fromhex(vector["handshake_hash"])
+    assert initiator.h == responder.h
+    if "handshake_hash" in vector:
+        assert initiator.h == bytes.fromhex(vector["handshake_hash"])
 
     send_by_initiator, receive_by_initiator = initiator.split()
     send_by_responder, receive_by_responder = responder.split()
