@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -175,6 +176,41 @@ def test_a_transaction_is_all_or_nothing(tmp_path: Path) -> None:
     with transaction(connection):
         connection.execute("INSERT INTO rig (name) VALUES ('whole')")
     assert connection.execute("SELECT name FROM rig").fetchall() == [("whole",)]
+    connection.close()
+
+
+def test_a_transaction_within_another_belongs_to_it(tmp_path: Path) -> None:
+    connection = open_rigs(tmp_path / "rigs.db")
+
+    def outer() -> None:
+        with transaction(connection):
+            connection.execute("INSERT INTO rig (name) VALUES ('outer')")
+            with transaction(connection):
+                connection.execute("INSERT INTO rig (name) VALUES ('inner')")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        outer()
+    assert connection.execute("SELECT name FROM rig").fetchall() == []
+    connection.close()
+
+
+def test_two_threads_that_write_wait_for_each_other(tmp_path: Path) -> None:
+    path = filled(tmp_path / "rigs.db", 0)
+
+    def write() -> None:
+        own = open_rigs(path)
+        for _ in range(20):
+            with transaction(own):
+                [(count,)] = own.execute("SELECT count(*) FROM rig").fetchall()
+                own.execute("INSERT INTO rig (id, name) VALUES (?, 'x')", (int(str(count)) + 1,))
+        own.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(write), pool.submit(write)]:
+            done.result(120)
+    connection = open_rigs(path)
+    assert connection.execute("SELECT count(*) FROM rig").fetchall() == [(40,)]
     connection.close()
 
 

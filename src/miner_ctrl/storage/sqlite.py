@@ -70,13 +70,25 @@ def open_database(path: Path, migrations: Sequence[str], *, what: str) -> apsw.C
 def transaction(connection: apsw.Connection) -> Iterator[None]:
     """Everything within is committed together, durably, when it ends; or not at all, when something is raised.
 
+    One within another belongs to the outer one. Other threads run meanwhile; under apsw's own ``with connection`` they
+    stand still while it waits for the lock and for the disk.
+
     Raises:
         OperationFailed: the file could not be written (disk full, disk broken).
         apsw.ConstraintError: a row breaks the schema's rules.
     """
+    begin, commit, undo = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+    if connection.in_transaction:
+        begin, commit, undo = ("SAVEPOINT inner", "RELEASE inner", "ROLLBACK TO inner; RELEASE inner")
     try:
-        with connection:
+        connection.execute(begin)
+        try:
             yield
+            connection.execute(commit)
+        except BaseException:
+            if connection.in_transaction:  # a full disk may have undone everything already
+                connection.execute(undo)
+            raise
     except apsw.ConstraintError:
         raise
     except apsw.Error as error:
@@ -119,7 +131,6 @@ def _configure(connection: apsw.Connection) -> None:
     connection.pragma("synchronous", "FULL")
     connection.pragma("foreign_keys", True)
     connection.pragma("trusted_schema", False)
-    connection.transaction_mode = "IMMEDIATE"
 
 
 def _check(connection: apsw.Connection, path: Path, newest: int, what: str) -> None:
