@@ -9,13 +9,17 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 BASE = "/api/v1/mining"
+
+
+AnyText = TypeVar("AnyText", str, bytes)
 
 
 class Asked(NamedTuple):
@@ -159,6 +163,21 @@ def run(home: Path, *arguments: str, stdin: str = "") -> Ended:
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def ended_after(process: subprocess.Popen[AnyText]) -> Iterator[subprocess.Popen[AnyText]]:
+    """Yield ``process``, which a test that fails half way does not leave behind."""
+    with process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(20)
+                except subprocess.TimeoutExpired:
+                    process.kill()
 
 
 def run_on_terminal(home: Path, *arguments: str, columns: int = 80) -> Ended:

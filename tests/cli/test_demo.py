@@ -13,19 +13,21 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.fake_node import command, environment
+from tests.cli.fake_node import command, ended_after, environment
 
 
 @contextmanager
 def demo(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run the demo with a temporary directory of its own, which it must leave empty, and without processes."""
     place = Path(tempfile.mkdtemp(dir=tmp_path))
-    with subprocess.Popen(
-        command(tmp_path / "unused", "demo", *arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(TMPDIR=str(place)),
-        text=True,
+    with ended_after(
+        subprocess.Popen(
+            command(tmp_path / "unused", "demo", *arguments),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(TMPDIR=str(place)),
+            text=True,
+        )
     ) as process:
         yield process
         process.wait(60)

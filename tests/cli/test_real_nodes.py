@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cli.fake_node import Ended, command, environment, run
+from tests.cli.fake_node import Ended, command, ended_after, environment, run
 
 
 def answer(home: Path, *arguments: str) -> Any:
@@ -24,8 +24,10 @@ def answer(home: Path, *arguments: str) -> Any:
 def serving(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run ``node serve`` until the block ends; yield it once it serves."""
     arguments = arguments or ("node", "serve", "--listen", "127.0.0.1:0")
-    with subprocess.Popen(
-        command(home, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(), text=True
+    with ended_after(
+        subprocess.Popen(
+            command(home, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(), text=True
+        )
     ) as process:
         assert process.stdout is not None
         said = []

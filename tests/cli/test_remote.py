@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.fake_node import FakeNode, command, environment, run, run_on_terminal
+from tests.cli.fake_node import FakeNode, command, ended_after, environment, run, run_on_terminal
 
 HOSTILE = "\x1b]0;owned\x07evil\x1b[2J\u202egnp"
 
@@ -254,12 +254,14 @@ def test_ctrl_c_while_following_is_quiet(node: FakeNode, home: Path) -> None:
         over.wait(60)
 
     node.stream("/remote/rig-a/logs/xmrig-1", endless)
-    with subprocess.Popen(
-        command(home, "remote", "logs", "rig-a", "xmrig-1", "--follow"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(PYTHONUNBUFFERED="1"),
-        text=True,
+    with ended_after(
+        subprocess.Popen(
+            command(home, "remote", "logs", "rig-a", "xmrig-1", "--follow"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(PYTHONUNBUFFERED="1"),
+            text=True,
+        )
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -272,11 +274,13 @@ def test_ctrl_c_while_following_is_quiet(node: FakeNode, home: Path) -> None:
 
 def test_a_reader_that_goes_is_not_an_error_message(node: FakeNode, home: Path) -> None:
     node.on("GET", "/remote/rig-a/logs/xmrig-1", ["x" * 4000] * 1000)
-    with subprocess.Popen(
-        command(home, "remote", "logs", "rig-a", "xmrig-1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
+    with ended_after(
+        subprocess.Popen(
+            command(home, "remote", "logs", "rig-a", "xmrig-1"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+        )
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -18,7 +18,7 @@ import pytest
 from miner_ctrl.cli.local_api import Event
 from miner_ctrl.cli.watch import FleetView
 from miner_ctrl.config import Home
-from tests.cli.fake_node import FakeNode, command, environment, run
+from tests.cli.fake_node import FakeNode, command, ended_after, environment, run
 
 
 def rig(name: str, hashrate: float, **changed: Any) -> dict[str, Any]:
@@ -67,12 +67,14 @@ def test_in_a_pipe_each_change_is_a_block_and_a_restarted_node_is_found_again(ho
     socket_path = Home.resolve(str(home)).socket
     node = FakeNode(socket_path)
     node.stream("/events", before)
-    with subprocess.Popen(
-        command(home, "remote", "status", "--watch"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=environment(),
-        text=True,
+    with ended_after(
+        subprocess.Popen(
+            command(home, "remote", "status", "--watch"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            text=True,
+        )
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -101,8 +103,10 @@ def test_as_json_each_change_is_a_line_in_the_shape_of_the_fleet(
         threading.Event().wait(60)
 
     node.stream("/events", events)
-    with subprocess.Popen(
-        command(home, "--json", "remote", "status", "--watch"), stdout=subprocess.PIPE, env=environment(), text=True
+    with ended_after(
+        subprocess.Popen(
+            command(home, "--json", "remote", "status", "--watch"), stdout=subprocess.PIPE, env=environment(), text=True
+        )
     ) as process:
         assert process.stdout is not None
         assert set(json.loads(process.stdout.readline())) == {"rig-a", "rig-b"}
@@ -120,7 +124,7 @@ def test_on_a_terminal_the_table_is_drawn_again_in_place(node: FakeNode, home: P
 
     node.stream("/events", events)
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
+    started = subprocess.Popen(
         command(home, "remote", "status", "--watch"),
         stdin=subprocess.DEVNULL,
         stdout=theirs,
@@ -128,16 +132,17 @@ def test_on_a_terminal_the_table_is_drawn_again_in_place(node: FakeNode, home: P
         env=environment(COLUMNS="80", LINES="24"),
     )
     os.close(theirs)
-    out = ""
-    deadline = time.monotonic() + 30
-    while "2.00 kH/s" not in out:
-        assert time.monotonic() < deadline, out
-        out += os.read(ours, 65536).decode()
-        if "1.00 kH/s" in out:
-            change.set()
-    assert "\x1b[1A" in out or "\x1b[2K" in out
-    process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
+    with ended_after(started) as process:
+        out = ""
+        deadline = time.monotonic() + 30
+        while "2.00 kH/s" not in out:
+            assert time.monotonic() < deadline, out
+            out += os.read(ours, 65536).decode()
+            if "1.00 kH/s" in out:
+                change.set()
+        assert "\x1b[1A" in out or "\x1b[2K" in out
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
     os.close(ours)
 
 
