@@ -58,6 +58,8 @@ def test_vector(vector: dict[str, Any]) -> None:
     send_by_initiator, receive_by_initiator = initiator.split()
     send_by_responder, receive_by_responder = responder.split()
     directions = [(send_by_responder, receive_by_initiator), (send_by_initiator, receive_by_responder)]
+    if vector.get("first_to_transport") == "init":
+        directions.reverse()
     for number, message in enumerate(vector["messages"][3:]):
         payload, ciphertext = bytes.fromhex(message["payload"]), bytes.fromhex(message["ciphertext"])
         sending, receiving = directions[number % 2]
