@@ -70,6 +70,12 @@ async def test_one_endless_header_is_refused_early(door: LocalDoor, socket_path:
     assert envelope_of(await exchange(socket_path, HEALTH, *endless)) == (431, "HEADERS_TOO_LARGE")
 
 
+async def test_a_complete_head_that_is_too_large_is_refused(door: LocalDoor, socket_path: Path) -> None:
+    for lines in (b"X-A: " + b"a" * 40_000 + b"\r\n", b"X-A: b\r\n" * 5000):
+        answer = await exchange(socket_path, HEALTH + lines + b"\r\n")
+        assert envelope_of(answer) == (431, "HEADERS_TOO_LARGE")
+
+
 async def test_an_endless_path_is_refused(door: LocalDoor, socket_path: Path) -> None:
     answer = await exchange(socket_path, b"GET /" + b"a" * 100_000, b"a" * 100_000)
     assert envelope_of(answer) == (431, "HEADERS_TOO_LARGE")

@@ -14,6 +14,7 @@ from miner_ctrl.api.application import build_app
 from miner_ctrl.api.events import _fleet_events
 from miner_ctrl.api.http_protocol import HttpProtocol
 from miner_ctrl.api.local_door import LocalDoor
+from miner_ctrl.api.remote import _followed
 from miner_ctrl.api.streams import Event, Stream, send_stream
 from miner_ctrl.errors import Unreachable
 from miner_ctrl.protocol.messages import Logs
@@ -129,8 +130,9 @@ async def test_close_ends_streams_at_once_and_properly(world: World, socket_path
     for rig in big:
         world.fleet.change(rig)
     await until(lambda: any(is_stalled(connection) for connection in door._serving.state.connections))
-    async with asyncio.timeout(4):
-        await door.close()
+    async with asyncio.timeout(30):
+        await door._serving.close(within_s=300)
+    await door.close()
     assert await logs.next() == ("end", {"reason": "This node is stopping."})
     assert await logs.next() is None
     while (event := await fleet.next()) is not None:
@@ -151,6 +153,56 @@ async def test_close_does_not_wait_for_a_hanging_request(
     with pytest.raises((ConnectionError, http.client.HTTPException)):
         await request
     assert not caplog.records
+
+
+async def test_a_source_is_closed_even_between_two_events() -> None:
+    closed = False
+
+    async def events() -> AsyncGenerator[Event, None]:
+        nonlocal closed
+        try:
+            while True:
+                yield Event("one", 1)
+        finally:
+            closed = True
+
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        del message
+
+    source = events()
+    await send_stream(Stream(source), {"method": "GET"}, receive, send)
+    assert closed
+
+
+async def test_a_followed_log_is_let_go_with_its_stream(world: World) -> None:
+    followed = _followed(world.commands, "rig-alpha", MINER, 1)
+    await anext(followed)
+    assert world.commands.followers == 1
+    await followed.aclose()
+    assert world.commands.followers == 0
+
+
+async def test_an_error_a_moment_later_still_has_its_status() -> None:
+    sent: list[Any] = []
+
+    async def events() -> AsyncGenerator[Event, None]:
+        await asyncio.sleep(0.05)
+        if not sent:
+            raise Unreachable("The rig is gone.")
+        yield Event("too late", 1)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    with pytest.raises(Unreachable):
+        await send_stream(Stream(events()), {"method": "GET"}, receive, send)
+    assert sent == []
 
 
 async def test_silence_is_filled_with_comments() -> None:
