@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from miner_ctrl.cli.local_api import LocalApi, error_of_stream_end
+from miner_ctrl.cli.local_api import LocalApi, NodeGone, error_of_stream_end
 from miner_ctrl.config import Home
 from miner_ctrl.errors import OperationFailed, Refused, Unreachable
 from tests.cli.fake_node import FakeNode
@@ -74,3 +74,26 @@ def test_the_end_of_a_stream_is_the_error_its_status_says() -> None:
     error = error_of_stream_end({"error": "Gone.", "code": "ANY", "suggestion": "Wait.", "status": 504})
     assert isinstance(error, Unreachable)
     assert (error.message, error.code, error.suggestion) == ("Gone.", "ANY", "Wait.")
+
+
+def test_a_question_is_asked_again_where_the_node_went_and_a_command_never(node: FakeNode, home: Path) -> None:
+    started: list[bool] = []
+    api = LocalApi(Home.resolve(str(home)).socket, start_node=lambda: started.append(True))
+    node.cut("/x")
+    with pytest.raises(NodeGone):
+        api.post("/x")
+    assert started == []
+    with pytest.raises(NodeGone):
+        api.get("/x")
+    assert started == [True]
+    assert [asked.method for asked in node.asked] == ["POST", "GET", "GET"]
+
+
+def test_where_nobody_listens_a_node_is_started_and_asked(node: FakeNode, home: Path) -> None:
+    node.on("POST", "/x", {"done": True})
+    node.close()
+    assert LocalApi(Home.resolve(str(home)).socket, start_node=node.reopen).post("/x").data == {"done": True}
+    node.close()
+    with pytest.raises(NodeGone):
+        LocalApi(Home.resolve(str(home)).socket).post("/x")
+    node.reopen()

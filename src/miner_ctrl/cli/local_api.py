@@ -139,11 +139,20 @@ class LocalApi:
     def call(
         self, method: str, path: str, *, body: Mapping[str, object] | None = None, query: Query | None = None
     ) -> Answer:
-        """Send one request and return the answer.
+        """Send one request and return the answer. A question (``GET``) is asked again if the node went meanwhile.
 
         Raises:
             MinerCtrlError: the node answered with an error (the class follows the status), did not answer, or went.
         """
+        try:
+            return self._answer(method, path, body, query)
+        except NodeGone:
+            if method != "GET" or self._start_node is None:
+                raise
+        self._start_node()
+        return self._answer(method, path, body, query)
+
+    def _answer(self, method: str, path: str, body: Mapping[str, object] | None, query: Query | None) -> Answer:
         with self._sent(method, path, body, query, self._timeout_s) as response:
             return Answer(response.status, response.read().decode())
 
