@@ -206,20 +206,24 @@ def test_an_unknown_invite(invites: Invites) -> None:
 
 
 @pytest.mark.parametrize("how", ["expired", "revoked"])
-def test_the_key_of_a_dead_invite_is_gone_from_the_disk(invites: Invites, path: Path, clock: Clock, how: str) -> None:
-    token, invite_id = create(invites)
-    create(invites, lifetime_s=10 * HOUR_S)
+def test_the_keys_of_dead_invites_are_gone_from_the_disk(invites: Invites, path: Path, clock: Clock, how: str) -> None:
+    made = [create(invites) for _ in range(40)]
+    living, _ = create(invites, lifetime_s=10 * HOUR_S)
 
-    def on_disk() -> bool:
-        return any(token.join_key.psk in file.read_bytes() for file in path.parent.iterdir())
+    def on_disk() -> set[bytes]:
+        everything = b"".join(file.read_bytes() for file in path.parent.iterdir())
+        return {
+            token.join_key.psk for token in (living, *(token for token, _ in made)) if token.join_key.psk in everything
+        }
 
-    assert on_disk()
+    assert len(on_disk()) == 41
     if how == "revoked":
-        invites.revoke(invite_id)
+        for _, invite_id in made:
+            invites.revoke(invite_id)
     else:
         clock.forward(HOUR_S)
         invites.expire()
-    assert not on_disk()
+    assert on_disk() == {living.join_key.psk}
 
 
 def test_dead_invites_are_forgotten_after_a_month(invites: Invites, clock: Clock) -> None:
