@@ -47,9 +47,9 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} never came: {said}{process.stderr.read()}")
 
 
-def test_three_rigs_mine_and_are_gone_after_its_time(tmp_path: Path) -> None:
-    with demo(tmp_path, "--for", "6s") as process:
-        said = read_until(process, "3 rigs, 3 connected, ")
+def test_three_rigs_are_shown_and_gone_after_its_time(tmp_path: Path) -> None:
+    with demo(tmp_path, "--for", "2s") as process:
+        said = read_until(process, "3 rigs, 3 connected")
         assert all(rig in said for rig in ("rig-alpha", "rig-beta", "rig-gamma"))
         assert process.stdout is not None
         process.stdout.read()
@@ -57,9 +57,9 @@ def test_three_rigs_mine_and_are_gone_after_its_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 143)])
-def test_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals, code: int) -> None:
+def test_while_it_mines_a_signal_ends_it_in_order(tmp_path: Path, number: signal.Signals, code: int) -> None:
     with demo(tmp_path) as process:
-        read_until(process, "3 rigs, 3 connected")
+        read_until(process, "3 rigs, 3 connected, ")
         process.send_signal(number)
         assert process.stdout is not None
         process.stdout.read()
