@@ -57,6 +57,10 @@ class Home:
         return self.config / "trust.json"
 
     @property
+    def first_start_file(self) -> Path:
+        return self.config / "first-start.json"
+
+    @property
     def node_data(self) -> Path:
         return self.data / "node"
 
@@ -89,7 +93,11 @@ class Home:
     @property
     def socket(self) -> Path:
         """The local API's Unix socket. Its directory is ``socket.parent``, made by ``prepare``."""
-        path = self.run / "node.sock"
+        return self.socket_for("node")
+
+    def socket_for(self, name: str) -> Path:
+        """Return the path of the socket ``name``, short enough to bind: in ``run``, else hashed in ``user_run``."""
+        path = self.run / f"{name}.sock"
         if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
             return path
         return self.user_run / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.sock"

@@ -91,7 +91,7 @@ def _mirror() -> tuple[str, str]:
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"]
     )
     for line in listed.splitlines():
-        uri, release, component = (line.split(" ") + ["", ""])[:3]
+        uri, release, component = ([*line.split(" "), "", ""])[:3]
         if release == codename and component == "main":
             return uri, release
     raise CannotHave("this machine's package sources name no Debian main archive")

@@ -13,7 +13,19 @@ from pathlib import Path
 from tests.components.packages import CannotHave, alone, unpack
 
 SUITE = "trixie"
-PACKAGES = "xmrig libc6 libfmt10 libhwloc15 libssl3t64 libstdc++6 libgcc-s1 libudev1 libuv1t64 libzstd1 zlib1g".split()
+PACKAGES = [
+    "xmrig",
+    "libc6",
+    "libfmt10",
+    "libhwloc15",
+    "libssl3t64",
+    "libstdc++6",
+    "libgcc-s1",
+    "libudev1",
+    "libuv1t64",
+    "libzstd1",
+    "zlib1g",
+]
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 _LOADER = "ld-linux-x86-64.so.2"
 

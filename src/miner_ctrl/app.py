@@ -1,0 +1,187 @@
+"""The whole node, built and wired: the only place that knows every room. ``run`` gives it a process."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from contextlib import AsyncExitStack
+
+from miner_ctrl import __version__
+from miner_ctrl.api.application import build_app
+from miner_ctrl.api.doors import local_door
+from miner_ctrl.api.faces import Faces
+from miner_ctrl.config import Home, NodeSettings
+from miner_ctrl.controller import Commands, Fleet, FleetWatch
+from miner_ctrl.errors import Conflict, NotFound
+from miner_ctrl.identity.first_start import FirstStart, make_identity, read_first_start, write_first_start
+from miner_ctrl.identity.keys import NodeKeys
+from miner_ctrl.identity.node_file import load_identity
+from miner_ctrl.miners import Miners
+from miner_ctrl.miners.adapters import default_adapters
+from miner_ctrl.model.addresses import DEFAULT_PEER_PORT
+from miner_ctrl.model.nodes import Identity, Role
+from miner_ctrl.model.times import time_text
+from miner_ctrl.model.views import IdentityView, NodeInfoView, TokenView
+from miner_ctrl.pairing import Pairing, dial_addresses, identity_view, planned_view, read_token
+from miner_ctrl.peers import Invites, Pending, Registry, Trust, parse_trust, read_trust, write_trust
+from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.telemetry.machine import host_name, own_addresses
+from miner_ctrl.transport import Endpoint
+from miner_ctrl.transport.tls import pin_of_file, server_context
+from miner_ctrl.worker import Worker
+
+USUAL = ("::", DEFAULT_PEER_PORT)
+
+
+def now_ms() -> int:
+    """Return Unix time in ms."""
+    return time.time_ns() // 1_000_000
+
+
+class Node:
+    """One node, from ``start`` to ``close``; the home's lock is held by the caller.
+
+    ``serving`` is false for the short life of a command without a running node: then it neither listens nor keeps
+    dialling, and leaves the miners alone.
+    """
+
+    def __init__(self, settings: NodeSettings, *, serving: bool) -> None:
+        self._home: Home = settings.home
+        self._settings = settings
+        self._serving = serving
+        self._up = AsyncExitStack()
+        self._door = local_door(build_app(lambda: self._faces), self._home.socket)
+        self._faces = Faces(node=self)
+        self._identity: Identity | None = None
+        self._keys: NodeKeys | None = None
+        self._endpoint: Endpoint | None = None
+        self._registry: Registry | None = None
+        self._tls_pin = pin_of_file(settings.tls.certificate) if settings.tls else ""
+        self._bound: list[tuple[str, int]] = []
+        self._starting = asyncio.Lock()
+
+    async def start(self, *, init: bool = False) -> None:
+        """Bring up what the home holds, and answer on the local socket; ``init`` makes an identity if there is none.
+
+        Raises:
+            StateDamaged: a file of the home is not what a node wrote; nothing was changed.
+            HomeInUse, OperationFailed: the socket or the listening address is taken.
+        """
+        try:
+            keys, identity = load_identity(self._home.key_file, self._home.node_file)
+        except NotFound:
+            if init:
+                await self.init(None, None, None)
+        else:
+            await self._bring_up(keys, identity)
+        await self._door.open()
+
+    async def close(self) -> None:
+        """End sessions with a word, write what is not written; miners go on."""
+        await self._door.close()
+        await self._up.aclose()
+
+    # --- this node, as the API sees it ------------------------------------------------------------------
+
+    async def init(self, name: str | None, role: Role | None, trust: str | None) -> IdentityView:
+        """Make the identity; with ``trust``, only note who is trusted, and the rest happens at the first start.
+
+        Raises:
+            Conflict: there is an identity already.
+        """
+        async with self._starting:
+            if self._identity is not None:
+                raise Conflict(
+                    f"This node has an identity already: it is {self._identity.name}.",
+                    suggestion="Use it, or choose another home with --home DIR.",
+                    code="IDENTITY_EXISTS",
+                )
+            home, planned = self._home, read_first_start(self._home.first_start_file)
+            name, role = name or planned.name, role or planned.role
+            if trust is not None:
+                plan = FirstStart(name, role or Role.WORKER)
+                write_trust(home.trust_file, [parse_trust(trust)])
+                write_first_start(home.first_start_file, plan)
+                return planned_view(plan.name, plan.role or Role.WORKER)
+            keys, identity = make_identity(
+                key_file=home.key_file, node_file=home.node_file, plan_file=home.first_start_file,
+                name=name or host_name(), role=role or Role.DUAL, created_at=time_text(now_ms()),
+            )  # fmt: skip
+            await self._bring_up(keys, identity)
+            return identity_view(keys.public, identity)
+
+    def info(self) -> NodeInfoView:
+        """Return what this node is, and where it can be dialled."""
+        known = self._keys is not None and self._identity is not None
+        return NodeInfoView(
+            has_identity=known,
+            identity=identity_view(self._keys.public, self._identity) if self._keys and self._identity else None,
+            registered_peers=len(self._registry) if self._registry else 0,
+            connected_peers=len(self._endpoint.channels()) if self._endpoint else 0,
+            serving=bool(self._bound),
+            addresses=self.addresses() if self._bound else (),
+            tls_fingerprint=self._tls_pin,
+            version=__version__,
+        )
+
+    def inspect_token(self, token: str) -> TokenView:
+        """Return what a join token says."""
+        return read_token(token)
+
+    def addresses(self) -> tuple[str, ...]:
+        """Return where peers can dial this node; before it serves, where they could."""
+        return dial_addresses(self._bound or [USUAL], own=own_addresses, tls_pin=self._tls_pin)
+
+    # --- building ---------------------------------------------------------------------------------------
+
+    async def _bring_up(self, keys: NodeKeys, identity: Identity) -> None:
+        """Build every room for this identity and start them, innermost first; undone in reverse by ``close``."""
+        home, up = self._home, self._up
+        registry = Registry.open(home.peers_database, now_ms=now_ms)
+        up.callback(registry.close)
+        profiles = ProfileStore(home.profiles_database)
+        profiles.open()
+        up.callback(profiles.close)
+        invites = Invites(registry, now_ms=now_ms, random_bytes=secrets.token_bytes)
+        pending = Pending(now_ms=now_ms)
+        trust = Trust(registry, invites, pending, read_trust(home.trust_file))
+        endpoint = Endpoint(
+            keys, name=identity.name, role=identity.role, version=__version__, capabilities=("profiles",),
+            judge=trust.judge, find_psk=invites.find_psk, grants_of=registry.grants_of,
+        )  # fmt: skip
+        up.push_async_callback(endpoint.close)
+        fleet = Fleet(clock=time.monotonic)
+        watch = FleetWatch(endpoint, registry, fleet, clock=time.monotonic, subscribe=self._serving)
+        pairing = Pairing(
+            endpoint, registry, invites, pending, trust, own_keys=keys.public, own_role=identity.role,
+            addresses=self.addresses, serving=self._serving, registered=watch.registered, removed=watch.removed,
+        )  # fmt: skip
+        up.push_async_callback(pairing.close)
+        commands = Commands(
+            registry, profiles, fleet, reach=pairing.reach, clock=time.monotonic,
+            new_message_id=lambda: secrets.token_hex(12),
+        )  # fmt: skip
+        if self._serving and identity.role.works:
+            miners = Miners(
+                adapters=default_adapters(home.data), data_dir=home.miners_data,
+                socket_for=home.socket_for, rig_name=identity.name,
+            )  # fmt: skip
+            worker = Worker(
+                endpoint, miners, profiles, journal_path=home.worker_database, node_id=identity.id,
+                node_name=identity.name, version=__version__, clock=time.monotonic, now_ms=now_ms,
+            )  # fmt: skip
+            up.push_async_callback(worker.close)
+            await worker.start()
+        self._keys, self._identity, self._endpoint, self._registry = keys, identity, endpoint, registry
+        if self._serving:
+            await self._listen(endpoint)
+        pairing.start()
+        watch.start()
+        self._faces = Faces(node=self, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles)
+
+    async def _listen(self, endpoint: Endpoint) -> None:
+        listen, tls = self._settings.listen, self._settings.tls
+        if listen is not None:
+            context = server_context(tls.certificate, tls.key) if tls else None
+            self._bound = await endpoint.listen(listen.host, listen.port, tls=context)

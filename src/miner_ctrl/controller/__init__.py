@@ -1,0 +1,7 @@
+"""A controller: keeps what is known of the fleet, and commands it."""
+
+from miner_ctrl.controller.commands import Commands
+from miner_ctrl.controller.fleet import Fleet
+from miner_ctrl.controller.watch import FleetWatch
+
+__all__ = ["Commands", "Fleet", "FleetWatch"]

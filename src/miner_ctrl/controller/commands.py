@@ -1,0 +1,294 @@
+"""Commands to rigs: found by name, reached, sent under one message id, answered or explained."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from miner_ctrl.controller.fleet import Fleet, RigMissing, RigPinged, RigReported
+from miner_ctrl.errors import MinerCtrlError, NotFound, OperationFailed, RequestTimedOut, Unreachable
+from miner_ctrl.model.miners import NodeInfo
+from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.text import one_line
+from miner_ctrl.model.views import CommandView, PingView, RigView
+from miner_ctrl.peers import PeerRecord, Registry
+from miner_ctrl.profiles import ProfileStore, validate
+from miner_ctrl.protocol.messages import (
+    Deploy,
+    FollowLogs,
+    GetInfo,
+    GetLogs,
+    GetStats,
+    Info,
+    Logs,
+    MinerAck,
+    PauseMiner,
+    Payload,
+    RestartMiner,
+    ResumeMiner,
+    StartMiner,
+    Stats,
+    StopMiner,
+)
+from miner_ctrl.transport import Channel
+
+ANSWER_WITHIN_S = 5.0
+"""For what a rig answers from memory."""
+COMMAND_WITHIN_S = 60.0
+"""For a command: XMRig may take tens of seconds to end while it initialises its dataset."""
+LOCAL_PREFIX = "local:"
+WAITING_PARTS = 256
+"""Parts of a log that may wait for a slow reader; then the stream is dropped, and taken up again where it was."""
+
+T = TypeVar("T", bound=Payload)
+Reach = Callable[[PeerRecord], Awaitable[Channel]]
+
+
+class Commands:
+    """What this controller can ask of its rigs.
+
+    ``reach`` returns a live channel to a peer, dialling it if need be, or raises why there is none;
+    ``new_message_id`` makes the id a command keeps through its repeats.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        profiles: ProfileStore,
+        fleet: Fleet,
+        *,
+        reach: Reach,
+        clock: Callable[[], float],
+        new_message_id: Callable[[], str],
+    ) -> None:
+        self._registry = registry
+        self._profiles = profiles
+        self._fleet = fleet
+        self._reach = reach
+        self._clock = clock
+        self._new_message_id = new_message_id
+
+    async def ping(self, query: str) -> PingView:
+        """Measure one round trip to a peer."""
+        record = self._registry.find(query)
+        with _Scored(self._registry, record.keys.fingerprint):
+            channel = await self._reach(record)
+            rtt_s, offset_ms = await channel.ping(ANSWER_WITHIN_S)
+        self._registry.record_ping(record.keys.fingerprint, rtt_s)
+        self._fleet.apply(RigPinged(record.keys.fingerprint, rtt_s * 1000))
+        return PingView(rtt_ms=round(rtt_s * 1000, 3), clock_offset_ms=round(offset_ms, 3))
+
+    async def sweep(self, timeout_s: float = ANSWER_WITHIN_S) -> dict[str, RigView]:
+        """Ask every rig now, all at once; those that fail are there with their reason."""
+        records = [self._registry.get(fingerprint) for fingerprint in self._fleet.fingerprints()]
+        await asyncio.gather(*(self._refresh(record, timeout_s) for record in records if record is not None))
+        return self._fleet.rigs()
+
+    async def stats(self, query: str, timeout_s: float = ANSWER_WITHIN_S) -> RigView:
+        """Ask one rig now.
+
+        Raises:
+            Unreachable, Refused, OperationFailed: why it did not answer.
+        """
+        record = self._registry.find(query)
+        error = await self._refresh(record, timeout_s)
+        if error is not None:
+            raise error
+        view = self._fleet.rig(record.keys.fingerprint)
+        if view is None:
+            raise NotFound(f"{record.name} is a controller of this node, not one of its rigs.", code="NOT_A_RIG")
+        return view
+
+    async def start(
+        self, query: str, *, profile: str | None, miner_type: str | None, config: Mapping[str, ConfigValue]
+    ) -> CommandView:
+        """Start a miner: from our profile ``profile``, or from the rig's own (``local:NAME``, or a name that only
+        the rig knows)."""
+        record = self._registry.find(query)
+        overrides = {"miner_type": miner_type or "", "config": dict(config)}
+        if profile is None:
+            return _done(await self._command(record, StartMiner(**overrides)))  # type: ignore[arg-type]
+        name = profile.removeprefix(LOCAL_PREFIX)
+        ours = None if profile.startswith(LOCAL_PREFIX) else self._own_profile(profile)
+        if ours is None:
+            return _done(await self._command(record, StartMiner(local_profile=name, **overrides)))  # type: ignore[arg-type]
+        validate(miner_type or ours.miner_type, {**ours.config, **config})
+        try:
+            ack = await self._command(record, StartMiner(profile_hash=ours.content_hash, **overrides))  # type: ignore[arg-type]
+        except NotFound as error:
+            if error.code != "PROFILE_MISSING":
+                raise
+            sent_along = StartMiner(profile_hash=ours.content_hash, profile=ours, **overrides)  # type: ignore[arg-type]
+            ack = await self._command(record, sent_along)
+        return _done(ack)
+
+    async def stop(self, query: str, miner: str | None) -> CommandView:
+        """Stop one miner of a rig, or all."""
+        return _done(await self._command(self._registry.find(query), StopMiner(miner=miner)))
+
+    async def restart(self, query: str, miner: str | None) -> CommandView:
+        """Restart one miner of a rig, or all."""
+        return _done(await self._command(self._registry.find(query), RestartMiner(miner=miner)))
+
+    async def pause(self, query: str, miner: str | None) -> CommandView:
+        """Pause one miner of a rig, or all."""
+        return _done(await self._command(self._registry.find(query), PauseMiner(miner=miner)))
+
+    async def resume(self, query: str, miner: str | None) -> CommandView:
+        """Resume one miner of a rig, or all."""
+        return _done(await self._command(self._registry.find(query), ResumeMiner(miner=miner)))
+
+    async def deploy_profile(self, query: str, profile: str) -> CommandView:
+        """Store one of our profiles on a rig, under its name."""
+        await self._command(self._registry.find(query), Deploy(profile=self._profiles.find(profile)))
+        return CommandView(status="stored")
+
+    async def info(self, query: str) -> NodeInfo:
+        """Ask a rig for its hardware, software and profiles."""
+        record = self._registry.find(query)
+        with _Scored(self._registry, record.keys.fingerprint):
+            answer = await (await self._reach(record)).request(GetInfo(), timeout_s=ANSWER_WITHIN_S)
+        return _expect(answer, Info).info
+
+    async def logs(self, query: str, miner: str, lines: int) -> list[str]:
+        """Return the last lines of a miner's log, at most ``lines``."""
+        channel = await self._reach(self._registry.find(query))
+        collected: list[str] = []
+        async for part in self._parts(channel, GetLogs(miner=miner, lines=lines)):
+            collected.extend(part.lines)
+            if len(collected) > lines:
+                raise OperationFailed("The rig sent more log lines than it was asked for.", code="WRONG_ANSWER")
+        return collected
+
+    async def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[Logs]:
+        """Yield a miner's log as it grows, after its last ``lines`` lines, until it ends or the link is lost for
+        good. After a lost link it goes on where it was."""
+        record = self._registry.find(query)
+        cursor: int | None = None
+        while True:
+            channel = await self._reach(record)
+            try:
+                async for part in self._parts(channel, FollowLogs(miner=miner, lines=lines, cursor=cursor)):
+                    if part.more:
+                        cursor = part.cursor
+                    yield part
+            except _ReaderTooSlow:
+                continue
+            except Unreachable:
+                if cursor is None:
+                    raise
+            else:
+                return
+
+    async def _parts(self, channel: Channel, payload: GetLogs | FollowLogs) -> AsyncIterator[Logs]:
+        queue: asyncio.Queue[Payload | MinerCtrlError] = asyncio.Queue()
+        follows = isinstance(payload, FollowLogs)
+
+        def receive(part: Payload) -> None:
+            if queue.qsize() < WAITING_PARTS:
+                queue.put_nowait(part)
+            elif queue.qsize() == WAITING_PARTS:
+                queue.put_nowait(_ReaderTooSlow("The log came faster than it could be read."))
+
+        subscription = channel.subscribe(payload, receive, queue.put_nowait)
+        more = True
+        try:
+            while more:
+                try:
+                    async with asyncio.timeout(None if follows else ANSWER_WITHIN_S):
+                        part = await queue.get()
+                except TimeoutError:
+                    raise RequestTimedOut("The rig stopped sending in the middle of the log.") from None
+                if isinstance(part, MinerCtrlError):
+                    raise part
+                answer = _expect(part, Logs)
+                more = answer.more
+                yield answer
+        finally:
+            subscription.cancel()
+            if follows and more:
+                channel.post(FollowLogs(miner=payload.miner, cancel=subscription.id))
+
+    async def _refresh(self, record: PeerRecord, timeout_s: float) -> MinerCtrlError | None:
+        fingerprint = record.keys.fingerprint
+        channel: Channel | None = None
+        try:
+            with _Scored(self._registry, fingerprint):
+                async with asyncio.timeout(timeout_s):
+                    channel = await self._reach(record)
+                    answer = await channel.request(GetStats(), timeout_s=timeout_s)
+            self._fleet.apply(RigReported(fingerprint, _expect(answer, Stats).stats, self._clock()))
+        except TimeoutError:
+            error: MinerCtrlError = RequestTimedOut(
+                f"{record.name} did not answer within {timeout_s:g} s.",
+                suggestion="See whether the rig is up and busy, then try again.",
+            )
+        except MinerCtrlError as failure:
+            error = failure
+        else:
+            return None
+        self._fleet.apply(RigMissing(fingerprint, error.message, error.code, connected=channel is not None))
+        return error
+
+    async def _command(self, record: PeerRecord, payload: Payload) -> Payload:
+        """Send a command until it is answered, under one message id: the rig carries it out once.
+
+        A link that is lost meanwhile is waited for, until ``COMMAND_WITHIN_S`` have passed in all.
+        """
+        message_id = self._new_message_id()
+        deadline_s = self._clock() + COMMAND_WITHIN_S
+        sent = False
+        with _Scored(self._registry, record.keys.fingerprint):
+            while True:
+                left_s = deadline_s - self._clock()
+                try:
+                    channel = await self._reach(record)
+                    sent = True
+                    return await channel.request(payload, timeout_s=left_s, message_id=message_id)
+                except RequestTimedOut:
+                    raise
+                except Unreachable:
+                    if not sent or left_s <= 1.0:
+                        raise
+                    await asyncio.sleep(min(1.0, left_s))
+
+    def _own_profile(self, name: str) -> Profile | None:
+        try:
+            return self._profiles.find(name)
+        except NotFound:
+            return None
+
+
+class _ReaderTooSlow(OperationFailed):
+    """Whoever reads a followed log fell behind by ``WAITING_PARTS``."""
+
+
+class _Scored:
+    """Counts what happens within as one interaction with a peer: a success, a time-out or a failure."""
+
+    def __init__(self, registry: Registry, fingerprint: bytes) -> None:
+        self._registry = registry
+        self._fingerprint = fingerprint
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._registry.record_success(self._fingerprint)
+        elif isinstance(error, TimeoutError | RequestTimedOut):
+            self._registry.record_timeout(self._fingerprint, "It did not answer in time.")
+        elif isinstance(error, Unreachable):
+            self._registry.record_failure(self._fingerprint, error.message)
+
+
+def _done(answer: Payload) -> CommandView:
+    ack = _expect(answer, MinerAck)
+    return CommandView(status=one_line(ack.status), miner_name=ack.miners[0] if ack.miners else None, miners=ack.miners)
+
+
+def _expect(answer: Payload, kind: type[T]) -> T:
+    if not isinstance(answer, kind):
+        raise OperationFailed("The rig gave an answer of another kind than was asked for.", code="WRONG_ANSWER")
+    return answer

@@ -1,0 +1,168 @@
+"""The fleet's state: what is known of every rig, how old it is, and why it is missing.
+
+A reducer without I/O: events go in through ``apply``, the rigs that changed come out. Times are passed in
+(monotonic, seconds). Nothing here forgets a rig because it failed: a rig that is missing is there with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from miner_ctrl.model.miners import NodeStats
+from miner_ctrl.model.views import RigView
+
+NEVER_SEEN = "It has not been reached since this node started."
+
+
+class RigKnown(msgspec.Struct, frozen=True):
+    """A peer that is (or was renamed as) a rig of ours."""
+
+    fingerprint: bytes
+    node_id: str
+    name: str
+
+
+class RigGone(msgspec.Struct, frozen=True):
+    """A rig was removed from the registry."""
+
+    fingerprint: bytes
+
+
+class RigConnected(msgspec.Struct, frozen=True):
+    """A session with a rig stands."""
+
+    fingerprint: bytes
+    version: str
+
+
+class RigMissing(msgspec.Struct, frozen=True):
+    """A rig cannot be seen: the session ended, a dial failed, or it refused to be watched."""
+
+    fingerprint: bytes
+    reason: str
+    code: str
+    connected: bool = False
+
+
+class RigReported(msgspec.Struct, frozen=True):
+    """A rig's stats arrived."""
+
+    fingerprint: bytes
+    stats: NodeStats
+    at_s: float
+
+
+class RigPinged(msgspec.Struct, frozen=True):
+    """A round trip was measured, in ms."""
+
+    fingerprint: bytes
+    ping_ms: float
+
+
+FleetEvent = RigKnown | RigGone | RigConnected | RigMissing | RigReported | RigPinged
+
+
+class _Rig:
+    __slots__ = ("code", "connected", "name", "node_id", "ping_ms", "reason", "stats", "stats_at_s", "version")
+
+    def __init__(self, node_id: str, name: str) -> None:
+        self.node_id = node_id
+        self.name = name
+        self.connected = False
+        self.version = ""
+        self.stats: NodeStats | None = None
+        self.stats_at_s = 0.0
+        self.ping_ms: float | None = None
+        self.reason = NEVER_SEEN
+        self.code = "NEVER_SEEN"
+
+    def view(self, now_s: float) -> RigView:
+        stats = self.stats
+        if stats is None:
+            return RigView(
+                node_id=self.node_id,
+                node_name=self.name,
+                connected=self.connected,
+                age_s=None,
+                error=self.reason,
+                error_code=self.code,
+                version=self.version,
+                ping_ms=self.ping_ms,
+            )
+        return RigView(
+            node_id=self.node_id,
+            node_name=self.name,
+            connected=self.connected,
+            age_s=round(max(0.0, now_s - self.stats_at_s), 3),
+            error=self.reason,
+            error_code=self.code,
+            uptime_s=stats.uptime_s,
+            version=stats.version or self.version,
+            ping_ms=self.ping_ms,
+            miners=stats.miners,
+        )
+
+
+Watcher = Callable[[str, RigView | None], None]
+
+
+class Fleet:
+    """All rigs this controller knows, by fingerprint. ``clock`` is monotonic, in seconds."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._rigs: dict[bytes, _Rig] = {}
+        self._watchers: list[Watcher] = []
+
+    def apply(self, event: FleetEvent) -> None:
+        """Take in one event and tell the watchers which rig it changed. Events of unknown rigs change nothing."""
+        if isinstance(event, RigKnown):
+            held = self._rigs.setdefault(event.fingerprint, _Rig(event.node_id, event.name))
+            held.name = event.name
+            self._tell(held)
+            return
+        rig = self._rigs.get(event.fingerprint)
+        if rig is None:
+            return
+        match event:
+            case RigGone():
+                del self._rigs[event.fingerprint]
+                for watcher in tuple(self._watchers):
+                    watcher(rig.node_id, None)
+                return
+            case RigConnected():
+                rig.connected, rig.version, rig.reason, rig.code = True, event.version, "", ""
+            case RigMissing():
+                rig.connected, rig.reason, rig.code = event.connected, event.reason, event.code
+            case RigReported():
+                rig.stats, rig.stats_at_s, rig.reason, rig.code = event.stats, event.at_s, "", ""
+            case RigPinged():
+                rig.ping_ms = event.ping_ms
+        self._tell(rig)
+
+    def rigs(self) -> dict[str, RigView]:
+        """Return every rig by its node ID."""
+        now_s = self._clock()
+        return {rig.node_id: rig.view(now_s) for rig in self._rigs.values()}
+
+    def rig(self, fingerprint: bytes) -> RigView | None:
+        """Return one rig, or ``None`` if it is not of this fleet."""
+        rig = self._rigs.get(fingerprint)
+        return None if rig is None else rig.view(self._clock())
+
+    def fingerprints(self) -> Iterator[bytes]:
+        """Yield the fingerprint of every rig."""
+        yield from tuple(self._rigs)
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have ``watcher(node_id, view or None when removed)`` called at each change; the answer undoes it."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    def _tell(self, rig: _Rig) -> None:
+        if self._watchers:
+            view = rig.view(self._clock())
+            for watcher in tuple(self._watchers):
+                watcher(rig.node_id, view)

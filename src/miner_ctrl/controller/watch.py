@@ -1,0 +1,104 @@
+"""Watching the fleet: subscribes to every rig whose session stands, and feeds what it says to the reducer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from miner_ctrl.controller.fleet import (
+    Fleet,
+    RigConnected,
+    RigGone,
+    RigKnown,
+    RigMissing,
+    RigReported,
+)
+from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.model.nodes import Grant
+from miner_ctrl.peers import PeerRecord, Registry
+from miner_ctrl.protocol.messages import Payload, Stats, SubscribeStats
+from miner_ctrl.transport import Channel, ChannelDown, ChannelUp, Endpoint
+
+PUSH_INTERVAL_S = 10.0
+
+
+class FleetWatch:
+    """Keeps ``fleet`` true to ``registry`` and to the sessions of ``endpoint``."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        registry: Registry,
+        fleet: Fleet,
+        *,
+        clock: Callable[[], float],
+        subscribe: bool = True,
+    ) -> None:
+        self._endpoint = endpoint
+        self._registry = registry
+        self._fleet = fleet
+        self._clock = clock
+        self._subscribe = subscribe
+
+    def start(self) -> None:
+        """Enter every registered rig, and follow sessions from now on."""
+        for record in self._registry.all():
+            self.registered(record)
+        self._endpoint.on_event.append(self._session_event)
+
+    def registered(self, record: PeerRecord) -> None:
+        """A peer was registered, renamed or changed."""
+        fingerprint = record.keys.fingerprint
+        if is_rig(record):
+            self._fleet.apply(RigKnown(fingerprint, record.keys.node_id, record.name))
+        else:
+            self._fleet.apply(RigGone(fingerprint))
+
+    def removed(self, fingerprint: bytes) -> None:
+        """A peer was removed."""
+        self._fleet.apply(RigGone(fingerprint))
+
+    def dial_failed(self, fingerprint: bytes, error: MinerCtrlError) -> None:
+        """A rig could not be reached; its entry says why."""
+        if self._endpoint.channel(fingerprint) is None:
+            self._fleet.apply(RigMissing(fingerprint, error.message, error.code))
+
+    def _session_event(self, event: ChannelUp | ChannelDown) -> None:
+        fingerprint = event.channel.fingerprint
+        if isinstance(event, ChannelDown):
+            if self._endpoint.channel(fingerprint) is None:
+                self._fleet.apply(RigMissing(fingerprint, event.reason, "DISCONNECTED"))
+            return
+        record = self._registry.get(fingerprint)
+        if record is None:
+            return
+        self.registered(record)
+        self._fleet.apply(RigConnected(fingerprint, event.channel.hello.version))
+        if not is_rig(record):
+            return
+        if Grant.OBSERVE not in event.channel.hello.grants:
+            self._may_not_watch(fingerprint, record.name)
+        elif self._subscribe:
+            self._follow(event.channel)
+
+    def _follow(self, channel: Channel) -> None:
+        fingerprint = channel.fingerprint
+
+        def reply(payload: Payload) -> None:
+            if isinstance(payload, Stats):
+                self._fleet.apply(RigReported(fingerprint, payload.stats, self._clock()))
+
+        def ended(error: MinerCtrlError) -> None:
+            if self._endpoint.channel(fingerprint) is channel:
+                self._fleet.apply(RigMissing(fingerprint, error.message, error.code, connected=True))
+
+        channel.subscribe(SubscribeStats(interval_s=PUSH_INTERVAL_S), reply, ended)
+
+    def _may_not_watch(self, fingerprint: bytes, name: str) -> None:
+        self._fleet.apply(
+            RigMissing(fingerprint, f"{name} has not granted this node to watch it.", "NOT_GRANTED", connected=True)
+        )
+
+
+def is_rig(record: PeerRecord) -> bool:
+    """Whether a peer is one of our rigs: it runs miners, and it lets us watch, or we are not merely its rig."""
+    return record.role.works and (Grant.OBSERVE in record.granted or not record.grants)

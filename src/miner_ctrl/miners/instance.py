@@ -1,0 +1,270 @@
+"""One miner instance: what it runs, who keeps it, what it last said, and why it is down."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from miner_ctrl.errors import MinerCtrlError, Unreachable
+from miner_ctrl.miners.contract import Adapter, MinerApi, Reading
+from miner_ctrl.miners.keeper_link import KeeperFacts, KeeperLink
+from miner_ctrl.miners.log_file import LogFile
+from miner_ctrl.model.miners import MinerState, MinerStats
+from miner_ctrl.model.profiles import Profile
+from miner_ctrl.model.text import one_line
+from miner_ctrl.storage.atomic import write_atomic
+
+RECORD_FILE = "instance.json"
+STATE_FILE = "state.json"
+READ_WITHIN_S = 3.0
+KNOCKS = 10
+KNOCK_EVERY_S = 0.2
+STARTS_WITHIN_S = 60.0
+"""How long a miner may take to answer for the first time before it counts as unresponsive."""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """``instance.json``: what the next agent needs to take this miner over. Holds the wallet and the API's token,
+    so its mode is 0600."""
+
+    name: str
+    profile: Profile
+    api: MinerApi
+    socket: str
+    stopped: bool = False
+
+
+class Instance:
+    """A miner in its folder. ``changed`` is called whenever its state is another one."""
+
+    def __init__(
+        self, folder: Path, record: Record, adapter: Adapter, *, now_ms: Callable[[], int], changed: Callable[[], None]
+    ) -> None:
+        self.folder = folder
+        self.record = record
+        self.adapter = adapter
+        self.log = LogFile(folder)
+        self.busy = asyncio.Lock()
+        self.state = MinerState.STARTING
+        self.grown = asyncio.Event()
+        self._now_ms = now_ms
+        self._changed = changed
+        self._facts: KeeperFacts | None = None
+        self._link: KeeperLink | None = None
+        self._ended = asyncio.Event()
+        self._reading: Reading | None = None
+        self._sampled_ms = 0
+        self._reason = ""
+        self._followers = 0
+
+    # --- keeper -----------------------------------------------------------------------------------------
+
+    async def attach(self) -> None:
+        """Take the miner over from its keeper, or find out how it ended while nobody looked.
+
+        A miner whose keeper was killed is ended: it has no terminal, no log and nobody who would notice.
+        """
+        self._ended.clear()
+        if not await self._connect() and not await self._connect_again():
+            self._read_end_from_disk()
+
+    async def _connect(self) -> bool:
+        link = KeeperLink(Path(self.record.socket), on_facts=self._heard, on_gone=self._keeper_gone)
+        self._link = link
+        try:
+            await link.open()
+        except Unreachable:
+            self._link = None
+            return False
+        if self._followers:
+            link.watch(log=True)
+        return True
+
+    async def _connect_again(self) -> bool:
+        """Have a keeper that lives make its socket anew: runtime directories are cleared at logouts."""
+        facts = self._facts_on_disk()
+        if facts is None or facts.ended_ms is not None:
+            return False
+        for _ in range(KNOCKS):
+            if process_start(facts.keeper_pid) != facts.keeper_start or not facts.keeper_start:
+                return False
+            os.kill(facts.keeper_pid, signal.SIGHUP)
+            await asyncio.sleep(KNOCK_EVERY_S)
+            if await self._connect():
+                return True
+        return False
+
+    async def detach(self) -> None:
+        """Let go; miner and keeper go on."""
+        if self._link is not None:
+            await self._link.close()
+            self._link = None
+
+    async def stop(self, grace_s: float) -> None:
+        """End the miner: SIGTERM, SIGKILL after ``grace_s``; returns when it has ended."""
+        if self._link is None or not self.state.alive:
+            return
+        self._set(MinerState.STOPPING, "")
+        self._link.stop(grace_s)
+        await self._ended.wait()
+        await self.detach()
+
+    async def ended_within(self, seconds: float) -> bool:
+        """Wait up to ``seconds`` for the miner's end; whether it came."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        return self._ended.is_set()
+
+    def follow(self, *, begin: bool) -> None:
+        """Count those who read the log as it grows; the keeper tells of growth only while there are any."""
+        self._followers += 1 if begin else -1
+        if self._link is not None and self._followers == int(begin):
+            self._link.watch(log=begin)
+
+    def save(self, **changes: object) -> None:
+        """Change the record and write it."""
+        self.record = msgspec.structs.replace(self.record, **changes)
+        write_atomic(self.folder / RECORD_FILE, msgspec.json.encode(self.record))
+
+    # --- what it says -----------------------------------------------------------------------------------
+
+    async def sample(self) -> None:
+        """Ask the miner; never raises: what went wrong becomes its state."""
+        if not self._is_up():
+            return
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                reading = await self.adapter.read(self.record.api)
+        except (MinerCtrlError, TimeoutError) as error:
+            self._missed(error)
+            return
+        if self._is_up():
+            self._reading, self._sampled_ms = reading, self._now_ms()
+            self._set(reading.state, reading.reason)
+
+    def stats(self) -> MinerStats:
+        """Return the miner as it was when it was last asked, in its present state."""
+        reading = self._reading or Reading(state=self.state)
+        live = self.state in (MinerState.MINING, MinerState.PAUSED, MinerState.STARTING)
+        facts, profile = self._facts, self.record.profile
+        return MinerStats(
+            name=self.record.name,
+            type=self.adapter.type,
+            state=self.state,
+            sampled_at_ms=self._sampled_ms,
+            version=reading.version,
+            hashrate_hps=reading.hashrates_hps.s10 if live else None,
+            hashrates_hps=reading.hashrates_hps if live else None,
+            threads_hps=reading.threads_hps if live else (),
+            accepted=reading.accepted,
+            rejected=reading.rejected,
+            uptime_s=self._uptime_s(),
+            pool=reading.pool,
+            pool_ping_ms=reading.pool_ping_ms,
+            pool_failures=reading.pool_failures,
+            algorithm=reading.algorithm,
+            difficulty=reading.difficulty,
+            profile_id=profile.id,
+            profile_name=profile.name,
+            profile_hash=profile.content_hash,
+            pid=facts.pid if facts and self.state.alive else None,
+            exit_code=facts.exit_code if facts and not self.state.alive else None,
+            reason=self._reason,
+        )
+
+    def _is_up(self) -> bool:
+        return self.state.alive and self.state is not MinerState.STOPPING
+
+    def _uptime_s(self) -> int:
+        if self._facts is None:
+            return 0
+        return max(0, ((self._facts.ended_ms or self._now_ms()) - self._facts.started_ms) // 1000)
+
+    def _missed(self, error: MinerCtrlError | TimeoutError) -> None:
+        if self.state is MinerState.STARTING and self._uptime_s() < STARTS_WITHIN_S:
+            return
+        if self._is_up():
+            why = error.message if isinstance(error, MinerCtrlError) else f"no answer within {READ_WITHIN_S:g} s"
+            self._set(MinerState.UNRESPONSIVE, one_line(f"The process lives, but its API fails: {why}", 500))
+
+    # --- its end ----------------------------------------------------------------------------------------
+
+    def _heard(self, facts: KeeperFacts) -> None:
+        grew = self._facts is None or facts.log_end > self._facts.log_end
+        self._facts = facts
+        if facts.ended_ms is not None:
+            self._has_ended(facts)
+        if grew:
+            self.grown.set()
+
+    def _keeper_gone(self) -> None:
+        self._link = None
+        if not self._ended.is_set():
+            self._read_end_from_disk()
+
+    def _read_end_from_disk(self) -> None:
+        facts = self._facts_on_disk()
+        if facts is None:
+            self._gone("It was never started, or its state file is gone.")
+            return
+        self._facts = facts
+        if facts.ended_ms is not None:
+            self._has_ended(facts)
+            return
+        if process_start(facts.pid) == facts.start != 0:
+            with suppress(ProcessLookupError, PermissionError):
+                end_process_group(facts.pid)
+            self._gone("Its keeper was killed, so it was ended too.")
+        else:
+            self._gone("It ended unseen: the machine was restarted, or its keeper was killed.")
+
+    def _facts_on_disk(self) -> KeeperFacts | None:
+        try:
+            return msgspec.json.decode((self.folder / STATE_FILE).read_bytes(), type=KeeperFacts)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def _has_ended(self, facts: KeeperFacts) -> None:
+        if facts.asked:
+            self._end(MinerState.STOPPED, "")
+            return
+        how = f"by signal {facts.signal}" if facts.signal is not None else f"with exit code {facts.exit_code}"
+        words = self.log.last_words()
+        self._gone(f"It ended by itself {how}." + (f" Its last words: {words}" if words else ""))
+
+    def _gone(self, reason: str) -> None:
+        self._end(MinerState.CRASHED, one_line(reason, 900))
+
+    def _end(self, state: MinerState, reason: str) -> None:
+        self._ended.set()
+        self.grown.set()
+        self._set(state, reason)
+
+    def _set(self, state: MinerState, reason: str) -> None:
+        if (state, reason) != (self.state, self._reason):
+            self.state, self._reason = state, reason
+            self._changed()
+
+
+def end_process_group(pid: int) -> None:
+    """Kill a miner and what it started; it leads a process group of its own."""
+    if sys.platform == "win32":
+        os.kill(pid, signal.SIGTERM)
+    else:
+        os.killpg(pid, signal.SIGKILL)
+
+
+def process_start(pid: int) -> int:
+    """Return when a process started, in clock ticks since boot; 0 if it is not there or that is not known."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0

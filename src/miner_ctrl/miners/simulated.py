@@ -1,0 +1,88 @@
+"""The simulated miner: for demonstrations and tests, on any machine. What it shows is made up, and says so."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import zlib
+from pathlib import Path
+from typing import ClassVar
+
+import msgspec
+
+from miner_ctrl.errors import OperationFailed
+from miner_ctrl.miners.brief_run import run_briefly, spoken_lines, without_secrets
+from miner_ctrl.miners.contract import Capabilities, LaunchPlan, MinerApi, Reading
+from miner_ctrl.miners.xmrig_api import call, read_summary
+from miner_ctrl.model.miners import InstalledMiner
+from miner_ctrl.model.profiles import MinerConfig
+
+PROGRAM = Path(__file__).with_name("simulated_program.py")
+CONFIG_FILE = "config.json"
+CHECK_WITHIN_S = 15.0
+DEFAULT_ALGORITHM = "rx/0"
+DEFAULT_THREADS = 2
+
+
+class SimulatedAdapter:
+    """Speaks XMRig's local API to ``simulated_program``, which every installation has."""
+
+    type = "simulated"
+    description = "Simulated miner for demonstrations: mines nothing, its numbers are made up"
+    capabilities: ClassVar[Capabilities] = Capabilities(pause=True)
+
+    def locate(self) -> InstalledMiner:
+        """Return the program that comes with this package."""
+        return InstalledMiner(
+            type=self.type, installed=True, version="simulated", path=str(PROGRAM)[:255], simulated=True
+        )
+
+    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how to start it. Without a seed in ``config`` the numbers follow from the rig's and the instance's
+        name: other rigs show others, the same one shows the same after a restart."""
+        folder = folder.absolute()
+        seed = config.seed if config.seed is not None else zlib.crc32(f"{rig_name}/{folder.name}".encode())
+        settings = {
+            "http": {"port": api.port, "access-token": api.token},
+            "pool": config.pool,
+            "algo": config.algo or DEFAULT_ALGORITHM,
+            "threads": config.threads or DEFAULT_THREADS,
+            "seed": seed,
+        }
+        return LaunchPlan(
+            argv=(sys.executable, "-I", "-S", "-E", str(PROGRAM), f"--config={folder / CONFIG_FILE}"),
+            env={},
+            files={CONFIG_FILE: msgspec.json.encode(settings)},
+            api=api,
+        )
+
+    async def check(self, plan: LaunchPlan, folder: Path) -> None:
+        """Have the program read the configuration and end. Raises as ``Adapter.check``."""
+        argv = (*plan.argv, "--dry-run")
+        try:
+            run = await asyncio.to_thread(run_briefly, argv, within_s=CHECK_WITHIN_S, cwd=folder, env=plan.env)
+        except OSError as error:
+            raise _not_accepted(f"it could not be started ({error.strerror})") from None
+        if run.code != 0:
+            words = " / ".join(spoken_lines(run.output))[-400:]
+            raise _not_accepted(without_secrets(words, [plan.api.token]) or "it gave no reason")
+
+    async def read(self, api: MinerApi) -> Reading:
+        """Ask a running one. Raises as ``Adapter.read``."""
+        return await read_summary(api)
+
+    async def pause(self, api: MinerApi) -> None:
+        """Stop making up shares. Raises as ``Adapter.pause``."""
+        await call(api, "pause")
+
+    async def resume(self, api: MinerApi) -> None:
+        """Go on. Raises as ``Adapter.pause``."""
+        await call(api, "resume")
+
+
+def _not_accepted(words: str) -> OperationFailed:
+    return OperationFailed(
+        f"The simulated miner does not accept this configuration: {words}.",
+        suggestion="Give the pool as HOST:PORT; any will do, nothing is sent to it.",
+        code="MINER_CONFIG_REFUSED",
+    )

@@ -1,0 +1,294 @@
+"""Everything people do with peers: invite, join, add, approve, grant, remove; and staying connected."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+
+from miner_ctrl.errors import BadInput, BadToken, Conflict, MinerCtrlError, NotFound, Unreachable
+from miner_ctrl.identity.fingerprints import parse_fingerprint, words_of
+from miner_ctrl.identity.keys import PublicKeys
+from miner_ctrl.model.addresses import parse_address
+from miner_ctrl.model.nodes import Grant, Grants, Role, check_name
+from miner_ctrl.model.times import time_text
+from miner_ctrl.model.views import InviteView, PeerView, PendingView
+from miner_ctrl.pairing.introductions import Introductions, check_pinned
+from miner_ctrl.pairing.views import peer_view
+from miner_ctrl.peers import Invites, PeerRecord, Pending, Registry, Trust, parse_token
+from miner_ctrl.transport import Channel, ChannelDown, ChannelUp, Endpoint
+
+log = logging.getLogger(__name__)
+
+TRUSTED_RETRY_S = 10.0
+
+
+class Pairing:
+    """The peers of one node.
+
+    ``registered`` and ``removed`` hear of entries that came, changed or went; ``addresses`` says where peers can
+    dial this node; ``serving`` is false for the short life of a command without a running node.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        registry: Registry,
+        invites: Invites,
+        pending: Pending,
+        trust: Trust,
+        *,
+        own_keys: PublicKeys,
+        own_role: Role,
+        addresses: Callable[[], tuple[str, ...]],
+        serving: bool,
+        registered: Callable[[PeerRecord], None],
+        removed: Callable[[bytes], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._registry = registry
+        self._invites = invites
+        self._pending = pending
+        self._trust = trust
+        self._own_keys = own_keys
+        self._own_role = own_role
+        self._addresses = addresses
+        self._serving = serving
+        self._registered = registered
+        self._removed = removed
+        self._introductions = Introductions(endpoint, registry, registered=registered)
+        self._meeting: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Dial, for as long as this node serves, every peer that has an address, and who was provisioned."""
+        self._endpoint.on_event.append(self._session_event)
+        if not self._serving:
+            return
+        for record in self._registry.all():
+            if record.address:
+                self._endpoint.keep_dialled(record.keys.fingerprint, parse_address(record.address))
+        if self._trust.provisioned():
+            self._meeting = asyncio.get_running_loop().create_task(self._meet_trusted(), name="meet-trusted")
+
+    async def close(self) -> None:
+        """Stop looking for provisioned controllers."""
+        if self._meeting is not None:
+            self._meeting.cancel()
+            await asyncio.gather(self._meeting, return_exceptions=True)
+
+    # --- reading ----------------------------------------------------------------------------------------
+
+    def peers(self) -> list[PeerView]:
+        """Return every registered peer."""
+        return [self._view(record) for record in self._registry.all()]
+
+    def peer(self, query: str) -> PeerView:
+        """Return one peer, by ID, unique prefix or name."""
+        return self._view(self._registry.find(query))
+
+    def pending(self) -> list[PendingView]:
+        """Return the nodes that wait for approval here."""
+        return [
+            PendingView(
+                id=entry.keys.node_id,
+                name=entry.name,
+                fingerprint=entry.keys.fingerprint.hex(),
+                words=entry.keys.words,
+                address=entry.host,
+                since=time_text(entry.since_ms),
+                expires_at=time_text(entry.expires_ms),
+            )
+            for entry in self._pending.list()
+        ]
+
+    def invites(self) -> list[InviteView]:
+        """Return every invite, without its token."""
+        return self._invites.list()
+
+    # --- first contact ----------------------------------------------------------------------------------
+
+    async def join(self, text: str, *, name: str | None, address: str | None) -> PeerView:
+        """Use a join token here."""
+        token = parse_token(text)
+        if name is not None:
+            check_name(name)
+        if token.issuer == self._own_keys.fingerprint:
+            raise BadToken("This node made that token itself.", suggestion="Use it on the other machine.")
+        if token.lets_issuer_control and not self._own_role.works:
+            raise BadToken(
+                "The token is for a rig, and this node is a controller only.",
+                suggestion="On the rig, make a token with: miner-ctrl peer invite --for controller.",
+            )
+        if not token.lets_issuer_control and not self._own_role.controls:
+            raise BadToken(
+                "The token lets a controller in, and this node is a worker only.",
+                suggestion="On the controller, make a token with: miner-ctrl peer invite.",
+            )
+        return self._view(await self._introductions.join(token, name=name, address=address))
+
+    async def add(self, address: str, *, name: str | None, fingerprint: str | None) -> PeerView:
+        """Pair with the node at an address."""
+        if name is not None:
+            check_name(name)
+        expected = parse_fingerprint(fingerprint) if fingerprint else None
+        return self._view(await self._introductions.add(address, name=name, expected=expected))
+
+    async def approve(self, query: str, grants: Grants | None) -> PeerView:
+        """Let a waiting node in; ``query`` is its full ID or fingerprint. Its next dial gets a session."""
+        entry = self._pending.take(query)
+        if grants is None:
+            grants = frozenset({Grant.OBSERVE, Grant.CONTROL}) if self._own_role.works else frozenset()
+        role = Role.CONTROLLER if grants else Role.WORKER
+        record = self._registry.add(entry.keys, name=entry.name, address="", role=role, grants=grants, verified=True)
+        self._registered(record)
+        return self._view(record)
+
+    async def deny(self, query: str) -> None:
+        """Turn a waiting node away; ``query`` is its full ID or fingerprint."""
+        self._pending.deny(query)
+
+    def invite(self, *, for_: str | None, addresses: Sequence[str], uses: int, lifetime_s: float) -> InviteView:
+        """Make a join token. Without ``for_``, a worker's is for a controller, any other node's for a rig."""
+        audience = for_ or ("rig" if self._own_role.controls else "controller")
+        if audience not in ("rig", "controller"):
+            raise BadInput(f"{audience[:40]!r} cannot be invited.", suggestion="Use rig or controller.")
+        if audience == "rig" and not self._own_role.controls:
+            raise BadInput(
+                "A worker cannot invite rigs.", suggestion="Use --for controller, or run it on a controller."
+            )
+        if audience == "controller" and not self._own_role.works:
+            raise BadInput("A controller cannot be controlled.", suggestion="Use --for rig, or run it on a rig.")
+        texts = [str(parse_address(text)) for text in addresses] or list(self._addresses())
+        return self._invites.create(
+            for_=audience, uses=uses, lifetime_s=lifetime_s, addresses=tuple(texts), issuer=self._own_keys
+        )
+
+    def revoke(self, query: str) -> InviteView:
+        """Make an invite worthless; peers that used it stay."""
+        return self._invites.revoke(query)
+
+    # --- peers we have ----------------------------------------------------------------------------------
+
+    async def patch(
+        self,
+        query: str,
+        *,
+        name: str | None = None,
+        address: str | None = None,
+        tags: Iterable[str] | None = None,
+        grants: Grants | None = None,
+    ) -> PeerView:
+        """Change a peer's entry; a changed grant ends the session, and the next one knows it."""
+        record = self._registry.find(query)
+        fingerprint = record.keys.fingerprint
+        if name is not None and name != record.name:
+            self._must_be_free(check_name(name))
+        target = parse_address(address) if address else None
+        updated = self._registry.update(
+            fingerprint,
+            name=name,
+            address=None if address is None else str(target or ""),
+            tags=None if tags is None else tuple(tags),
+            grants=grants,
+        )
+        self._registered(updated)
+        if grants is not None and grants != record.grants:
+            self._endpoint.drop(fingerprint, "What this peer may do here was changed.")
+        if address is not None:
+            self._endpoint.stop_dialling(fingerprint)
+            if target is not None and self._serving:
+                self._endpoint.keep_dialled(fingerprint, target)
+        return self._view(updated)
+
+    async def remove(self, query: str) -> None:
+        """Remove a peer and end its sessions at once."""
+        record = self._registry.find(query)
+        fingerprint = record.keys.fingerprint
+        self._registry.remove(fingerprint)
+        self._endpoint.stop_dialling(fingerprint)
+        self._endpoint.drop(fingerprint, "This peer was removed.")
+        self._removed(fingerprint)
+
+    async def connect(self, query: str) -> None:
+        """Dial a peer now."""
+        await self.reach(self._registry.find(query))
+
+    async def disconnect(self, query: str) -> None:
+        """End a peer's session and stop dialling it until ``connect`` or the next start."""
+        fingerprint = self._registry.find(query).keys.fingerprint
+        self._endpoint.stop_dialling(fingerprint)
+        channel = self._endpoint.channel(fingerprint)
+        if channel is not None:
+            await channel.close("Disconnected by its owner.")
+
+    async def reach(self, record: PeerRecord) -> Channel:
+        """Return a live channel to a peer, dialling it if there is none.
+
+        Raises:
+            Unreachable: it has no address, so only it can dial; or the dial failed.
+            MinerCtrlError: as ``Endpoint.dial``.
+        """
+        fingerprint = record.keys.fingerprint
+        channel = self._endpoint.channel(fingerprint)
+        if channel is not None:
+            return channel
+        if not record.address:
+            here = "" if self._serving else " Start this node with miner-ctrl node serve, and it will."
+            raise Unreachable(
+                f"{record.name} is not connected: it dials this node itself, and has not.{here}",
+                suggestion="See whether miner-ctrl runs on the rig and reaches this node's port 9091.",
+                code="NOT_CONNECTED",
+            )
+        target = parse_address(record.address)
+        channel = await self._endpoint.dial(
+            target, check=lambda keys: check_pinned(keys, record, target, self._registry)
+        )
+        if self._serving:
+            self._endpoint.keep_dialled(fingerprint, target)
+        return channel
+
+    # --- within -----------------------------------------------------------------------------------------
+
+    def _view(self, record: PeerRecord) -> PeerView:
+        fingerprint = record.keys.fingerprint
+        return peer_view(record, self._endpoint.channel(fingerprint), self._endpoint.dial_failure(fingerprint))
+
+    def _must_be_free(self, name: str) -> None:
+        try:
+            self._registry.find(name)
+        except NotFound:
+            return
+        raise Conflict(f"Another peer is called {name} already.", suggestion="Choose another name.", code="NAME_TAKEN")
+
+    def _session_event(self, event: ChannelUp | ChannelDown) -> None:
+        fingerprint = event.channel.fingerprint
+        record = self._registry.get(fingerprint)
+        if record is None:
+            return
+        self._registry.record_seen(fingerprint)
+        if isinstance(event, ChannelDown):
+            if not event.clean:
+                self._registry.record_failure(fingerprint, event.reason)
+            return
+        hello = event.channel.hello
+        granted = frozenset(grant for grant in Grant if grant in hello.grants)
+        if (hello.role, granted) != (record.role, record.granted):
+            self._registered(self._registry.update(fingerprint, role=hello.role, granted=granted))
+
+    async def _meet_trusted(self) -> None:
+        waiting = [
+            entry
+            for entry in self._trust.provisioned()
+            if entry.address and self._registry.get(entry.fingerprint) is None
+        ]
+        while waiting:
+            for entry in tuple(waiting):
+                try:
+                    met = await self._introductions.meet_trusted(entry.fingerprint, parse_address(entry.address))
+                except MinerCtrlError as error:
+                    log.warning("Provisioned controller %s: %s", words_of(entry.fingerprint), error.message)
+                    met = False
+                if met:
+                    waiting.remove(entry)
+            if waiting:
+                await asyncio.sleep(TRUSTED_RETRY_S)

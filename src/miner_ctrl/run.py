@@ -1,0 +1,113 @@
+"""A process for a node: until it is told to stop, or for as long as one command takes."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from miner_ctrl.app import Node
+from miner_ctrl.config import Home, NodeSettings, TlsFiles, parse_listen
+from miner_ctrl.storage.home_lock import HomeLock
+
+log = logging.getLogger("miner_ctrl")
+
+
+def serve(
+    home: Home, *, listen: str, tls_cert: str | None = None, tls_key: str | None = None, init: bool = True
+) -> int:
+    """Run the node of ``home`` until SIGINT or SIGTERM; return the process's exit code.
+
+    Raises:
+        MinerCtrlError: it could not be started.
+    """
+    tls = TlsFiles(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None
+    settings = NodeSettings(home, parse_listen(listen), tls)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    home.prepare()
+    with HomeLock(home.lock_file), _runner() as runner:
+        runner.run(_serve(settings, init=init))
+    return 0
+
+
+@contextmanager
+def brief_node(home: Home) -> Iterator[Path]:
+    """Run the node of ``home`` in a thread, without listening and without miners; yield its socket's path.
+
+    Raises:
+        HomeInUse: a node runs, or another command like this one.
+        MinerCtrlError: it could not be started.
+    """
+    home.prepare()
+    with HomeLock(home.lock_file):
+        started: concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = (
+            concurrent.futures.Future()
+        )
+        thread = threading.Thread(target=_run_briefly, args=(home, started), name="node", daemon=True)
+        thread.start()
+        loop, stop = started.result()
+        try:
+            yield home.socket
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
+
+
+async def _serve(settings: NodeSettings, *, init: bool) -> None:
+    stop = asyncio.Event()
+    _stop_on_signals(stop)
+    node = Node(settings, serving=True)
+    try:
+        await node.start(init=init)
+        where = ", ".join(node.addresses())
+        log.info("Serving at %s. Stop with Ctrl-C; miners go on.", where)
+        await stop.wait()
+    finally:
+        await node.close()
+
+
+def _stop_on_signals(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if sys.platform == "win32":
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+        else:
+            loop.add_signal_handler(number, stop.set)
+
+
+def _run_briefly(
+    home: Home, started: concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
+) -> None:
+    async def live() -> None:
+        stop = asyncio.Event()
+        node = Node(NodeSettings(home), serving=False)
+        try:
+            await node.start()
+            started.set_result((asyncio.get_running_loop(), stop))
+            await stop.wait()
+        finally:
+            await node.close()
+
+    try:
+        with _runner() as runner:
+            runner.run(live())
+    except BaseException as error:
+        if started.done():
+            log.exception("the node failed while it was stopping")
+        else:
+            started.set_exception(error)
+
+
+def _runner() -> asyncio.Runner:
+    """Return a runner on uvloop where there is one (not on Windows)."""
+    if sys.platform == "win32":
+        return asyncio.Runner()
+    import uvloop  # noqa: PLC0415 - not on Windows
+
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)

@@ -1,0 +1,5 @@
+"""A worker: answers, pushes what was asked for, and carries out commands at most once."""
+
+from miner_ctrl.worker.worker import Worker
+
+__all__ = ["Worker"]

@@ -1,0 +1,177 @@
+"""Commands from peers: journalled, carried out at most once, answered with what happened."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed
+from miner_ctrl.miners import Miners
+from miner_ctrl.model.profiles import Profile
+from miner_ctrl.profiles import ProfileStore, validate
+from miner_ctrl.protocol.codes import WireCode, error_to_wire
+from miner_ctrl.protocol.messages import (
+    Deploy,
+    DeployAck,
+    Error,
+    MinerAck,
+    PauseMiner,
+    Payload,
+    RestartMiner,
+    ResumeMiner,
+    StartMiner,
+    StopMiner,
+)
+from miner_ctrl.transport import Request
+from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
+
+log = logging.getLogger(__name__)
+
+_Each = Callable[[str], Awaitable[None]]
+
+
+class CommandDesk:
+    """Carries out what changes this rig."""
+
+    def __init__(self, miners: Miners, profiles: ProfileStore, journal: Journal) -> None:
+        self._miners = miners
+        self._profiles = profiles
+        self._journal = journal
+
+    async def carry_out(self, request: Request) -> Answer:
+        """Answer one command; a repeat of its message id is never carried out again.
+
+        The answer names the SHA-256 of the command's message, so that a third party can match the two.
+        """
+        digest = command_hash(request.payload)
+        standing, known = await self._journal.begin(request.peer, request.id, digest)
+        if standing is Standing.NEW:
+            answer = _naming(await self._attempt(request), request)
+            await self._journal.finish(request.peer, request.id, answer)
+            return answer
+        if isinstance(known, MinerAck):
+            return msgspec.structs.replace(known, repeated=True)
+        return known or self._explain(standing)
+
+    async def _attempt(self, request: Request) -> Answer:
+        payload = request.payload
+        try:
+            return await self._act(payload)
+        except MinerCtrlError as error:
+            log.info("%s from %s failed: %s", type(payload).__name__, request.channel.node_id, error.message)
+            return error_to_wire(error)
+        except Exception:
+            log.exception("%s from %s failed unexpectedly", type(payload).__name__, request.channel.node_id)
+            return Error(code=WireCode.UNKNOWN, message="The rig failed in a way it did not expect; its log says how.")
+
+    async def _act(self, payload: Payload) -> Answer:
+        miners = self._miners
+        match payload:
+            case StartMiner():
+                return MinerAck(status="started", miners=(await self._start(payload),))
+            case Deploy():
+                return self._deploy(payload)
+            case StopMiner():
+                each: tuple[str, _Each] = ("stopped", miners.stop)
+            case RestartMiner():
+                each = ("restarted", self._restart)
+            case PauseMiner():
+                each = ("paused", miners.pause)
+            case ResumeMiner():
+                each = ("resumed", miners.resume)
+            case _:
+                raise BadInput("This rig knows no such command.")
+        return await self._for_each(*each, payload.miner)
+
+    async def _start(self, payload: StartMiner) -> str:
+        profile = self._profile_for(payload)
+        if payload.miner_type or payload.config:
+            profile = msgspec.structs.replace(
+                profile,
+                miner_type=payload.miner_type or profile.miner_type,
+                config={**profile.config, **payload.config},
+            )
+        config = validate(profile.miner_type, profile.config)
+        for running in self._miners.latest():
+            if running.state.alive and running.profile_hash == profile.content_hash:
+                raise Conflict(
+                    f"{running.name} already runs the profile {profile.name}.",
+                    suggestion="Stop or restart that miner instead.",
+                    code="ALREADY_RUNNING",
+                    details={"miner": running.name},
+                )
+        return await self._miners.launch(profile, config)
+
+    async def _restart(self, miner: str) -> None:
+        profile = self._miners.profile_of(miner)
+        await self._miners.restart(miner, validate(profile.miner_type, profile.config))
+
+    def _profile_for(self, payload: StartMiner) -> Profile:
+        if payload.local_profile:
+            return self._profiles.find(payload.local_profile)
+        if payload.profile is not None:
+            if payload.profile_hash and payload.profile.content_hash != payload.profile_hash:
+                raise BadInput("The profile that was sent is not the one its hash names.", code="PROFILE_CHANGED")
+            self._profiles.remember(payload.profile)
+            return payload.profile
+        if payload.profile_hash:
+            known = self._profiles.by_hash(payload.profile_hash)
+            if known is None:
+                raise NotFound("The rig does not have this profile yet.", code="PROFILE_MISSING")
+            return known
+        if payload.miner_type and payload.config:
+            return Profile(id="", name="unnamed", miner_type=payload.miner_type, config=payload.config)
+        raise BadInput("The command names no profile.", suggestion="Give a profile, or a miner type and its config.")
+
+    async def _for_each(self, status: str, act: _Each, miner: str | None) -> MinerAck:
+        names = (miner,) if miner is not None else self._miners.names()
+        done: list[str] = []
+        failures: list[MinerCtrlError] = []
+        for name in names:
+            try:
+                await act(name)
+                done.append(name)
+            except MinerCtrlError as error:
+                failures.append(error)
+        if not failures:
+            return MinerAck(status=status, miners=tuple(done))
+        if len(names) == 1:
+            raise failures[0]
+        raise OperationFailed(
+            f"{len(done)} of {len(names)} miners {status}; the first failure: {failures[0].message}",
+            details={"done": done},
+        )
+
+    def _deploy(self, payload: Deploy) -> DeployAck:
+        if payload.profile is None or payload.bundle_sha256:
+            raise BadInput("This rig takes profiles, not miner programs.", code="NO_BUNDLES")
+        validate(payload.profile.miner_type, payload.profile.config)
+        self._profiles.put(payload.profile)
+        return DeployAck(status="stored", profile_hash=payload.profile.content_hash)
+
+    def _explain(self, standing: Standing) -> Answer:
+        """Answer a repeat whose outcome the journal does not hold."""
+        if standing is Standing.IN_PROGRESS:
+            return MinerAck(status="in progress", repeated=True)
+        if standing is Standing.DIFFERENT:
+            return error_to_wire(Conflict("Another command was sent under this message id before."))
+        present = ", ".join(f"{stats.name} is {stats.state.value}" for stats in self._miners.latest())
+        return Error(
+            code=WireCode.OUTCOME_UNKNOWN,
+            message="The rig was interrupted while it carried out this command; whether it took effect is not known.",
+            details={
+                "code": "OUTCOME_UNKNOWN",
+                "suggestion": "Look at the rig's miners, then decide.",
+                "miners": present,
+            },
+        )
+
+
+def _naming(answer: Answer, request: Request) -> Answer:
+    digest = hashlib.sha256(request.message_bytes).hexdigest()
+    if isinstance(answer, Error):
+        return msgspec.structs.replace(answer, details={**answer.details, "commandHash": digest})
+    return msgspec.structs.replace(answer, command_hash=digest)
