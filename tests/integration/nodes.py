@@ -1,0 +1,241 @@
+"""Real nodes for tests: each a home of its own, its commands run through the command line, its node a process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import psutil
+
+from miner_ctrl.cli.local_api import LocalApi
+from miner_ctrl.config import Home
+from miner_ctrl.errors import MinerCtrlError
+
+T = TypeVar("T")
+
+SOON_S = 60.0
+"""For what takes moments on an idle machine."""
+
+
+class Result(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Follower:
+    """A command that goes on, and the lines it has printed so far."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def wait_for(self, text: str, *, after: int = 0, within_s: float = SOON_S) -> str:
+        """Return the first line that holds ``text``, the first ``after`` lines apart."""
+        return wait_for(
+            f"a line with {text!r}", lambda: next((line for line in self.lines[after:] if text in line), None), within_s
+        )
+
+    def end(self) -> int:
+        """Interrupt it as Ctrl-C does, and return its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            code = self.process.wait(20)
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+        self._reader.join(10)
+        return code
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.rstrip("\n"))
+
+
+class NodeProcess:
+    """One node: its home, its commands, and its process while it serves.
+
+    ``inside`` is a command prefix (``ip netns exec NAME``) for everything it runs; ``env`` is added to the
+    environment of the node and of its commands.
+    """
+
+    def __init__(self, home: Path, *, inside: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
+        self.home = home
+        self.places = Home.resolve(str(home))
+        self.api = LocalApi(self.places.socket)
+        self.address = ""
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log_file = home.with_name(f"{home.name}.log")
+        self._inside = tuple(inside)
+        self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+
+    # --- commands ---------------------------------------------------------------------------------------
+
+    def cli(self, *words: str, stdin: str = "", within_s: float = 120.0) -> Result:
+        """Run a command of this node's to its end."""
+        done = subprocess.run(
+            self._command(*words),
+            input=stdin, capture_output=True, text=True, timeout=within_s, env=self._env, check=False,
+        )  # fmt: skip
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def done(self, *words: str, stdin: str = "") -> str:
+        """Run a command that must succeed, and return what it printed."""
+        result = self.cli(*words, stdin=stdin)
+        assert result.code == 0, f"{words}: {result}"
+        return result.out
+
+    def answer(self, *words: str, stdin: str = "") -> Any:
+        """Run a command that must succeed with ``--json``, and return what it answered."""
+        return json.loads(self.done(*words, "--json", stdin=stdin))
+
+    @contextmanager
+    def following(self, *words: str) -> Iterator[Follower]:
+        """Run a command that goes on until the block ends."""
+        process = subprocess.Popen(
+            self._command(*words), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self._env
+        )
+        follower = Follower(process)
+        try:
+            yield follower
+        finally:
+            follower.end()
+
+    def _command(self, *words: str) -> list[str]:
+        return [*self._inside, sys.executable, "-m", "miner_ctrl", "--home", str(self.home), *words]
+
+    # --- the node ---------------------------------------------------------------------------------------
+
+    def serve(self, listen: str = "") -> None:
+        """Run the node and wait until it serves; again where it served before, unless told otherwise."""
+        assert self.process is None, "it serves already"
+        listen = listen or self.address or "127.0.0.1:0"
+        with self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                self._command("node", "serve", "--listen", listen),
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env,
+            )  # fmt: skip
+        self.address = wait_for(f"{self.home.name} to serve", self._serves_at)
+
+    def _serves_at(self) -> str | None:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log()
+        info = self.ask("/node/info")
+        return str(info["addresses"][0]) if info and info["serving"] else None
+
+    def kill(self) -> None:
+        """End the node as a crash does (SIGKILL); its miners go on."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(SOON_S)
+        self.process = None
+
+    def stop(self) -> None:
+        """End the node in order (SIGTERM); its miners go on."""
+        assert self.process is not None
+        process, self.process = self.process, None
+        process.terminate()
+        try:
+            code = process.wait(SOON_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"{self.home.name} did not stop: {self.log()}") from None
+        assert code == 0, self.log()
+
+    def log(self) -> str:
+        """Return what the node has logged in all its lives."""
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def ask(self, path: str) -> Any:
+        """Return what the running node answers to ``GET path``, or ``None`` while it does not."""
+        try:
+            return self.api.get(path).data
+        except (MinerCtrlError, OSError):
+            return None
+
+    # --- peers ------------------------------------------------------------------------------------------
+
+    def invite(self, *words: str) -> str:
+        """Return a new join token that names the place where this node serves."""
+        return str(self.answer("peer", "invite", "--address", self.address, *words)["token"])
+
+    def join(self, controller: NodeProcess, name: str) -> None:
+        """Join a controller that serves, with a fresh token of its."""
+        self.done("node", "join", "-", "--name", name, stdin=controller.invite())
+
+    def is_connected(self, peer: str) -> bool:
+        """Return whether the running node has a session with ``peer``, which it knows by that name."""
+        return bool((self.ask(f"/peers/{peer}") or {}).get("connected"))
+
+    def wait_until_connected(self, peer: str, within_s: float = SOON_S) -> float:
+        """Wait for a session with ``peer`` and return how long that took, in seconds."""
+        began_s = time.monotonic()
+        wait_for(f"{self.home.name} to be connected to {peer}", lambda: self.is_connected(peer), within_s)
+        return time.monotonic() - began_s
+
+    # --- miners -----------------------------------------------------------------------------------------
+
+    def rig(self, name: str) -> Any:
+        """Return what this controller sees of a rig, as ``remote status`` answers it."""
+        return self.answer("remote", "status", name)
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every living process that belongs to this home: node, keepers, miners."""
+        marks = (str(self.home) + "/", str(self.home))
+        found = []
+        for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+            words = process.info["cmdline"] or []
+            places = [*words, *(word.partition("=")[2] for word in words), process.info["cwd"] or ""]
+            ours = any(place == marks[1] or place.startswith(marks[0]) for place in places)
+            if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        return found
+
+    def end(self) -> None:
+        """End the node, its miners and their keepers; nothing of the home lives afterwards."""
+        if self.process is not None:
+            self.process.terminate()
+            try:
+                self.process.wait(SOON_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+        for process in self.processes():
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        wait_for(f"nothing of {self.home.name} to live", lambda: not self.processes())
+
+
+def wait_for(what: str, look: Callable[[], T | None], within_s: float = SOON_S, every_s: float = 0.05) -> T:
+    """Return what ``look`` finds once it is something."""
+    deadline_s = time.monotonic() + within_s
+    while not (found := look()):
+        assert time.monotonic() < deadline_s, f"waited {within_s:g} s in vain for {what}"
+        time.sleep(every_s)
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process of that number lives."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
