@@ -158,6 +158,7 @@ class Node:
             addresses=self.addresses, serving=self._serving, registered=watch.registered, removed=watch.removed,
         )  # fmt: skip
         up.push_async_callback(pairing.close)
+        up.push_async_callback(watch.close)
         commands = Commands(
             registry, profiles, fleet, reach=pairing.reach, clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),

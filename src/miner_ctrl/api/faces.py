@@ -38,7 +38,7 @@ class NodeFace(Protocol):
     """This node; there also while it has no identity."""
 
     def info(self) -> NodeInfoView: ...
-    async def init(self, name: str, role: Role | None, trust: str | None) -> IdentityView:
+    async def init(self, name: str | None, role: Role | None, trust: str | None) -> IdentityView:
         """Make the identity; without a role, what was planned for this node, or dual.
 
         Raises ``Conflict`` if there is one.

@@ -45,7 +45,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if self._admit is not None and not self._admit(transport):
+        if self._serving.closing.is_set() or (self._admit is not None and not self._admit(transport)):
             transport.abort()
         elif len(self.connections) > self._limits.connections:
             self._refuse(

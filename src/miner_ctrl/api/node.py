@@ -15,9 +15,10 @@ NODE = Resource("node")
 
 
 class NewIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``trust``: the fingerprint, or its words, of a controller to trust from the start, ``[@HOST:PORT]``."""
+    """``name`` left out: this machine's. ``trust``: the whole fingerprint of a controller to trust from the start,
+    with ``@HOST:PORT`` behind it if this node is to dial it."""
 
-    name: ShortText
+    name: ShortText | None = None
     role: Role | None = None
     trust: ShortText | None = None
 
@@ -49,4 +50,4 @@ async def node_info(node: NodeFace) -> NodeInfoView:
 @NODE.post("/node/init", errors=(409,))
 async def init_node(node: NodeFace, body: NewIdentity) -> IdentityView:
     """Make this node's identity."""
-    return await node.init(check_name(body.name), body.role, body.trust)
+    return await node.init(check_name(body.name) if body.name else None, body.role, body.trust)

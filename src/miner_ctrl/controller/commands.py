@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from miner_ctrl.controller.fleet import Fleet, RigMissing, RigPinged, RigReported
 from miner_ctrl.errors import MinerCtrlError, NotFound, OperationFailed, RequestTimedOut, Unreachable
@@ -37,18 +37,25 @@ ANSWER_WITHIN_S = 5.0
 """For what a rig answers from memory."""
 COMMAND_WITHIN_S = 60.0
 """For a command: XMRig may take tens of seconds to end while it initialises its dataset."""
+RIG_ARRIVES_WITHIN_S = 5.0
+"""How long a command waits for a rig that dials here and is away for a moment: it restarts, or its link does."""
 LOCAL_PREFIX = "local:"
 WAITING_PARTS = 256
 """Parts of a log that may wait for a slow reader; then the stream is dropped, and taken up again where it was."""
 
 T = TypeVar("T", bound=Payload)
-Reach = Callable[[PeerRecord], Awaitable[Channel]]
+
+
+class Reach(Protocol):
+    """Returns a live channel to a peer, dialling it if need be, or raises why there is none. A peer that dials this
+    node itself is waited for, up to ``patience_s``."""
+
+    def __call__(self, record: PeerRecord, patience_s: float = 0.0) -> Awaitable[Channel]: ...
 
 
 class Commands:
     """What this controller can ask of its rigs.
 
-    ``reach`` returns a live channel to a peer, dialling it if need be, or raises why there is none;
     ``new_message_id`` makes the id a command keeps through its repeats.
     """
 
@@ -243,7 +250,7 @@ class Commands:
             while True:
                 left_s = deadline_s - self._clock()
                 try:
-                    channel = await self._reach(record)
+                    channel = await self._reach(record, RIG_ARRIVES_WITHIN_S)
                     sent = True
                     return await channel.request(payload, timeout_s=left_s, message_id=message_id)
                 except RequestTimedOut:

@@ -156,6 +156,9 @@ class Fleet:
         """Yield the fingerprint of every rig."""
         yield from tuple(self._rigs)
 
+    def __contains__(self, fingerprint: object) -> bool:
+        return fingerprint in self._rigs
+
     def watch(self, watcher: Watcher) -> Callable[[], None]:
         """Have ``watcher(node_id, view or None when removed)`` called at each change; the answer undoes it."""
         self._watchers.append(watcher)

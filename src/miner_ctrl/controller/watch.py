@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from miner_ctrl.controller.fleet import (
     Fleet,
@@ -10,6 +12,7 @@ from miner_ctrl.controller.fleet import (
     RigGone,
     RigKnown,
     RigMissing,
+    RigPinged,
     RigReported,
 )
 from miner_ctrl.errors import MinerCtrlError
@@ -19,6 +22,9 @@ from miner_ctrl.protocol.messages import Payload, Stats, SubscribeStats
 from miner_ctrl.transport import Channel, ChannelDown, ChannelUp, Endpoint
 
 PUSH_INTERVAL_S = 10.0
+PING_EVERY_S = 60.0
+PING_WITHIN_S = 5.0
+PINGS_AT_ONCE = 64
 
 
 class FleetWatch:
@@ -38,12 +44,23 @@ class FleetWatch:
         self._fleet = fleet
         self._clock = clock
         self._subscribe = subscribe
+        self._pinging: asyncio.Task[None] | None = None
+        self._unpinged = asyncio.Event()
 
     def start(self) -> None:
         """Enter every registered rig, and follow sessions from now on."""
         for record in self._registry.all():
             self.registered(record)
         self._endpoint.on_event.append(self._session_event)
+        self._endpoint.on_dial_failure.append(self._dial_failed)
+        if self._subscribe:
+            self._pinging = asyncio.get_running_loop().create_task(self._ping_for_ever(), name="ping-rigs")
+
+    async def close(self) -> None:
+        """Stop measuring round trips."""
+        if self._pinging is not None:
+            self._pinging.cancel()
+            await asyncio.gather(self._pinging, return_exceptions=True)
 
     def registered(self, record: PeerRecord) -> None:
         """A peer was registered, renamed or changed."""
@@ -57,8 +74,7 @@ class FleetWatch:
         """A peer was removed."""
         self._fleet.apply(RigGone(fingerprint))
 
-    def dial_failed(self, fingerprint: bytes, error: MinerCtrlError) -> None:
-        """A rig could not be reached; its entry says why."""
+    def _dial_failed(self, fingerprint: bytes, error: MinerCtrlError) -> None:
         if self._endpoint.channel(fingerprint) is None:
             self._fleet.apply(RigMissing(fingerprint, error.message, error.code))
 
@@ -73,6 +89,7 @@ class FleetWatch:
             return
         self.registered(record)
         self._fleet.apply(RigConnected(fingerprint, event.channel.hello.version))
+        self._unpinged.set()
         if not is_rig(record):
             return
         if Grant.OBSERVE not in event.channel.hello.grants:
@@ -92,6 +109,24 @@ class FleetWatch:
                 self._fleet.apply(RigMissing(fingerprint, error.message, error.code, connected=True))
 
         channel.subscribe(SubscribeStats(interval_s=PUSH_INTERVAL_S), reply, ended)
+
+    async def _ping_for_ever(self) -> None:
+        """Measure the round trip to every rig once a minute, and soon after it connected."""
+        while True:
+            self._unpinged.clear()
+            every = [channel for channel in self._endpoint.channels() if channel.fingerprint in self._fleet]
+            for start in range(0, len(every), PINGS_AT_ONCE):
+                await asyncio.gather(*(self._ping(channel) for channel in every[start : start + PINGS_AT_ONCE]))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PING_EVERY_S):
+                    await self._unpinged.wait()
+            await asyncio.sleep(1.0)
+
+    async def _ping(self, channel: Channel) -> None:
+        with suppress(MinerCtrlError):
+            rtt_s, _ = await channel.ping(PING_WITHIN_S)
+            self._registry.record_ping(channel.fingerprint, rtt_s)
+            self._fleet.apply(RigPinged(channel.fingerprint, round(rtt_s * 1000, 3)))
 
     def _may_not_watch(self, fingerprint: bytes, name: str) -> None:
         self._fleet.apply(

@@ -68,8 +68,11 @@ class Introductions:
         mismatches = [failure for failure in failures if isinstance(failure, IdentityMismatch)]
         raise (mismatches or failures)[0]
 
-    async def add(self, text: str, *, name: str | None, expected: FingerprintQuery | None) -> PeerRecord:
-        """Dial an address and pin who answers; that this node waits for approval there is no failure.
+    async def add(
+        self, text: str, *, name: str | None, expected: FingerprintQuery | None
+    ) -> tuple[PeerRecord, PendingApproval | None]:
+        """Dial an address and pin who answers. That this node has to wait for approval there is no failure: it is
+        said beside the entry.
 
         Raises:
             IdentityMismatch: not the fingerprint that was given, or not the keys pinned for this address.
@@ -92,16 +95,18 @@ class Introductions:
         def pin(keys: PublicKeys, hello: Hello) -> None:
             self._pin(keys, name or hello.name, target, hello.role, NO_GRANTS, verified=expected is not None)
 
+        waits: PendingApproval | None = None
         try:
             channel = await self._endpoint.dial(target, check=check, before_up=pin, timeout_s=JOIN_WITHIN_S)
         except PendingApproval as waiting:
+            waits = waiting
             claimed = str(waiting.details.get("name", "")) or "rig"
             role = Role(str(waiting.details.get("role", Role.WORKER)))
             self._pin(met[-1], name or claimed, target, role, NO_GRANTS, verified=expected is not None)
         else:
             met.append(channel.keys)
         self._endpoint.keep_dialled(met[-1].fingerprint, target)
-        return self._known(met[-1].fingerprint)
+        return self._known(met[-1].fingerprint), waits
 
     async def meet_trusted(self, fingerprint: bytes, target: Address) -> bool:
         """Dial a node whose whole fingerprint was provisioned; whether its keys are pinned now.

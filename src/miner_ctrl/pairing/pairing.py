@@ -21,6 +21,7 @@ from miner_ctrl.transport import Channel, ChannelDown, ChannelUp, Endpoint
 log = logging.getLogger(__name__)
 
 TRUSTED_RETRY_S = 10.0
+HOUSE_KEPT_EVERY_S = 60.0
 
 
 class Pairing:
@@ -57,7 +58,8 @@ class Pairing:
         self._registered = registered
         self._removed = removed
         self._introductions = Introductions(endpoint, registry, registered=registered)
-        self._meeting: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._awaited: dict[bytes, set[asyncio.Event]] = {}
 
     def start(self) -> None:
         """Dial, for as long as this node serves, every peer that has an address, and who was provisioned."""
@@ -65,16 +67,18 @@ class Pairing:
         if not self._serving:
             return
         for record in self._registry.all():
-            if record.address:
+            if record.address and record.dial:
                 self._endpoint.keep_dialled(record.keys.fingerprint, parse_address(record.address))
+        loop = asyncio.get_running_loop()
+        self._tasks.append(loop.create_task(self._keep_house(), name="keep-house"))
         if self._trust.provisioned():
-            self._meeting = asyncio.get_running_loop().create_task(self._meet_trusted(), name="meet-trusted")
+            self._tasks.append(loop.create_task(self._meet_trusted(), name="meet-trusted"))
 
     async def close(self) -> None:
-        """Stop looking for provisioned controllers."""
-        if self._meeting is not None:
-            self._meeting.cancel()
-            await asyncio.gather(self._meeting, return_exceptions=True)
+        """Stop looking for provisioned controllers, and keeping house."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- reading ----------------------------------------------------------------------------------------
 
@@ -131,7 +135,8 @@ class Pairing:
         if name is not None:
             check_name(name)
         expected = parse_fingerprint(fingerprint) if fingerprint else None
-        return self._view(await self._introductions.add(address, name=name, expected=expected))
+        record, waiting = await self._introductions.add(address, name=name, expected=expected)
+        return peer_view(record, self._endpoint.channel(record.keys.fingerprint), waiting)
 
     async def approve(self, query: str, grants: Grants | None) -> PeerView:
         """Let a waiting node in; ``query`` is its full ID or fingerprint. Its next dial gets a session."""
@@ -210,19 +215,21 @@ class Pairing:
         self._removed(fingerprint)
 
     async def connect(self, query: str) -> None:
-        """Dial a peer now."""
-        await self.reach(self._registry.find(query))
+        """Dial a peer now, and from now on."""
+        record = self._registry.find(query)
+        await self.reach(self._registry.update(record.keys.fingerprint, dial=True))
 
     async def disconnect(self, query: str) -> None:
-        """End a peer's session and stop dialling it until ``connect`` or the next start."""
+        """End a peer's session and do not dial it until ``connect``."""
         fingerprint = self._registry.find(query).keys.fingerprint
+        self._registry.update(fingerprint, dial=False)
         self._endpoint.stop_dialling(fingerprint)
         channel = self._endpoint.channel(fingerprint)
         if channel is not None:
             await channel.close("Disconnected by its owner.")
 
-    async def reach(self, record: PeerRecord) -> Channel:
-        """Return a live channel to a peer, dialling it if there is none.
+    async def reach(self, record: PeerRecord, patience_s: float = 0.0) -> Channel:
+        """Return a live channel to a peer, dialling it if there is none; one that dials itself is waited for.
 
         Raises:
             Unreachable: it has no address, so only it can dial; or the dial failed.
@@ -233,6 +240,9 @@ class Pairing:
         if channel is not None:
             return channel
         if not record.address:
+            arrived = await self._arrival(fingerprint, patience_s) if self._serving else None
+            if arrived is not None:
+                return arrived
             here = "" if self._serving else " Start this node with miner-ctrl node serve, and it will."
             raise Unreachable(
                 f"{record.name} is not connected: it dials this node itself, and has not.{here}",
@@ -246,6 +256,22 @@ class Pairing:
         if self._serving:
             self._endpoint.keep_dialled(fingerprint, target)
         return channel
+
+    async def _arrival(self, fingerprint: bytes, patience_s: float) -> Channel | None:
+        """Wait for a peer's session, up to ``patience_s``."""
+        arrived = asyncio.Event()
+        waiting = self._awaited.setdefault(fingerprint, set())
+        waiting.add(arrived)
+        try:
+            async with asyncio.timeout(patience_s):
+                await arrived.wait()
+        except TimeoutError:
+            return None
+        finally:
+            waiting.discard(arrived)
+            if not waiting:
+                self._awaited.pop(fingerprint, None)
+        return self._endpoint.channel(fingerprint)
 
     # --- within -----------------------------------------------------------------------------------------
 
@@ -270,10 +296,24 @@ class Pairing:
             if not event.clean:
                 self._registry.record_failure(fingerprint, event.reason)
             return
+        for arrived in self._awaited.get(fingerprint, ()):
+            arrived.set()
         hello = event.channel.hello
         granted = frozenset(grant for grant in Grant if grant in hello.grants)
         if (hello.role, granted) != (record.role, record.granted):
             self._registered(self._registry.update(fingerprint, role=hello.role, granted=granted))
+
+    async def _keep_house(self) -> None:
+        """Now and then: forget the keys of dead invites, and write down who was seen."""
+        while True:
+            try:
+                self._invites.expire()
+                for channel in self._endpoint.channels():
+                    self._registry.record_seen(channel.fingerprint)
+                self._registry.flush()
+            except MinerCtrlError as error:
+                log.warning("%s", error.message)
+            await asyncio.sleep(HOUSE_KEPT_EVERY_S)
 
     async def _meet_trusted(self) -> None:
         waiting = [

@@ -20,7 +20,7 @@ import msgspec
 from miner_ctrl.protocol.codec import TYPE_NAMES
 from miner_ctrl.protocol.limits import COMMANDS_REMEMBERED_PER_PEER
 from miner_ctrl.protocol.messages import DeployAck, Error, MinerAck, Payload
-from miner_ctrl.storage.sqlite import open_database
+from miner_ctrl.storage.sqlite import open_database, transaction
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ class Journal:
 
     def _begin(self, peer: bytes, message_id: str, digest: bytes) -> tuple[Standing, Answer | None]:
         database = self._connection
-        with database:
+        with transaction(database):
             row = database.execute(
                 "SELECT hash, answer FROM command WHERE peer = ? AND id = ?", (peer, message_id)
             ).fetchone()
