@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import time
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 from miner_ctrl import __version__
 from miner_ctrl.api.application import build_app
@@ -22,13 +23,13 @@ from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.addresses import DEFAULT_PEER_PORT
 from miner_ctrl.model.nodes import Identity, Role
 from miner_ctrl.model.times import time_text
-from miner_ctrl.model.views import IdentityView, NodeInfoView, TokenView
+from miner_ctrl.model.views import IdentityView, NodeInfoView, TlsView, TokenView
 from miner_ctrl.pairing import Pairing, dial_addresses, identity_view, planned_view, read_token
 from miner_ctrl.peers import Invites, Pending, Registry, Trust, parse_trust, read_trust, write_trust
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.telemetry.machine import host_name, own_addresses
 from miner_ctrl.transport import Endpoint
-from miner_ctrl.transport.tls import pin_of_file, server_context
+from miner_ctrl.transport.tls import ensure_certificate, pin_of_file, server_context
 from miner_ctrl.worker import Worker
 
 USUAL = ("::", DEFAULT_PEER_PORT)
@@ -124,6 +125,13 @@ class Node:
             tls_fingerprint=self._tls_pin,
             version=__version__,
         )
+
+    def tls(self) -> TlsView:
+        """Return the listener's certificate, made for this machine's names if there is none."""
+        certificate, key = self._home.tls_certificate, self._home.tls_key
+        names = [host_name(), "localhost", *own_addresses()]
+        pin, made = ensure_certificate(certificate, key, names=names, now=datetime.now(UTC))
+        return TlsView(certificate=str(certificate), key=str(key), fingerprint=pin, made=made)
 
     def inspect_token(self, token: str) -> TokenView:
         """Return what a join token says."""

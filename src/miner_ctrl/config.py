@@ -57,6 +57,14 @@ class Home:
         return self.config / "trust.json"
 
     @property
+    def tls_certificate(self) -> Path:
+        return self.config / "tls.crt"
+
+    @property
+    def tls_key(self) -> Path:
+        return self.config / "tls.key"
+
+    @property
     def first_start_file(self) -> Path:
         return self.config / "first-start.json"
 

@@ -26,6 +26,7 @@ from miner_ctrl.model.views import (
     PendingView,
     PingView,
     RigView,
+    TlsView,
     TokenView,
 )
 from miner_ctrl.protocol.messages import Logs
@@ -90,6 +91,9 @@ class Node:
         )
         self.on_init()
         return self.identity
+
+    def tls(self) -> TlsView:
+        return TlsView(certificate="/c/tls.crt", key="/c/tls.key", fingerprint="ab" * 32, made=True)
 
     def inspect_token(self, token: str) -> TokenView:
         if token != GOOD_TOKEN:

@@ -17,6 +17,7 @@ Call = tuple[str, str, object]
 SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("GET", "/health", None, 200, {"status": "ok"}),
     ("GET", "/node/info", None, 200, {"hasIdentity": False}),
+    ("POST", "/node/tls", {}, 200, {"fingerprint": "ab" * 32, "made": True}),
     ("POST", "/node/init", {"name": "rig-1", "role": "worker"}, 200, {"name": "rig-1", "role": "worker"}),
     ("POST", "/peers", {"address": "10.0.0.1:9091", "name": "rig-b"}, 201, {"name": "rig-b", "state": "pending"}),
     ("POST", "/peers", {"token": GOOD_TOKEN}, 201, {"state": "connected"}),

@@ -18,6 +18,7 @@ from miner_ctrl.model.views import (
     PendingView,
     PingView,
     RigView,
+    TlsView,
     TokenView,
 )
 
@@ -43,6 +44,9 @@ class NodeFace(Protocol):
 
         Raises ``Conflict`` if there is one.
         """
+
+    def tls(self) -> TlsView:
+        """Return the listener's certificate, made if there is none."""
 
     def inspect_token(self, token: str) -> TokenView:
         """Read a join token without using it. Raises ``BadToken``."""

@@ -9,7 +9,7 @@ from miner_ctrl.api.routes import Resource
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.miners import ShortText
 from miner_ctrl.model.nodes import Role, check_name
-from miner_ctrl.model.views import IdentityView, NodeInfoView, StatusView
+from miner_ctrl.model.views import IdentityView, NodeInfoView, StatusView, TlsView
 
 NODE = Resource("node")
 
@@ -51,3 +51,9 @@ async def node_info(node: NodeFace) -> NodeInfoView:
 async def init_node(node: NodeFace, body: NewIdentity) -> IdentityView:
     """Make this node's identity."""
     return await node.init(check_name(body.name) if body.name else None, body.role, body.trust)
+
+
+@NODE.post("/node/tls", errors=(409,))
+async def tls(node: NodeFace) -> TlsView:
+    """Return the certificate for this node's listener, made if there is none."""
+    return node.tls()

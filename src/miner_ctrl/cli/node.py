@@ -123,6 +123,29 @@ def grants_text(grants: Any) -> str:
 
 @node.command(
     epilog="""
+    miner-ctrl node tls
+    """
+)
+@pass_settings
+def tls(settings: Settings) -> None:
+    """Show the certificate for this node's listener, or make one.
+
+    TLS is never needed for safety: it is for networks that let nothing else through.
+    """
+    with local_node(settings.home) as api:
+        answer = api.post("/node/tls", {})
+        if printed_json(settings, answer):
+            return
+        facts = answer.data
+    certificate, key = shown(facts["certificate"], 400), shown(facts["key"], 400)
+    click.echo("A certificate was made." if facts["made"] else "This node has a certificate.")
+    click.echo(pairs([("Certificate", certificate), ("Key", key), ("Pin", f"sha256:{shown(facts['fingerprint'])}")]))
+    click.echo(f"Serve with it:  miner-ctrl node serve --tls-cert {certificate} --tls-key {key}")
+    click.echo(f"Peers dial:     wss://HOST:9091#sha256:{shown(facts['fingerprint'])}")
+
+
+@node.command(
+    epilog="""
     miner-ctrl node info
     miner-ctrl node info --json
     """

@@ -39,6 +39,15 @@ class NodeInfoView(View, frozen=True, kw_only=True):
     version: str = ""
 
 
+class TlsView(View, frozen=True, kw_only=True):
+    """The certificate for this node's listener. ``fingerprint`` (SHA-256, hex) is what peers pin; ``made``: now."""
+
+    certificate: str
+    key: str
+    fingerprint: str
+    made: bool
+
+
 class FailureView(View, frozen=True, kw_only=True):
     reason: str
     at: str

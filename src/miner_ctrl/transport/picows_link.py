@@ -139,7 +139,7 @@ class PicowsLink(WSListener):
         arrived()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if self._closed:
+        if self._closed or transport.is_close_frame_sent:  # picows goes on reading for a moment after a violation
             return
         if frame.rsv1 or frame.rsv2 or frame.rsv3 or not frame.fin:
             self.close(PROTOCOL_ERROR)

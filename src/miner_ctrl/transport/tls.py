@@ -85,6 +85,20 @@ def pin_of_file(certificate: Path) -> str:
     return pin_of(loaded.public_bytes(serialization.Encoding.DER))
 
 
+def ensure_certificate(
+    certificate: Path, key: Path, *, names: Sequence[str], now: datetime.datetime
+) -> tuple[str, bool]:
+    """Return the pin of the certificate that is there, or of one made now, and whether it was made.
+
+    Raises:
+        BadInput: what is there is no certificate.
+        Conflict: the key is there without its certificate.
+    """
+    if certificate.exists():
+        return pin_of_file(certificate), False
+    return write_certificate(certificate, key, names=names, now=now), True
+
+
 def write_certificate(certificate: Path, key: Path, *, names: Sequence[str], now: datetime.datetime) -> str:
     """Write a self-made certificate for ``names`` (host names and addresses) and its key (mode 0600); return the pin.
 
