@@ -1,0 +1,115 @@
+"""A controller and a worker as processes of their own, as ``miner-ctrl`` starts them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from miner_ctrl.cli.local_api import LocalApi
+from miner_ctrl.config import Home
+
+READY_WITHIN_S = 60.0
+ENDED_WITHIN_S = 20.0
+RIG = "rig-bench"
+
+
+def program() -> list[str]:
+    """Return the installed command, or the module where there is none."""
+    script = Path(sys.executable).with_name("miner-ctrl")
+    return [str(script)] if script.exists() else [sys.executable, "-m", "miner_ctrl"]
+
+
+class RealNodes:
+    """A controller and a worker that has joined it and runs one simulated miner."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self.controller_api = LocalApi(Home.resolve(str(base / "controller")).socket)
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        """Start and pair them; return once the controller has the miner's stats."""
+        self.controller = self._spawn("controller", "node", "init", "--name", "controller", "--role", "controller")
+        self.controller.wait()
+        self.controller = self._spawn("controller", "node", "serve", "--listen", "127.0.0.1:0", "--no-init")
+        self._wait(self.controller_api.answers)
+        self._wait(lambda: self.controller_api.get("/node/info").data.get("addresses"))
+        [address, *_] = self.controller_api.get("/node/info").data["addresses"]
+        token = self.controller_api.post("/invites", {"for": "rig", "address": [address]}).data["token"]
+        joined = ["node", "join", "-", "--name", RIG, "--serve", "--listen", "127.0.0.1:0"]
+        self.worker = self._spawn("worker", *joined, token=token)
+        self._wait(lambda: any(rig["connected"] for rig in self._rigs()))
+        config = {"pool": "pool.invalid:3333", "wallet": "nobody"}
+        self.controller_api.post(f"/remote/{RIG}/start", {"minerType": "simulated", "config": config})
+        self._wait(lambda: any(rig["miners"] for rig in self._rigs()))
+
+    def stop(self) -> None:
+        """Stop the miner and both nodes."""
+        try:
+            if len(self._processes) > 2:
+                self.controller_api.post(f"/remote/{RIG}/stop")
+        finally:
+            for process in self._processes:
+                process.terminate()
+            for process in self._processes:
+                process.wait(ENDED_WITHIN_S)
+
+    def worker_process(self) -> psutil.Process:
+        """Return the worker."""
+        return psutil.Process(self.worker.pid)
+
+    def controller_process(self) -> psutil.Process:
+        """Return the controller."""
+        return psutil.Process(self.controller.pid)
+
+    def keeper(self) -> psutil.Process:
+        """Return the keeper of the simulated miner."""
+        base = str(self._base)
+        for process in psutil.process_iter(["cmdline"]):
+            line = " ".join(process.info["cmdline"] or ())
+            if "keeper" in line and base in line:
+                return process
+        raise LookupError("the miner has no keeper")
+
+    def _rigs(self) -> list[dict[str, Any]]:
+        return list(self.controller_api.get("/remote/stats").data.values())
+
+    def _spawn(self, home: str, *arguments: str, token: str = "") -> subprocess.Popen[bytes]:
+        with (self._base / f"{home}.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*program(), "--home", str(self._base / home), *arguments],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+        assert process.stdin is not None
+        with process.stdin as stdin:
+            stdin.write(f"{token}\n".encode())
+        self._processes.append(process)
+        return process
+
+    def _wait(self, holds: Any) -> None:
+        deadline_s = time.monotonic() + READY_WITHIN_S
+        while not holds():
+            if time.monotonic() > deadline_s:
+                logs = "\n".join(path.read_text() for path in self._base.glob("*.log"))
+                raise TimeoutError(f"the nodes did not come up:\n{logs}")
+            time.sleep(0.05)
+
+
+@contextmanager
+def real_nodes(base: Path) -> Iterator[RealNodes]:
+    """Run them."""
+    nodes = RealNodes(base)
+    try:
+        nodes.start()
+        yield nodes
+    finally:
+        nodes.stop()

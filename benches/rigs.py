@@ -1,0 +1,181 @@
+"""The other process: rigs that dial a controller, as many as a figure needs, and the raw echo's other end."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import uvloop
+
+from benches.machine import own_memory_bytes, raise_descriptor_limit
+from benches.nodes import CONTROLLER, endpoint_of, keys_of, registry_of
+from benches.raw import RawClient, RawServer, raw_connect
+from miner_ctrl.miners import Miners
+from miner_ctrl.model.addresses import Address
+from miner_ctrl.model.miners import Hashrates, MinerState, MinerStats
+from miner_ctrl.model.nodes import ALL_GRANTS, Grant, Role
+from miner_ctrl.protocol.messages import GetStats, SubscribeStats
+from miner_ctrl.transport import Channel, ChannelDown, ChannelUp, Endpoint
+from miner_ctrl.worker.stats import StatsDesk
+
+T = TypeVar("T")
+DIAL_WITHIN_S = 60.0
+DIALLERS = 64
+
+THREE_MINERS = tuple(
+    MinerStats(
+        name=f"xmrig-{number}",
+        type="xmrig",
+        state=MinerState.MINING,
+        sampled_at_ms=1_790_000_000_000,
+        version="6.22.2",
+        hashrate_hps=1234.5 + number,
+        hashrates_hps=Hashrates(s10=1234.5 + number, s60=1230.1, m15=1200.0),
+        accepted=123,
+        rejected=1,
+        uptime_s=3600,
+        pool="pool.example.com:3333",
+        pool_ping_ms=33,
+        algorithm="rx/0",
+        difficulty=480_045.0,
+        profile_id="profile-1",
+        profile_name="main",
+        profile_hash="ab" * 32,
+        pid=1234,
+    )
+    for number in (1, 2, 3)
+)
+
+
+class _ThreeMiners:
+    """What ``StatsDesk`` asks of the miners: three that answer at once, so that the link is measured, not XMRig."""
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(miner.name for miner in THREE_MINERS)
+
+    def latest(self) -> tuple[MinerStats, ...]:
+        return THREE_MINERS
+
+    async def sample(self) -> tuple[MinerStats, ...]:
+        return THREE_MINERS
+
+
+class Rigs:
+    """``count`` rigs, each with keys, an endpoint and a stats desk of its own; they share one registry."""
+
+    def __init__(self, count: int, registry: Path) -> None:
+        self._registry = registry_of([keys_of(CONTROLLER).public], registry, role=Role.CONTROLLER, grants=ALL_GRANTS)
+        self._rigs = [self._rig(number) for number in range(count)]
+        self._raw: list[RawClient] = []
+        self._raw_server = RawServer()
+
+    def _rig(self, number: int) -> Endpoint:
+        keys, name = keys_of(number), f"rig-{number:04d}"
+        rig = endpoint_of(keys, name, Role.WORKER, self._registry)
+        desk = StatsDesk(
+            cast("Miners", _ThreeMiners()),
+            node_id=keys.public.node_id,
+            node_name=name,
+            version="bench",
+            clock=time.monotonic,
+            now_ms=lambda: time.time_ns() // 1_000_000,
+        )
+        rig.route(GetStats, desk.answer, needs=Grant.OBSERVE)
+        rig.route(SubscribeStats, desk.subscribe, needs=Grant.OBSERVE)
+
+        def session_event(event: ChannelUp | ChannelDown) -> None:
+            if isinstance(event, ChannelDown):
+                desk.channel_closed(event.channel)
+
+        rig.on_event.append(session_event)
+        desk.start()
+        return rig
+
+    async def dial(self, port: int) -> float:
+        """Let every rig dial the controller, 64 at once; return how many seconds it took."""
+        address = Address("127.0.0.1", port)
+
+        async def one(rig: Endpoint) -> Channel:
+            return await rig.dial(address, check=lambda keys: None, timeout_s=DIAL_WITHIN_S)
+
+        return await _at_once(one, self._rigs)
+
+    async def hang_up(self) -> None:
+        """End every session."""
+        for rig in self._rigs:
+            for channel in rig.channels():
+                await channel.close("measured")
+
+    async def raw_listen(self) -> int:
+        """Start the raw echo here and return its port."""
+        return await self._raw_server.start()
+
+    async def raw_dial(self, port: int, count: int) -> float:
+        """Connect ``count`` times to the raw echo there, 64 at once; return how many seconds it took."""
+
+        async def one(_number: int) -> None:
+            self._raw.append(await raw_connect(port))
+
+        return await _at_once(one, range(count))
+
+    async def raw_hang_up(self) -> None:
+        """End every raw connection."""
+        for client in self._raw:
+            client.hang_up()
+        self._raw.clear()
+
+    async def memory_bytes(self) -> int:
+        """Return the memory of this process alone."""
+        return own_memory_bytes()
+
+    async def cpu_s(self) -> float:
+        """Return the processor time of this process."""
+        return time.process_time()
+
+    async def settle(self) -> None:
+        """Take what lives now out of later collections, as both sides of a figure do before it."""
+        gc.collect()
+        gc.freeze()
+
+
+async def _at_once(one: Callable[[T], Awaitable[Any]], each: Iterable[T]) -> float:
+    waiting = iter(each)
+
+    async def work() -> None:
+        for item in waiting:
+            await one(item)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(work() for _ in range(DIALLERS)))
+    return time.perf_counter() - began
+
+
+def run_rigs(orders: Connection, count: int, registry: Path) -> None:
+    """Be the other process: carry out the orders that come, until there are no more."""
+    logging.basicConfig(level=logging.WARNING)
+    raise_descriptor_limit()
+
+    async def obey() -> None:
+        rigs = Rigs(count, registry)
+        orders.send("ready")
+        while True:
+            order = await asyncio.to_thread(_receive, orders)
+            if order is None:
+                return
+            name, arguments = order
+            orders.send(await getattr(rigs, name)(*arguments))
+
+    uvloop.run(obey())
+
+
+def _receive(orders: Connection) -> tuple[str, tuple[Any, ...]] | None:
+    try:
+        return cast("tuple[str, tuple[Any, ...]] | None", orders.recv())
+    except EOFError:
+        return None

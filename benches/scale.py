@@ -1,0 +1,33 @@
+"""How much is measured: the whole, or a short form that only shows that every figure can be had."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Scale(msgspec.Struct, frozen=True):
+    """Numbers of samples and nodes; ``rounds`` alternate between ours and the raw echo."""
+
+    rounds: int = 8
+    round_trips: int = 1500
+    in_flight_requests: int = 10_000
+    dialled: int = 1000
+    fleet: int = 1000
+    sweeps: int = 6
+    runs: int = 15
+    watched_s: float = 120.0
+    repeats: int = 5000
+
+
+FULL = Scale()
+QUICK = Scale(
+    rounds=2,
+    round_trips=50,
+    in_flight_requests=256,
+    dialled=32,
+    fleet=32,
+    sweeps=2,
+    runs=2,
+    watched_s=1.0,
+    repeats=50,
+)
