@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from miner_ctrl.errors import NotFound, OperationFailed
@@ -123,6 +124,18 @@ async def test_a_refusal_tells_the_programs_words_but_no_secret(tmp_path: Path) 
     assert "… and … with … are odd" in caught.value.message
     assert "someone" not in caught.value.message
     assert caught.value.message.isprintable()
+
+
+async def test_what_xmrig_quotes_of_the_file_is_left_out(xmrig_program: Path, tmp_path: Path) -> None:
+    adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(xmrig_program)})
+    made = plan(adapter, tmp_path)
+    broken = made.files["config.json"].replace(b'"pass":', b'"pass"')
+    assert broken != made.files["config.json"]
+    (tmp_path / "config.json").write_bytes(broken)
+    with pytest.raises(OperationFailed) as caught:
+        await adapter.check(msgspec.structs.replace(made, files={"config.json": broken}), tmp_path)
+    assert "Missing a colon" in caught.value.message
+    assert "password-5678" not in caught.value.message
 
 
 async def test_a_program_that_never_finishes_its_check_is_ended(

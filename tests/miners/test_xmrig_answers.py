@@ -196,5 +196,12 @@ def test_nullable_fields_may_all_be_null() -> None:
     assert reading.hashrates_hps == Hashrates()
 
 
+def test_a_moment_without_a_pool_is_normal_at_the_start() -> None:
+    body = json.loads(recorded("never-connected").body)
+    for uptime, trouble in ((4, False), (5, True)):
+        reading = parse_summary(Answer(200, json.dumps({**body, "uptime": uptime}).encode()))
+        assert bool(reading.reason) is trouble
+
+
 def test_the_largest_difficulty_a_pool_can_set_is_read() -> None:
     assert parse_summary(altered(connection__diff=2**64 - 1)).difficulty == pytest.approx(2.0**64)

@@ -11,7 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from miner_ctrl.errors import OperationFailed
-from miner_ctrl.miners.brief_run import run_briefly, spoken_lines, without_secrets
+from miner_ctrl.miners.brief_run import run_briefly, spoken_lines
 from miner_ctrl.miners.contract import Capabilities, LaunchPlan, MinerApi, Reading
 from miner_ctrl.miners.xmrig_api import call, read_summary
 from miner_ctrl.model.miners import InstalledMiner
@@ -65,7 +65,7 @@ class SimulatedAdapter:
             raise _not_accepted(f"it could not be started ({error.strerror})") from None
         if run.code != 0:
             words = " / ".join(spoken_lines(run.output))[-400:]
-            raise _not_accepted(without_secrets(words, [plan.api.token]) or "it gave no reason")
+            raise _not_accepted(words or "it gave no reason")
 
     async def read(self, api: MinerApi) -> Reading:
         """Ask a running one. Raises as ``Adapter.read``."""
