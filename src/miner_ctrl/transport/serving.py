@@ -30,7 +30,7 @@ class Serving:
         self._channel = channel
         self._limits = RequestLimits(channel.shared.timings.excess_at_most_s)
         self._streams: dict[str, Request] = {}
-        self._tasks: set[asyncio.Task[None]] | None = None
+        self._tasks: set[asyncio.Future[Payload | None]] | None = None
         self._refusal_log: TokenBucket | None = None
         self._refusals_unlogged = 0
 
@@ -149,36 +149,39 @@ class Serving:
         self._send_limited(request.id, Error(code=WireCode.UNKNOWN, message="Internal error."))
 
     def _await(self, request: Request, answer: Awaitable[Payload | None]) -> None:
-        task = asyncio.ensure_future(self._finish_later(request, answer))
+        task = asyncio.ensure_future(answer)
         self._channel.shared.keep(task)
         if type(request.payload) not in COMMANDS:
             if self._tasks is None:
                 self._tasks = set()
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: self._done(request, done))
 
-    async def _finish_later(self, request: Request, answer: Awaitable[Payload | None]) -> None:
+    def _done(self, request: Request, task: asyncio.Future[Payload | None]) -> None:
+        """A handler that took its time has ended."""
+        if self._tasks is not None:
+            self._tasks.discard(task)
+        if task.cancelled():
+            request.finish()
+            return
         try:
-            await self._finish(request, answer)
+            self._conclude(request, task)
         except ProtocolViolation as violation:
             self._channel.broken(violation)
 
-    async def _finish(self, request: Request, answer: Awaitable[Payload | None]) -> None:
-        try:
-            payload = await answer
-        except MinerCtrlError as error:
-            self._failed(request, error)
-        except Exception:  # the boundary to a handler: its fault is ours, not the peer's
-            logger.exception("the handler of %s failed", TYPE_NAMES[type(request.payload)])
-            self._crashed(request)
-        except asyncio.CancelledError:
-            request.finish()
-            raise
-        else:
-            if payload is not None:
-                self._answered(request, payload)
+    def _conclude(self, request: Request, task: asyncio.Future[Payload | None]) -> None:
+        error = task.exception()
+        if error is None:
+            answer = task.result()
+            if answer is not None:
+                self._answered(request, answer)
             elif not request.stream:
                 request.finish()
+        elif isinstance(error, MinerCtrlError):
+            self._failed(request, error)
+        else:
+            logger.error("the handler of %s failed", TYPE_NAMES[type(request.payload)], exc_info=error)
+            self._crashed(request)
 
     # --- what is not served -----------------------------------------------------------------------------
 

@@ -82,7 +82,7 @@ class Shared:
         self.on_ended = on_ended
         self.routes = Routes()
         self.attentive_now = clock()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks: set[asyncio.Future[Any]] = set()
 
     def hello(self, peer: bytes, verdict: Verdict = ACCEPTED) -> Hello:
         """Return this node's hello to a peer; a responder's carries the verdict."""
@@ -98,7 +98,7 @@ class Shared:
             grants=tuple(sorted(grants)),
         )
 
-    def keep(self, task: asyncio.Task[Any]) -> None:
+    def keep(self, task: asyncio.Future[Any]) -> None:
         """Hold a task until it is done; ``Endpoint.close`` awaits what is left."""
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
