@@ -46,7 +46,7 @@ class Program:
         self.port = said["http"]["port"]
         (folder / "config.json").write_text(json.dumps(said))
         command = [sys.executable, "-I", "-S", "-E", str(PROGRAM), f"--config={folder / 'config.json'}"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0)  # readline must not read ahead
         assert self.process.stdout is not None
         self.first_line = self.process.stdout.readline().decode()
 

@@ -1,4 +1,4 @@
-"""XMRig's configuration file from a ``MinerConfig``. Pure; accepted by XMRig 6.22 to 6.26.
+"""XMRig's configuration file from a ``MinerConfig``. Pure; tried with XMRig 6.22, whose fields 6.26 has too.
 
 - Threads: ``cpu["*"]`` is the profile of every algorithm that has none of its own, and the file names no other, so
   ``{"threads": N}`` there is a count for any algorithm. Without it XMRig chooses by cache and cores.
