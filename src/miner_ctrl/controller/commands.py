@@ -15,6 +15,7 @@ from miner_ctrl.model.views import CommandView, PingView, RigView
 from miner_ctrl.peers import PeerRecord, Registry
 from miner_ctrl.profiles import ProfileStore, validate
 from miner_ctrl.protocol.messages import (
+    IN_PROGRESS,
     Deploy,
     FollowLogs,
     GetInfo,
@@ -39,6 +40,9 @@ COMMAND_WITHIN_S = 60.0
 """For a command: XMRig may take tens of seconds to end while it initialises its dataset."""
 RIG_ARRIVES_WITHIN_S = 5.0
 """How long a command waits for a rig that dials here and is away for a moment: it restarts, or its link does."""
+RIG_RETURNS_WITHIN_S = 60.0
+"""How long a followed log waits for a rig whose link was lost: longer than a session takes to be back by itself."""
+REPEAT_EVERY_S = 1.0
 LOCAL_PREFIX = "local:"
 WAITING_PARTS = 256
 """Parts of a log that may wait for a slow reader; then the stream is dropped, and taken up again where it was."""
@@ -169,22 +173,26 @@ class Commands:
         return collected
 
     async def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[Logs]:
-        """Yield a miner's log as it grows, after its last ``lines`` lines, until it ends or the link is lost for
-        good. After a lost link it goes on where it was."""
+        """Yield a miner's log as it grows, after its last ``lines`` lines, until it ends. After a lost link it goes on
+        where it was, if the rig is back within ``RIG_RETURNS_WITHIN_S``."""
         record = self._registry.find(query)
         cursor: int | None = None
+        lost_at_s: float | None = None
         while True:
-            channel = await self._reach(record)
             try:
+                channel = await self._reach(record, RIG_ARRIVES_WITHIN_S)
                 async for part in self._parts(channel, FollowLogs(miner=miner, lines=lines, cursor=cursor)):
+                    lost_at_s = None
                     if part.more:
                         cursor = part.cursor
                     yield part
             except _ReaderTooSlow:
                 continue
             except Unreachable:
-                if cursor is None:
+                lost_at_s = self._clock() if lost_at_s is None else lost_at_s
+                if cursor is None or self._clock() - lost_at_s > RIG_RETURNS_WITHIN_S:
                     raise
+                await asyncio.sleep(REPEAT_EVERY_S)
             else:
                 return
 
@@ -241,7 +249,8 @@ class Commands:
     async def _command(self, record: PeerRecord, payload: Payload) -> Payload:
         """Send a command until it is answered, under one message id: the rig carries it out once.
 
-        A link that is lost meanwhile is waited for, until ``COMMAND_WITHIN_S`` have passed in all.
+        A link that is lost meanwhile is waited for, and so is a rig that is still at it, until ``COMMAND_WITHIN_S``
+        have passed in all.
         """
         message_id = self._new_message_id()
         deadline_s = self._clock() + COMMAND_WITHIN_S
@@ -252,13 +261,21 @@ class Commands:
                 try:
                     channel = await self._reach(record, RIG_ARRIVES_WITHIN_S)
                     sent = True
-                    return await channel.request(payload, timeout_s=left_s, message_id=message_id)
+                    answer = await channel.request(payload, timeout_s=left_s, message_id=message_id)
                 except RequestTimedOut:
                     raise
                 except Unreachable:
-                    if not sent or left_s <= 1.0:
+                    if not sent or left_s <= REPEAT_EVERY_S:
                         raise
-                    await asyncio.sleep(min(1.0, left_s))
+                else:
+                    if not isinstance(answer, MinerAck) or answer.status != IN_PROGRESS:
+                        return answer
+                    if left_s <= REPEAT_EVERY_S:
+                        raise RequestTimedOut(
+                            f"{record.name} has not finished this command within {COMMAND_WITHIN_S:g} s.",
+                            suggestion="It may still take effect: look at miner-ctrl remote status.",
+                        )
+                await asyncio.sleep(REPEAT_EVERY_S)
 
     def _own_profile(self, name: str) -> Profile | None:
         try:

@@ -167,6 +167,10 @@ class ResumeMiner(Payload, frozen=True, kw_only=True):
     miner: Name | None = None
 
 
+IN_PROGRESS = "in progress"
+"""The ``status`` that a repeat of a command gets while the first is still being carried out."""
+
+
 class MinerAck(Payload, frozen=True, kw_only=True):
     """A command was carried out. ``miners`` are the names it touched; ``repeated`` marks the stored answer to a
     message id seen before; ``command_hash`` is the SHA-256 (hex) of the command's message bytes."""

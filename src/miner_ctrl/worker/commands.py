@@ -14,6 +14,7 @@ from miner_ctrl.model.profiles import Profile
 from miner_ctrl.profiles import ProfileStore, validate
 from miner_ctrl.protocol.codes import WireCode, error_to_wire
 from miner_ctrl.protocol.messages import (
+    IN_PROGRESS,
     Deploy,
     DeployAck,
     Error,
@@ -155,7 +156,7 @@ class CommandDesk:
     def _explain(self, standing: Standing) -> Answer:
         """Answer a repeat whose outcome the journal does not hold."""
         if standing is Standing.IN_PROGRESS:
-            return MinerAck(status="in progress", repeated=True)
+            return MinerAck(status=IN_PROGRESS, repeated=True)
         if standing is Standing.DIFFERENT:
             return error_to_wire(Conflict("Another command was sent under this message id before."))
         present = ", ".join(f"{stats.name} is {stats.state.value}" for stats in self._miners.latest())
