@@ -23,17 +23,17 @@ async def measure(scale: Scale, home: Path) -> list[Figure]:
         raw_port = await raw_server.start()
         for _ in range(max(2, scale.rounds // 2)):
             cpu_began = time.process_time()
-            took_s = await other.order("dial", here.port)
+            each_s = await other.order("dial", here.port)
             await here.connected(count)
             cpu_us.append((time.process_time() - cpu_began) / count * 1e6)
-            rate.append(count / took_s)
+            rate.append(1 / each_s)
             await other.order("hang_up")
             await here.connected(0)
 
             cpu_began = time.process_time()
-            took_s = await other.order("raw_dial", raw_port, count)
+            each_s = await other.order("raw_dial", raw_port, count)
             raw_cpu_us.append((time.process_time() - cpu_began) / count * 1e6)
-            raw_rate.append(count / took_s)
+            raw_rate.append(1 / each_s)
             await other.order("raw_hang_up")
         raw_server.stop()
     return [

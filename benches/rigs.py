@@ -98,13 +98,18 @@ class Rigs:
         return rig
 
     async def dial(self, port: int) -> float:
-        """Let every rig dial the controller, 64 at once; return how many seconds it took."""
+        """Let every rig dial the controller, one first and then 64 at once; return the seconds for each of the latter.
+
+        An address without a good session in the last 24 hours may have 32 half-open handshakes: the first rig's
+        session opens the way for the others, as it does for a farm behind one address.
+        """
         address = Address("127.0.0.1", port)
 
         async def one(rig: Endpoint) -> Channel:
             return await rig.dial(address, check=lambda keys: None, timeout_s=DIAL_WITHIN_S)
 
-        return await _at_once(one, self._rigs)
+        await one(self._rigs[0])
+        return await _at_once(one, self._rigs[1:]) / max(1, len(self._rigs) - 1)
 
     async def hang_up(self) -> None:
         """End every session."""
@@ -117,12 +122,12 @@ class Rigs:
         return await self._raw_server.start()
 
     async def raw_dial(self, port: int, count: int) -> float:
-        """Connect ``count`` times to the raw echo there, 64 at once; return how many seconds it took."""
+        """Connect ``count`` times to the raw echo there, 64 at once; return the seconds for each."""
 
         async def one(_number: int) -> None:
             self._raw.append(await raw_connect(port))
 
-        return await _at_once(one, range(count))
+        return await _at_once(one, range(count)) / count
 
     async def raw_hang_up(self) -> None:
         """End every raw connection."""
