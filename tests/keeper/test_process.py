@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -220,6 +221,14 @@ def test_it_is_small_and_sleeps(kept: Kept) -> None:
     before = field("voluntary_ctxt_switches")
     time.sleep(0.5)
     assert field("voluntary_ctxt_switches") - before <= 2
+
+
+def test_it_ends_with_its_miner_though_its_folder_was_removed(kept: Kept) -> None:
+    kept.start(python(FOR_EVER))
+    pid, keeper_pid = kept.pid, kept.keeper_pid
+    shutil.rmtree(kept.folder)
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not lives(keeper_pid), "the keeper's end")
 
 
 # --- its door -------------------------------------------------------------------------------------------

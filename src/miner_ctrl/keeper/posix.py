@@ -82,6 +82,7 @@ class Keeper:
         self._env = {str(key): str(value) for key, value in plan["env"].items()}
         self._log = Logbook(folder, segment_bytes=int(plan["log_segment_bytes"]), segments=int(plan["log_segments"]))
         self._state = State(folder)
+        self._folder = folder
         self._socket_path = socket_path
         self._poll = select.poll()
         self._clients: dict[int, _Client] = {}
@@ -209,6 +210,8 @@ class Keeper:
         self._log.close()
         self._state.facts["logLostBytes"] = self._log.lost_bytes
         while not self._state.ended(exit_code=exit_code, signal=number, asked=self._asked):
+            if not os.path.isdir(self._folder):  # it was removed: nobody wants to know any more
+                break
             self._tell(watchers_only=False)
             time.sleep(STATE_RETRY_S)
         self._tell(watchers_only=False)

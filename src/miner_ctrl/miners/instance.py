@@ -53,7 +53,6 @@ class Instance:
         self.log = LogFile(folder)
         self.busy = asyncio.Lock()
         self.state = MinerState.STARTING
-        self.grown = asyncio.Event()
         self._now_ms = now_ms
         self._changed = changed
         self._facts: KeeperFacts | None = None
@@ -62,7 +61,7 @@ class Instance:
         self._reading: Reading | None = None
         self._sampled_ms = 0
         self._reason = ""
-        self._followers = 0
+        self._followers: set[asyncio.Event] = set()
 
     # --- keeper -----------------------------------------------------------------------------------------
 
@@ -72,6 +71,8 @@ class Instance:
         A miner whose keeper was killed is ended: it has no terminal, no log and nobody who would notice.
         """
         self._ended.clear()
+        self._facts = self._reading = None
+        self._set(MinerState.STARTING, "")
         if not await self._connect() and not await self._connect_again():
             self._read_end_from_disk()
 
@@ -123,11 +124,25 @@ class Instance:
                 await self._ended.wait()
         return self._ended.is_set()
 
-    def follow(self, *, begin: bool) -> None:
-        """Count those who read the log as it grows; the keeper tells of growth only while there are any."""
-        self._followers += 1 if begin else -1
-        if self._link is not None and self._followers == int(begin):
-            self._link.watch(log=begin)
+    def not_started(self, reason: str) -> None:
+        """Have it known that it does not run, though it should."""
+        self._gone(reason)
+
+    def follow(self) -> asyncio.Event:
+        """Return an event that is set whenever the log has grown, and at the end; give it back to ``unfollow``.
+
+        Each follower has its own: one that clears it must not make another miss the end."""
+        grown = asyncio.Event()
+        self._followers.add(grown)
+        if self._link is not None and len(self._followers) == 1:
+            self._link.watch(log=True)
+        return grown
+
+    def unfollow(self, grown: asyncio.Event) -> None:
+        """Forget a follower; the keeper tells of growth only while there are any."""
+        self._followers.discard(grown)
+        if self._link is not None and not self._followers:
+            self._link.watch(log=False)
 
     def save(self, **changes: object) -> None:
         """Change the record and write it."""
@@ -203,7 +218,7 @@ class Instance:
         if facts.ended_ms is not None:
             self._has_ended(facts)
         if grew:
-            self.grown.set()
+            self._wake_followers()
 
     def _keeper_gone(self) -> None:
         self._link = None
@@ -245,8 +260,12 @@ class Instance:
 
     def _end(self, state: MinerState, reason: str) -> None:
         self._ended.set()
-        self.grown.set()
+        self._wake_followers()
         self._set(state, reason)
+
+    def _wake_followers(self) -> None:
+        for grown in self._followers:
+            grown.set()
 
     def _set(self, state: MinerState, reason: str) -> None:
         if (state, reason) != (self.state, self._reason):

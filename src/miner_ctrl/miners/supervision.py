@@ -13,8 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from miner_ctrl.errors import NotFound, OperationFailed, StateDamaged
-from miner_ctrl.miners.contract import Adapter, MinerApi
+from miner_ctrl.errors import MinerCtrlError, NotFound, OperationFailed, StateDamaged
+from miner_ctrl.miners.contract import Adapter, LaunchPlan, MinerApi
 from miner_ctrl.miners.instance import RECORD_FILE, Instance, Record
 from miner_ctrl.miners.keeper_link import start_keeper
 from miner_ctrl.miners.log_file import LogFile, LogPart
@@ -125,18 +125,18 @@ class Miners:
         instance = self._instances.get(name)
         if instance is None:
             return
-        instance.follow(begin=True)
+        grown = instance.follow()
         try:
             while True:
-                instance.grown.clear()
+                grown.clear()
                 ended = not instance.state.alive
                 while (part := log.after(part.cursor, ended=ended)).lines:
                     yield part
                 if ended:
                     return
-                await instance.grown.wait()
+                await grown.wait()
         finally:
-            instance.follow(begin=False)
+            instance.unfollow(grown)
 
     # --- commands ---------------------------------------------------------------------------------------
 
@@ -186,7 +186,12 @@ class Miners:
         async with instance.busy:
             await instance.stop(STOP_GRACE_S)
             instance.record = msgspec.structs.replace(instance.record, api=_new_api())
-            await self._run(instance, config)
+            try:
+                await self._run(instance, config)
+            except MinerCtrlError as error:
+                if not instance.state.alive:
+                    instance.not_started(error.message)
+                raise
         self._told()
 
     async def pause(self, name: str) -> None:
@@ -223,7 +228,7 @@ class Miners:
             write_atomic(folder / file_name, data)
         await adapter.check(plan, folder)
         instance.save()
-        await start_keeper(plan, folder, Path(instance.record.socket))
+        await self._start_kept(instance, plan)
         await instance.attach()
         if await instance.ended_within(SETTLES_WITHIN_S):
             raise OperationFailed(
@@ -232,6 +237,20 @@ class Miners:
                 code="MINER_ENDED_AT_ONCE",
             )
         await instance.sample()
+
+    async def _start_kept(self, instance: Instance, plan: LaunchPlan) -> None:
+        """Start keeper and miner. A caller that gives up meanwhile waits for it: what was begun must be known, or
+        nobody could end it."""
+        starting = asyncio.get_running_loop().create_task(
+            start_keeper(plan, instance.folder, Path(instance.record.socket)), name=f"start-{instance.record.name}"
+        )
+        try:
+            await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            await asyncio.wait((starting,))
+            if starting.exception() is None:
+                await instance.attach()
+            raise
 
     def _instance(self, folder: Path, record: Record, adapter: Adapter) -> Instance:
         return Instance(folder, record, adapter, now_ms=self._now_ms, changed=self._told)
