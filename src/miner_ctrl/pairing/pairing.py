@@ -199,6 +199,7 @@ class Pairing:
         self._registered(updated)
         if grants is not None and grants != record.grants:
             self._endpoint.drop(fingerprint, "What this peer may do here was changed.")
+            self._endpoint.redial_now(fingerprint)
         if address is not None:
             self._endpoint.stop_dialling(fingerprint)
             if target is not None and self._serving:
