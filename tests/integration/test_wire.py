@@ -13,7 +13,7 @@ import pytest
 
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.nodes import Grant, Role
-from miner_ctrl.model.profiles import Profile
+from miner_ctrl.model.profiles import ConfigValue, Profile
 from miner_ctrl.peers import parse_token
 from miner_ctrl.protocol.codec import TYPE_NAMES
 from miner_ctrl.protocol.codes import WireCode
@@ -119,7 +119,7 @@ async def test_a_captured_session_holds_nothing_that_was_said(tmp_path: Path) ->
         token = parse_token(invite.token or "")
         await rig.pairing.join(invite.token or "", name=None, address=None)
         await until(lambda: desk.connected(rig))
-        config = {"pool": POOL, "wallet": WALLET, "password": PASSWORD, "seed": 7}
+        config: dict[str, ConfigValue] = {"pool": POOL, "wallet": WALLET, "password": PASSWORD, "seed": 7}
         desk.profiles.create("night-shift", "simulated", config)
         try:
             started = await desk.commands.start("rig-alpha", profile="night-shift", miner_type=None, config={})
