@@ -397,7 +397,7 @@ def test_changed_grants_take_effect_at_once(desk: NodeProcess, rig: NodeProcess)
     grant("none")
     told(desk.cli("remote", "logs", "rig-alpha", "simulated-1"), REFUSED, "not granted", "observe")
     told(desk.cli("remote", "status", "rig-alpha"), REFUSED, "not granted", "observe")
-    assert f"refused get_stats from {identity(desk)['id']}" in rig.log()
+    assert f"refused get_logs from {identity(desk)['id']}" in rig.log()
     grant("observe,control")
     desk.done("remote", "stop", "rig-alpha")
 
