@@ -45,6 +45,7 @@ class Introductions:
                 code="NO_ADDRESS",
             )
         grants = ALL_GRANTS if token.lets_issuer_control else NO_GRANTS
+        before = self._endpoint.channel(token.issuer)
         failures: list[MinerCtrlError] = []
         for text in texts:
             target = parse_address(text)
@@ -64,6 +65,8 @@ class Introductions:
                 failures.append(failure)
             else:
                 self._endpoint.keep_dialled(channel.fingerprint, target)
+                if channel is before:
+                    self._renew(channel.fingerprint)
                 return self._known(channel.fingerprint)
         mismatches = [failure for failure in failures if isinstance(failure, IdentityMismatch)]
         raise (mismatches or failures)[0]
@@ -145,6 +148,11 @@ class Introductions:
                 verified=held.verified or verified,
             )
         self._registered(record)
+
+    def _renew(self, fingerprint: bytes) -> None:
+        """End an older session that stands on beside the join's: its hellos do not know what was granted since."""
+        self._endpoint.drop(fingerprint, "What this peer may do here was changed.")
+        self._endpoint.redial_now(fingerprint)
 
     def _known(self, fingerprint: bytes) -> PeerRecord:
         record = self._registry.get(fingerprint)
