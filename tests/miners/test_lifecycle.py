@@ -328,6 +328,33 @@ async def test_a_runtime_directory_that_was_cleared_does_not_cost_the_miner(rig:
     assert (await sampled(miners, name, hashing)).pid == pid
 
 
+async def test_a_connection_that_breaks_does_not_cost_the_miner(rig: Rig) -> None:
+    miners = await rig.agent()
+    name = await miners.launch(profile(), config())
+    pid = (await sampled(miners, name, hashing)).pid
+    link = miners._instances[name]._link
+    assert link is not None
+    link._tell({"do": "dance"})  # what a keeper hangs up on
+    await until(lambda: miners._instances[name]._link not in (link, None), "another connection")
+    assert (await sampled(miners, name, hashing)).pid == pid
+    await miners.stop(name)
+    assert start_of(pid or 0) == 0
+
+
+async def test_a_stop_while_the_keeper_is_called_again_still_ends_the_miner(rig: Rig) -> None:
+    miners = await rig.agent()
+    name = await miners.launch(profile(), config())
+    pid = (await sampled(miners, name, hashing)).pid
+    instance = miners._instances[name]
+    assert instance._link is not None
+    (rig.run / f"{name}.sock").unlink()
+    instance._link._tell({"do": "dance"})
+    await until(lambda: instance._link is None, "the break")
+    await miners.stop(name)
+    assert start_of(pid or 0) == 0
+    assert miners.names() == ()
+
+
 async def test_a_damaged_record_is_named_and_not_replaced(rig: Rig) -> None:
     name = await killed_agent(rig)
     path = rig.data / name / "instance.json"

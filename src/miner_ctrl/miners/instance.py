@@ -57,6 +57,7 @@ class Instance:
         self._changed = changed
         self._facts: KeeperFacts | None = None
         self._link: KeeperLink | None = None
+        self._rejoining: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._reading: Reading | None = None
         self._sampled_ms = 0
@@ -104,12 +105,18 @@ class Instance:
 
     async def detach(self) -> None:
         """Let go; miner and keeper go on."""
+        if self._rejoining is not None:
+            self._rejoining.cancel()
+            await asyncio.gather(self._rejoining, return_exceptions=True)
+            self._rejoining = None
         if self._link is not None:
             await self._link.close()
             self._link = None
 
     async def stop(self, grace_s: float) -> None:
         """End the miner: SIGTERM, SIGKILL after ``grace_s``; returns when it has ended."""
+        if self._rejoining is not None:
+            await asyncio.wait((self._rejoining,))
         if self._link is None or not self.state.alive:
             return
         self._set(MinerState.STOPPING, "")
@@ -223,6 +230,11 @@ class Instance:
     def _keeper_gone(self) -> None:
         self._link = None
         if not self._ended.is_set():
+            self._rejoining = asyncio.get_running_loop().create_task(self._rejoin(), name=f"rejoin-{self.record.name}")
+
+    async def _rejoin(self) -> None:
+        """The connection broke: a keeper that lives is called again, and of one that does not, the end is found."""
+        if not await self._connect_again():
             self._read_end_from_disk()
 
     def _read_end_from_disk(self) -> None:
@@ -282,8 +294,9 @@ def end_process_group(pid: int) -> None:
 
 
 def process_start(pid: int) -> int:
-    """Return when a process started, in clock ticks since boot; 0 if it is not there or that is not known."""
+    """Return when a process started, in clock ticks since boot; 0 if it does not run or that is not known."""
     try:
-        return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
     except (OSError, ValueError, IndexError):
         return 0
