@@ -120,4 +120,4 @@ def _cells(figure: Figure) -> tuple[str, ...]:
 
 def _line(cells: Sequence[str]) -> str:
     name, p50, p99, raw, raw_p99, ratio, target, verdict = cells
-    return f"{name:<28}{p50:>7}{p99:>7}{raw:>7}{raw_p99:>8}{ratio:>6} {target:<8} {verdict}".rstrip()
+    return f"{name:<30}{p50:>7}{p99:>7}{raw:>8}{raw_p99:>8}{ratio:>6} {target:<9}{verdict}".rstrip()

@@ -140,6 +140,7 @@ class Controller:
             self.profiles,
             self.fleet,
             reach=self.pairing.reach,
+            live=self.endpoint.channel,
             clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )

@@ -168,7 +168,7 @@ class Node:
         up.push_async_callback(pairing.close)
         up.push_async_callback(watch.close)
         commands = Commands(
-            registry, profiles, fleet, reach=pairing.reach, clock=time.monotonic,
+            registry, profiles, fleet, reach=pairing.reach, live=endpoint.channel, clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )  # fmt: skip
         if self._serving and identity.role.works:

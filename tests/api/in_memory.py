@@ -76,12 +76,12 @@ class Node:
     def info(self) -> NodeInfoView:
         return NodeInfoView(has_identity=self.identity is not None, identity=self.identity)
 
-    async def init(self, name: str, role: Role | None, trust: str | None) -> IdentityView:
+    async def init(self, name: str | None, role: Role | None, trust: str | None) -> IdentityView:
         if self.identity is not None:
             raise Conflict("This node has an identity.", code="HAS_IDENTITY")
         self.identity = IdentityView(
             id="ffffffffffffffff",
-            name=name,
+            name=name or "this-machine",
             public_key="eA==",
             signing_key="ZQ==",
             role=role or Role.DUAL,
@@ -207,6 +207,9 @@ class Fleet:
 
     def rigs(self) -> dict[str, RigView]:
         return dict(self.known)
+
+    def rigs_json(self) -> bytes:
+        return msgspec.json.encode(self.known)
 
     def watch(self, watcher: FleetWatcher, /) -> Callable[[], None]:
         self.watchers.append(watcher)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from miner_ctrl.controller.fleet import (
     Fleet,
     RigConnected,
@@ -16,6 +18,8 @@ from miner_ctrl.model.views import RigView
 
 ALPHA, BETA = b"a" * 32, b"b" * 32
 MINER = MinerStats(name="xmrig-1", type="xmrig", state=MinerState.MINING, hashrate_hps=12_500.0)
+
+REPORT = NodeStats(node_id="a" * 16, node_name="whatever", at_ms=2, uptime_s=9, version="2", miners=())
 
 
 class Clock:
@@ -92,3 +96,14 @@ def test_events_of_unknown_rigs_change_nothing() -> None:
     fleet.apply(stats(clock))
     fleet.apply(RigMissing(ALPHA, "late news", "X"))
     assert set(fleet.rigs()) == {"b" * 16}
+
+
+def test_encoded_rigs_are_the_rigs_whatever_changed_since_they_were_last_encoded() -> None:
+    fleet, clock = two_rigs()
+    alpha = RigConnected(ALPHA, "1"), stats(clock), RigPinged(ALPHA, 1.5), RigMissing(ALPHA, "gone", "GONE")
+    for event in (*alpha, RigKnown(ALPHA, "a" * 16, "renamed"), RigReported(ALPHA, REPORT, 999.0), RigGone(BETA)):
+        fleet.apply(event)
+        for _ in range(2):
+            clock.now_s += 1.25
+            assert msgspec.json.decode(fleet.rigs_json(), type=dict[str, RigView]) == fleet.rigs()
+    assert fleet.rigs()["a" * 16].node_name == "renamed"

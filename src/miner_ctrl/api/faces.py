@@ -105,6 +105,9 @@ class FleetFace(Protocol):
     """What is known of the rigs, from memory."""
 
     def rigs(self) -> dict[str, RigView]: ...
+    def rigs_json(self) -> bytes:
+        """``rigs`` as JSON, of which little is encoded anew."""
+
     def watch(self, watcher: FleetWatcher, /) -> Callable[[], None]:
         """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from miner_ctrl.api.faces import CommandsFace, FleetFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.routes import Encoded, Resource
 from miner_ctrl.api.streams import EndView, Event, Stream, close_with
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.miners import MAX_LOG_LINES, LogLine, NodeInfo, ShortText
@@ -62,12 +62,14 @@ class LogLinesView(View, frozen=True, kw_only=True):
 
 
 @REMOTE.get("/remote/stats")
-async def fleet_stats(fleet: FleetFace, commands: CommandsFace, query: StatsQuery) -> dict[str, RigView]:
+async def fleet_stats(fleet: FleetFace, commands: CommandsFace, query: StatsQuery) -> Encoded[dict[str, RigView]]:
     """Return every rig, by its ID.
 
     From memory: what the rigs pushed last, and how old it is. One that failed is there with its error.
     """
-    return await commands.sweep(query.timeout_s) if query.refresh else fleet.rigs()
+    if query.refresh:
+        await commands.sweep(query.timeout_s)
+    return Encoded(fleet.rigs_json())
 
 
 @REMOTE.get("/remote/{peer}/stats", errors=_FAILURES)

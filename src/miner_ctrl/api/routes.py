@@ -2,7 +2,8 @@
 
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
 one ``str`` for each ``{name}`` in the path, and faces by their type. Its return type is what it answers: a struct, a
-list or dict of structs, a ``Listing``, a ``Stream``, or ``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or ``list[...] | Stream``
+(docs/decisions/0003-typed-routes.md).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from starlette.types import Receive, Scope, Send
@@ -24,6 +25,7 @@ from miner_ctrl.api.requests import check_path, decode_body, decode_query, read_
 from miner_ctrl.api.streams import Stream, send_stream
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
+T = TypeVar("T")
 
 _FACES: dict[object, str] = {
     NodeFace: "node",
@@ -42,6 +44,13 @@ _encoder = msgspec.json.Encoder()
 
 class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a route that takes none: empty, or ``{}``."""
+
+
+@dataclass(frozen=True)
+class Encoded(Generic[T]):
+    """A ``T`` whose JSON is there already."""
+
+    json: bytes
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Route:
             total = (b"x-total-count", str(result.total).encode())
             await send_json(send, self.status, _encoder.encode(result.items), total)
         else:
-            await send_json(send, self.status, _encoder.encode(result))
+            await send_json(send, self.status, result.json if isinstance(result, Encoded) else _encoder.encode(result))
 
 
 class Resource:
@@ -190,4 +199,6 @@ def _answer(returned: object) -> tuple[object, bool]:
         return json_answer, False
     if get_origin(returned) is Listing:
         return list[get_args(returned)[0]], True  # type: ignore[misc]
+    if get_origin(returned) is Encoded:
+        return get_args(returned)[0], False
     return returned, False

@@ -60,7 +60,8 @@ class Reach(Protocol):
 class Commands:
     """What this controller can ask of its rigs.
 
-    ``new_message_id`` makes the id a command keeps through its repeats.
+    ``live`` returns the session that stands with a peer; ``new_message_id`` makes the id a command keeps through its
+    repeats.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Commands:
         fleet: Fleet,
         *,
         reach: Reach,
+        live: Callable[[bytes], Channel | None],
         clock: Callable[[], float],
         new_message_id: Callable[[], str],
     ) -> None:
@@ -77,6 +79,7 @@ class Commands:
         self._profiles = profiles
         self._fleet = fleet
         self._reach = reach
+        self._live = live
         self._clock = clock
         self._new_message_id = new_message_id
 
@@ -92,8 +95,24 @@ class Commands:
 
     async def sweep(self, timeout_s: float = ANSWER_WITHIN_S) -> dict[str, RigView]:
         """Ask every rig now, all at once; those that fail are there with their reason."""
-        records = [self._registry.get(fingerprint) for fingerprint in self._fleet.fingerprints()]
-        await asyncio.gather(*(self._refresh(record, timeout_s) for record in records if record is not None))
+        asked: list[tuple[PeerRecord, asyncio.Future[Payload]]] = []
+        away: list[PeerRecord] = []
+        for record in filter(None, map(self._registry.get, self._fleet.fingerprints())):
+            channel = self._live(record.keys.fingerprint)
+            if channel is None:
+                away.append(record)
+                continue
+            try:  # a future and no task: a thousand tasks cost more than the asking
+                question = channel.ask(GetStats(), timeout_s=timeout_s, message_id=self._new_message_id())
+            except MinerCtrlError as error:
+                self._take_answer(record, error, timeout_s, connected=True)
+            else:
+                asked.append((record, question))
+        refreshed = asyncio.gather(*(self._refresh(record, timeout_s) for record in away))
+        answers = await asyncio.gather(*(question for _, question in asked), return_exceptions=True)
+        for (record, _), answer in zip(asked, answers, strict=True):
+            self._take_answer(record, answer, timeout_s, connected=True)
+        await refreshed
         return self._fleet.rigs()
 
     async def stats(self, query: str, timeout_s: float = ANSWER_WITHIN_S) -> RigView:
@@ -226,25 +245,39 @@ class Commands:
                 channel.post(FollowLogs(miner=payload.miner, cancel=subscription.id))
 
     async def _refresh(self, record: PeerRecord, timeout_s: float) -> MinerCtrlError | None:
-        fingerprint = record.keys.fingerprint
-        channel: Channel | None = None
+        """Ask one rig now, dialling it if need be, within ``timeout_s`` in all; return why it did not answer."""
+        connected = False
+        answer: Payload | Exception
         try:
-            with _Scored(self._registry, fingerprint):
-                async with asyncio.timeout(timeout_s):
-                    channel = await self._reach(record)
-                    answer = await channel.request(GetStats(), timeout_s=timeout_s)
-            self._fleet.apply(RigReported(fingerprint, _expect(answer, Stats).stats, self._clock()))
-        except TimeoutError:
-            error: MinerCtrlError = RequestTimedOut(
+            async with asyncio.timeout(timeout_s):
+                channel = await self._reach(record)
+                connected = True
+                answer = await channel.request(GetStats(), timeout_s=timeout_s)
+        except (TimeoutError, MinerCtrlError) as error:
+            answer = error
+        return self._take_answer(record, answer, timeout_s, connected=connected)
+
+    def _take_answer(
+        self, record: PeerRecord, answer: Payload | BaseException, timeout_s: float, *, connected: bool
+    ) -> MinerCtrlError | None:
+        """Enter what came of the question for a rig's stats; return why there are none."""
+        fingerprint = record.keys.fingerprint
+        if isinstance(answer, Stats):
+            self._registry.record_success(fingerprint)
+            self._fleet.apply(RigReported(fingerprint, answer.stats, self._clock()))
+            return None
+        if isinstance(answer, Payload):
+            answer = _wrong_answer()
+        elif isinstance(answer, TimeoutError | RequestTimedOut):
+            answer = RequestTimedOut(
                 f"{record.name} did not answer within {timeout_s:g} s.",
                 suggestion="See whether the rig is up and busy, then try again.",
             )
-        except MinerCtrlError as failure:
-            error = failure
-        else:
-            return None
-        self._fleet.apply(RigMissing(fingerprint, error.message, error.code, connected=channel is not None))
-        return error
+        if not isinstance(answer, MinerCtrlError):
+            raise answer
+        _score_failure(self._registry, fingerprint, answer)
+        self._fleet.apply(RigMissing(fingerprint, answer.message, answer.code, connected=connected))
+        return answer
 
     async def _command(self, record: PeerRecord, payload: Payload) -> Payload:
         """Send a command until it is answered, under one message id: the rig carries it out once.
@@ -301,10 +334,16 @@ class _Scored:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is None:
             self._registry.record_success(self._fingerprint)
-        elif isinstance(error, TimeoutError | RequestTimedOut):
-            self._registry.record_timeout(self._fingerprint, "It did not answer in time.")
-        elif isinstance(error, Unreachable):
-            self._registry.record_failure(self._fingerprint, error.message)
+        else:
+            _score_failure(self._registry, self._fingerprint, error)
+
+
+def _score_failure(registry: Registry, fingerprint: bytes, error: BaseException) -> None:
+    """Count a time-out or a peer that could not be reached; that it said no is no failure of its."""
+    if isinstance(error, TimeoutError | RequestTimedOut):
+        registry.record_timeout(fingerprint, "It did not answer in time.")
+    elif isinstance(error, Unreachable):
+        registry.record_failure(fingerprint, error.message)
 
 
 def _done(answer: Payload) -> CommandView:
@@ -314,5 +353,9 @@ def _done(answer: Payload) -> CommandView:
 
 def _expect(answer: Payload, kind: type[T]) -> T:
     if not isinstance(answer, kind):
-        raise OperationFailed("The rig gave an answer of another kind than was asked for.", code="WRONG_ANSWER")
+        raise _wrong_answer()
     return answer
+
+
+def _wrong_answer() -> OperationFailed:
+    return OperationFailed("The rig gave an answer of another kind than was asked for.", code="WRONG_ANSWER")
