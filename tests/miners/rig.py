@@ -149,3 +149,7 @@ async def sampled(miners: Miners, name: str, condition: Callable[[MinerStats], o
 def stats_of(miners: Miners, name: str) -> MinerStats:
     [stats] = [each for each in miners.latest() if each.name == name]
     return stats
+
+
+def hashing(stats: MinerStats) -> bool:
+    return stats.state is MinerState.MINING and (stats.hashrate_hps or 0) > 0

@@ -18,6 +18,7 @@ PART_BYTES = 128 * 1024
 _FIRST_GUESS_BYTES = 64 * 1024
 _SEGMENT = re.compile(r"log-(\d{16})")
 _COLOUR = re.compile(r"(\x1b\[[0-9;]{0,32}m)")
+_CUT_ESCAPE = re.compile(r"\x1b[^m]*\Z")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
 
 
@@ -35,7 +36,7 @@ def clean(raw: bytes) -> str:
     text = raw[: 4 * MAX_LINE_CHARS].decode("utf-8", "replace").rstrip("\r\n")
     parts = _COLOUR.split(text)
     parts[::2] = [one_line(_ESCAPE.sub("", part), MAX_LINE_CHARS) for part in parts[::2]]
-    return "".join(parts)[:MAX_LINE_CHARS]
+    return _CUT_ESCAPE.sub("", "".join(parts)[:MAX_LINE_CHARS])
 
 
 class LogFile:
@@ -59,7 +60,8 @@ class LogFile:
         return LogPart([clean(line) for line in (found[-lines:] if lines else [])], start + len(whole))
 
     def after(self, cursor: int, *, ended: bool) -> LogPart:
-        """Return whole lines after ``cursor``, at most ``PART_BYTES`` of them (or one line that is longer)."""
+        """Return whole lines after ``cursor``, at most ``PART_BYTES`` of them (or one line that is longer). A cursor
+        beyond the end is taken for the end."""
         first, end = self._span()
         start = min(max(cursor, first), end)
         size = PART_BYTES
@@ -69,7 +71,9 @@ class LogFile:
             if whole or start + len(data) == end:
                 break
             size *= 4
-        return LogPart([clean(line) for line in whole.splitlines(keepends=True)], start + len(whole), start - cursor)
+        return LogPart(
+            [clean(line) for line in whole.splitlines(keepends=True)], start + len(whole), max(0, start - cursor)
+        )
 
     def last_words(self, lines: int = 3) -> str:
         """Return the last lines that say something, without colours, as one sentence's worth of text."""

@@ -62,6 +62,7 @@ class Miners:
             StateDamaged: an instance's record is not what was written.
         """
         make_private(self._data_dir)
+        await asyncio.to_thread(self.installed)  # adapters ask programs for their versions, once, and that blocks
         for folder in self._folders():
             record = _read_record(folder / RECORD_FILE)
             adapter = self._adapters.get(record.profile.miner_type)
