@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import time
 from contextlib import AsyncExitStack
@@ -32,6 +33,7 @@ from miner_ctrl.transport import Endpoint
 from miner_ctrl.transport.tls import ensure_certificate, pin_of_file, server_context
 from miner_ctrl.worker import Worker
 
+conversation = logging.getLogger("miner_ctrl.conversation")
 USUAL = ("::", DEFAULT_PEER_PORT)
 
 
@@ -157,6 +159,7 @@ class Node:
         endpoint = Endpoint(
             keys, name=identity.name, role=identity.role, version=__version__, capabilities=("profiles",),
             judge=trust.judge, find_psk=invites.find_psk, grants_of=registry.grants_of,
+            trace=conversation.info if self._settings.trace else None,
         )  # fmt: skip
         up.push_async_callback(endpoint.close)
         fleet = Fleet(clock=time.monotonic)

@@ -140,11 +140,13 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What a serving node starts with; ``listen`` is ``None`` for a node that only dials."""
+    """What a serving node starts with; ``listen`` is ``None`` for a node that only dials. ``trace``: log every message
+    to and from peers."""
 
     home: Home
     listen: Listen | None = None
     tls: TlsFiles | None = None
+    trace: bool = False
 
 
 def parse_listen(text: str) -> Listen:

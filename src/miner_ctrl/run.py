@@ -20,7 +20,13 @@ log = logging.getLogger("miner_ctrl")
 
 
 def serve(
-    home: Home, *, listen: str, tls_cert: str | None = None, tls_key: str | None = None, init: bool = True
+    home: Home,
+    *,
+    listen: str,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    init: bool = True,
+    trace: bool = False,
 ) -> int:
     """Run the node of ``home`` until SIGINT or SIGTERM; return the process's exit code.
 
@@ -28,7 +34,7 @@ def serve(
         MinerCtrlError: it could not be started.
     """
     tls = TlsFiles(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None
-    settings = NodeSettings(home, parse_listen(listen), tls)
+    settings = NodeSettings(home, parse_listen(listen), tls, trace)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home.prepare()
     with HomeLock(home.lock_file), _runner() as runner:

@@ -326,3 +326,18 @@ TREES = st.recursive(
 def test_only_documented_errors_come_out_of_any_tree(kind: str, payload: dict[str, Any], tree: object) -> None:
     for data in (raw(kind, payload | {"details": tree, "config": tree, "stats": tree}), msgspec.msgpack.encode(tree)):
         decode_or_refuse(data)
+
+
+def test_the_printed_conversation_leaves_pool_passwords_out() -> None:
+    profile = Profile(id="1", name="p", miner_type="xmrig", config={"pool": "h:1", "password": "hunter2"})
+    message = message_class(messages.StartMiner)(
+        id="m",
+        sender="0" * 16,
+        recipient="1" * 16,
+        ts=1,
+        payload=messages.StartMiner(profile=profile, config={"password": "x1"}),
+    )
+    printed = to_json(message)
+    assert "h:1" in printed
+    assert "hunter2" not in printed
+    assert "x1" not in printed

@@ -190,19 +190,26 @@ def info(settings: Settings) -> None:
 @click.option("--tls-cert", type=click.Path(exists=True, dir_okay=False), help="Wrap the listener in TLS: certificate.")
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Wrap the listener in TLS: private key.")
 @click.option("--no-init", is_flag=True, help="Do not make an identity if there is none.")
+@click.option("--trace", is_flag=True, help="Log every message to and from peers, as JSON.")
 @pass_settings
-def serve(settings: Settings, listen: str, tls_cert: str | None, tls_key: str | None, no_init: bool) -> None:
+def serve(settings: Settings, listen: str, tls_cert: str | None, tls_key: str | None, **flags: bool) -> None:
     """Run this node until Ctrl-C: peers can reach it, commands go through it, miners are watched.
 
     Without an identity, one is made first: `dual`, named after this machine.
     """
     if bool(tls_cert) != bool(tls_key):
         raise click.UsageError("--tls-cert and --tls-key belong together.")
-    _serve(settings, listen, tls_cert, tls_key, init=not no_init)
+    _serve(settings, listen, tls_cert, tls_key, init=not flags["no_init"], trace=flags["trace"])
 
 
 def _serve(
-    settings: Settings, listen: str, tls_cert: str | None = None, tls_key: str | None = None, *, init: bool = True
+    settings: Settings,
+    listen: str,
+    tls_cert: str | None = None,
+    tls_key: str | None = None,
+    *,
+    init: bool = True,
+    trace: bool = False,
 ) -> None:
     from miner_ctrl.run import serve as serve_node  # noqa: PLC0415 - the whole node: only for the command that is one
 
@@ -210,7 +217,7 @@ def _serve(
     deadline = time.monotonic() + WAIT_FOR_HOME_S
     while True:
         try:
-            code = serve_node(home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init)
+            code = serve_node(home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init, trace=trace)
             break
         except HomeInUse:
             if time.monotonic() > deadline or _is_served(LocalApi(home.socket)):

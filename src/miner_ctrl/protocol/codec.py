@@ -102,5 +102,13 @@ def message_class(payload_class: type[P]) -> type[Message[P]]:
 
 
 def to_json(message: Message[Payload]) -> str:
-    """Return a message as JSON, for the debug switch that prints the conversation."""
-    return msgspec.json.encode(message).decode()
+    """Return a message as JSON, for the switch that prints the conversation; pool passwords are left out."""
+    return msgspec.json.encode(_without_secrets(msgspec.to_builtins(message))).decode()
+
+
+def _without_secrets(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: "…" if key == "password" else _without_secrets(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_secrets(held) for held in value]
+    return value

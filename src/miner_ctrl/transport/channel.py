@@ -13,7 +13,7 @@ from miner_ctrl.errors import MinerCtrlError, ProtocolViolation, Unreachable
 from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.addresses import Address
 from miner_ctrl.model.text import one_line
-from miner_ctrl.protocol.codec import MESSAGE_CLASS, TYPE_NAMES, DecodeFailed, decode, encode
+from miner_ctrl.protocol.codec import MESSAGE_CLASS, TYPE_NAMES, DecodeFailed, decode, encode, to_json
 from miner_ctrl.protocol.messages import REQUESTS, SIGNED, Checkpoint, Disconnect, Hello, Message, Payload, Ping, Pong
 from miner_ctrl.session import Opened, Session
 from miner_ctrl.transport.correlation import Correlation, Subscription
@@ -283,6 +283,8 @@ class Channel:
         except DecodeFailed as error:
             self._serving.undecodable(error)
             return
+        if self.shared.trace is not None:
+            self.shared.trace(f"← {to_json(message)}")
         if message.sender != self.node_id or message.recipient != self._local_id:
             raise ProtocolViolation("A message names other nodes than those of its session.")
         kind = type(message.payload)
@@ -323,16 +325,17 @@ class Channel:
 
     def _send(self, payload: Payload, message_id: str, reply_to: str | None) -> None:
         kind = type(payload)
-        data = encode(
-            MESSAGE_CLASS[kind](
-                id=message_id,
-                sender=self._local_id,
-                recipient=self.node_id,
-                ts=self.shared.now_ms(),
-                payload=payload,
-                reply_to=reply_to,
-            )
+        message = MESSAGE_CLASS[kind](
+            id=message_id,
+            sender=self._local_id,
+            recipient=self.node_id,
+            ts=self.shared.now_ms(),
+            payload=payload,
+            reply_to=reply_to,
         )
+        data = encode(message)
+        if self.shared.trace is not None:
+            self.shared.trace(f"→ {to_json(message)}")
         sign = kind in SIGNED
         link = self._link
         link.send(self.session.seal(data, sign=sign))

@@ -49,7 +49,7 @@ class Endpoint:
 
     ``judge`` decides who may connect, ``find_psk`` knows the invites, ``grants_of`` says at each request what a peer
     may do. ``on_event`` holds callbacks that get every ``ChannelUp`` and ``ChannelDown``; those in
-    ``on_dial_failure`` hear why a peer that is kept dialled could not be reached.
+    ``on_dial_failure`` hear why a peer that is kept dialled could not be reached. ``trace`` gets every message as a line of JSON.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Endpoint:
         random: Callable[[], float] = random_fraction,
         new_id: Callable[[], str] | None = None,
         instance: str | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         if links is None:
             from miner_ctrl.transport.picows_link import PicowsLinks  # noqa: PLC0415 - only where it is used
@@ -95,6 +96,7 @@ class Endpoint:
             random=random,
             new_id=new_id or message_ids(),
             on_ended=self._ended,
+            trace=trace,
         )
         self._standing = Standing(self._shared, self._emit)
         self._accepting = Accepting(self._shared, self._standing.add)

@@ -43,6 +43,7 @@ class Shared:
         "routes",
         "tasks",
         "timings",
+        "trace",
         "version",
     )
 
@@ -64,6 +65,7 @@ class Shared:
         random: Callable[[], float],
         new_id: Callable[[], str],
         on_ended: Callable[[Channel, str, bool], None],
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         self.keys = keys
         self.name = name
@@ -80,6 +82,7 @@ class Shared:
         self.random = random
         self.new_id = new_id
         self.on_ended = on_ended
+        self.trace = trace
         self.routes = Routes()
         self.attentive_now = clock()
         self.tasks: set[asyncio.Future[Any]] = set()
