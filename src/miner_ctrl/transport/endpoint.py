@@ -49,7 +49,8 @@ class Endpoint:
 
     ``judge`` decides who may connect, ``find_psk`` knows the invites, ``grants_of`` says at each request what a peer
     may do. ``on_event`` holds callbacks that get every ``ChannelUp`` and ``ChannelDown``; those in
-    ``on_dial_failure`` hear why a peer that is kept dialled could not be reached. ``trace`` gets every message as a line of JSON.
+    ``on_dial_failure`` hear why a peer that is kept dialled could not be reached. ``trace`` gets every message, as a
+    line of JSON.
     """
 
     def __init__(
