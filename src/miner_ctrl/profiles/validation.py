@@ -7,7 +7,6 @@ of ``wallet`` stands for the rig's name; whoever starts the miner fills it in.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Mapping
 
@@ -149,6 +148,8 @@ def _split_pool(text: str) -> tuple[str | None, str]:
 
 
 def _unknown(key: str) -> BadInput:
+    import difflib  # noqa: PLC0415 - only to explain a mistake
+
     near = difflib.get_close_matches(re.sub(r"[-_]", "", key[:64]).lower(), [name.lower() for name in _CHECKS], n=1)
     meant = next((name for name in _CHECKS if near and name.lower() == near[0]), None)
     suggestion = f"Did you mean {meant}?" if meant else f"The fields are {', '.join(_CHECKS)}."

@@ -1,4 +1,7 @@
-"""Optional TLS below the session (``wss``). It hides the protocol from onlookers; safety never rests on it."""
+"""Optional TLS below the session (``wss``). It hides the protocol from onlookers; safety never rests on it.
+
+What reads and makes certificates is imported where it is used: few nodes have one, and it takes megabytes.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,12 @@ import os
 import ssl
 from collections.abc import Sequence
 from pathlib import Path
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from miner_ctrl.errors import BadInput, Conflict
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 _VALID_DAYS = 3650
 
@@ -76,6 +78,9 @@ def pin_of_file(certificate: Path) -> str:
     Raises:
         BadInput: it holds none.
     """
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+
     try:
         loaded = x509.load_pem_x509_certificate(certificate.read_bytes())
     except (OSError, ValueError):
@@ -105,6 +110,11 @@ def write_certificate(certificate: Path, key: Path, *, names: Sequence[str], now
     Raises:
         Conflict: one of the files is there already.
     """
+    from cryptography import x509  # noqa: PLC0415
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.x509.oid import NameOID  # noqa: PLC0415
+
     private = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "miner-ctrl")])
     made = (
@@ -132,6 +142,8 @@ def write_certificate(certificate: Path, key: Path, *, names: Sequence[str], now
 
 
 def _general_name(name: str) -> x509.GeneralName:
+    from cryptography import x509  # noqa: PLC0415
+
     try:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
