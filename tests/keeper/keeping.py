@@ -71,7 +71,6 @@ class Kept:
             capture_output=True,
             timeout=DEADLINE_S,
             check=True,
-            start_new_session=True,
             preexec_fn=limit,
         )
         self.report = json.loads(done.stdout)

@@ -109,11 +109,11 @@ def test_nothing_of_the_miners_group_is_left(kept: Kept) -> None:
         "if os.fork() == 0:\n"
         "    for number in (signal.SIGTERM, signal.SIGHUP): signal.signal(number, signal.SIG_IGN)\n"
         "    print('child', os.getpid(), flush=True)\n"
-        "    while True: print('.', end='', flush=True)\n"
+        "    while True: time.sleep(60)\n"
         "time.sleep(600)"
     )
     kept.start(python(code))
-    until(lambda: b"." in kept.log(), "the words of the miner's own child")
+    until(lambda: kept.log().endswith(b"\n"), "the words of the miner's own child")
     child = int(kept.log().partition(b"child ")[2].split()[0])
     kept.ask({"do": "stop", "graceS": 5})
     kept.until_ended()
