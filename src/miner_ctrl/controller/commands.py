@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Protocol, TypeVar
+from contextlib import aclosing
+from typing import Protocol
 
+from miner_ctrl.controller.answers import expect, wrong_answer
 from miner_ctrl.controller.fleet import Fleet, RigMissing, RigPinged, RigReported
-from miner_ctrl.errors import MinerCtrlError, NotFound, OperationFailed, RequestTimedOut, Unreachable
+from miner_ctrl.controller.log_parts import ReaderTooSlow, parts_of, read_log
+from miner_ctrl.errors import MinerCtrlError, NotFound, RequestTimedOut, Unreachable
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.profiles import ConfigValue, Profile
 from miner_ctrl.model.text import one_line
@@ -19,7 +22,6 @@ from miner_ctrl.protocol.messages import (
     Deploy,
     FollowLogs,
     GetInfo,
-    GetLogs,
     GetStats,
     Info,
     Logs,
@@ -44,10 +46,6 @@ RIG_RETURNS_WITHIN_S = 60.0
 """How long a followed log waits for a rig whose link was lost: longer than a session takes to be back by itself."""
 REPEAT_EVERY_S = 1.0
 LOCAL_PREFIX = "local:"
-WAITING_PARTS = 256
-"""Parts of a log that may wait for a slow reader; then the stream is dropped, and taken up again where it was."""
-
-T = TypeVar("T", bound=Payload)
 
 
 class Reach(Protocol):
@@ -179,17 +177,12 @@ class Commands:
         record = self._registry.find(query)
         with _Scored(self._registry, record.keys.fingerprint):
             answer = await (await self._reach(record)).request(GetInfo(), timeout_s=ANSWER_WITHIN_S)
-        return _expect(answer, Info).info
+        return expect(answer, Info).info
 
     async def logs(self, query: str, miner: str, lines: int) -> list[str]:
         """Return the last lines of a miner's log, at most ``lines``."""
         channel = await self._reach(self._registry.find(query))
-        collected: list[str] = []
-        async for part in self._parts(channel, GetLogs(miner=miner, lines=lines)):
-            collected.extend(part.lines)
-            if len(collected) > lines:
-                raise OperationFailed("The rig sent more log lines than it was asked for.", code="WRONG_ANSWER")
-        return collected
+        return await read_log(channel, miner, lines)
 
     async def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[Logs]:
         """Yield a miner's log as it grows, after its last ``lines`` lines, until it ends. After a lost link it goes on
@@ -200,12 +193,14 @@ class Commands:
         while True:
             try:
                 channel = await self._reach(record, RIG_ARRIVES_WITHIN_S)
-                async for part in self._parts(channel, FollowLogs(miner=miner, lines=lines, cursor=cursor)):
-                    lost_at_s = None
-                    if part.more:
-                        cursor = part.cursor
-                    yield part
-            except _ReaderTooSlow:
+                question = FollowLogs(miner=miner, lines=lines, cursor=cursor)
+                async with aclosing(parts_of(channel, question)) as parts:
+                    async for part in parts:
+                        lost_at_s = None
+                        if part.more:
+                            cursor = part.cursor
+                        yield part
+            except ReaderTooSlow:
                 continue
             except Unreachable:
                 lost_at_s = self._clock() if lost_at_s is None else lost_at_s
@@ -214,35 +209,6 @@ class Commands:
                 await asyncio.sleep(REPEAT_EVERY_S)
             else:
                 return
-
-    async def _parts(self, channel: Channel, payload: GetLogs | FollowLogs) -> AsyncIterator[Logs]:
-        queue: asyncio.Queue[Payload | MinerCtrlError] = asyncio.Queue()
-        follows = isinstance(payload, FollowLogs)
-
-        def receive(part: Payload) -> None:
-            if queue.qsize() < WAITING_PARTS:
-                queue.put_nowait(part)
-            elif queue.qsize() == WAITING_PARTS:
-                queue.put_nowait(_ReaderTooSlow("The log came faster than it could be read."))
-
-        subscription = channel.subscribe(payload, receive, queue.put_nowait)
-        more = True
-        try:
-            while more:
-                try:
-                    async with asyncio.timeout(None if follows else ANSWER_WITHIN_S):
-                        part = await queue.get()
-                except TimeoutError:
-                    raise RequestTimedOut("The rig stopped sending in the middle of the log.") from None
-                if isinstance(part, MinerCtrlError):
-                    raise part
-                answer = _expect(part, Logs)
-                more = answer.more
-                yield answer
-        finally:
-            subscription.cancel()
-            if follows and more:
-                channel.post(FollowLogs(miner=payload.miner, cancel=subscription.id))
 
     async def _refresh(self, record: PeerRecord, timeout_s: float) -> MinerCtrlError | None:
         """Ask one rig now, dialling it if need be, within ``timeout_s`` in all; return why it did not answer."""
@@ -267,7 +233,7 @@ class Commands:
             self._fleet.apply(RigReported(fingerprint, answer.stats, self._clock()))
             return None
         if isinstance(answer, Payload):
-            answer = _wrong_answer()
+            answer = wrong_answer()
         elif isinstance(answer, TimeoutError | RequestTimedOut):
             answer = RequestTimedOut(
                 f"{record.name} did not answer within {timeout_s:g} s.",
@@ -317,10 +283,6 @@ class Commands:
             return None
 
 
-class _ReaderTooSlow(OperationFailed):
-    """Whoever reads a followed log fell behind by ``WAITING_PARTS``."""
-
-
 class _Scored:
     """Counts what happens within as one interaction with a peer: a success, a time-out or a failure."""
 
@@ -347,15 +309,5 @@ def _score_failure(registry: Registry, fingerprint: bytes, error: BaseException)
 
 
 def _done(answer: Payload) -> CommandView:
-    ack = _expect(answer, MinerAck)
+    ack = expect(answer, MinerAck)
     return CommandView(status=one_line(ack.status), miner_name=ack.miners[0] if ack.miners else None, miners=ack.miners)
-
-
-def _expect(answer: Payload, kind: type[T]) -> T:
-    if not isinstance(answer, kind):
-        raise _wrong_answer()
-    return answer
-
-
-def _wrong_answer() -> OperationFailed:
-    return OperationFailed("The rig gave an answer of another kind than was asked for.", code="WRONG_ANSWER")
