@@ -43,8 +43,8 @@ class RealNodes:
         self._wait(lambda: self.controller_api.get("/node/info").data.get("addresses"))
         [address, *_] = self.controller_api.get("/node/info").data["addresses"]
         token = self.controller_api.post("/invites", {"for": "rig", "address": [address]}).data["token"]
-        joined = ["node", "join", "-", "--name", RIG, "--serve", "--listen", "127.0.0.1:0"]
-        self.worker = self._spawn("worker", *joined, token=token)
+        self._spawn("worker", "node", "join", "-", "--name", RIG, token=token).wait()
+        self.worker = self._spawn("worker", "node", "serve", "--listen", "127.0.0.1:0", "--no-init")
         self._wait(lambda: any(rig["connected"] for rig in self._rigs()))
         config = {"pool": "pool.invalid:3333", "wallet": "nobody"}
         self.controller_api.post(f"/remote/{RIG}/start", {"minerType": "simulated", "config": config})
@@ -53,7 +53,7 @@ class RealNodes:
     def stop(self) -> None:
         """Stop the miner and both nodes."""
         try:
-            if len(self._processes) > 2:
+            if len(self._processes) > 3:
                 self.controller_api.post(f"/remote/{RIG}/stop")
         finally:
             for process in self._processes:
