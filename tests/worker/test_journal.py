@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
@@ -70,10 +68,8 @@ asyncio.run(main())
 
 async def test_after_a_crash_the_outcome_is_said_to_be_unknown(tmp_path: Path) -> None:
     path = tmp_path / "worker.db"
-    ended = await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", CRASHES_WHILE_AT_IT, path, START.hex()], env=os.environ, check=False
-    )
-    assert ended.returncode == -signal.SIGKILL
+    ended = await asyncio.create_subprocess_exec(sys.executable, "-c", CRASHES_WHILE_AT_IT, str(path), START.hex())
+    assert await ended.wait() == -signal.SIGKILL
     journal = opened(path)
     assert (await journal.begin(PEER, "m1", START))[0] is Standing.OUTCOME_UNKNOWN
     await journal.close()

@@ -192,7 +192,7 @@ def info(settings: Settings) -> None:
 @click.option("--no-init", is_flag=True, help="Do not make an identity if there is none.")
 @click.option("--trace", is_flag=True, help="Log every message to and from peers, as JSON.")
 @pass_settings
-def serve(settings: Settings, listen: str, tls_cert: str | None, tls_key: str | None, **flags: bool) -> None:
+def serve(settings: Settings, /, listen: str, tls_cert: str | None, tls_key: str | None, **flags: bool) -> None:
     """Run this node until Ctrl-C: peers can reach it, commands go through it, miners are watched.
 
     Without an identity, one is made first: `dual`, named after this machine.
