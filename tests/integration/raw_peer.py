@@ -17,7 +17,7 @@ from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.nodes import Role
 from miner_ctrl.protocol.codec import MESSAGE_CLASS, decode
 from miner_ctrl.protocol.messages import SIGNED, Hello, Message, Payload
-from miner_ctrl.session import Initiator, JoinKey, Session
+from miner_ctrl.session import Initiator, Session
 from tests.integration.inside import PATIENCE_S
 
 P = TypeVar("P", bound=Payload)
@@ -84,15 +84,23 @@ class RawPeer:
 
 @asynccontextmanager
 async def dialled(
-    keys: NodeKeys, address: str, *, name: str = "raw", join: JoinKey | None = None, role: Role = Role.CONTROLLER,
+    keys: NodeKeys,
+    address: str,
+    *,
+    name: str = "raw",
+    role: Role = Role.CONTROLLER,
     grants: tuple[str, ...] = (),
-) -> AsyncIterator[RawPeer]:  # fmt: skip
-    """Shake hands with the node at ``address`` and say hello if it accepts."""
+    source: str = "127.0.0.1",
+) -> AsyncIterator[RawPeer]:
+    """Shake hands with the node at ``address``, from the address ``source``, and say hello if it accepts.
+
+    ``role`` and ``grants`` are what the hello says.
+    """
     async with connect(
         f"ws://{address}/ws", compression=None, ping_interval=None, max_size=None, proxy=None, open_timeout=PATIENCE_S,
-        close_timeout=1,
+        close_timeout=1, local_addr=(source, 0),
     ) as link:  # fmt: skip
-        initiator = Initiator(keys, name=name, check=lambda _: None, join=join)
+        initiator = Initiator(keys, name=name, check=lambda _: None)
         await link.send(initiator.write_message_1())
         initiator.read_message_2(await link.recv(decode=False))
         await link.send(initiator.write_message_3())
