@@ -127,8 +127,15 @@ class Stranger:
 
     @classmethod
     async def meet(
-        cls, node: Node, seed: int = 99, *, links: LinkFactory | None = None, instance: str = "f" * 16
+        cls,
+        node: Node,
+        seed: int = 99,
+        *,
+        links: LinkFactory | None = None,
+        instance: str = "f" * 16,
+        accepted: bool = True,
     ) -> Stranger:
+        """Shake hands; whatever the verdict is, go on as if it were to be let in."""
         link = await (links or PicowsLinks()).connect(node.address, tls=None, timeout_s=10)
         queue: asyncio.Queue[bytes] = asyncio.Queue()
         link.on_frame = queue.put_nowait
@@ -145,7 +152,8 @@ class Stranger:
         link.on_frame = stranger.frames.append
         link.on_closed = stranger._gone
         link.send(seal_hello(shared, session, shared.hello(session.remote.fingerprint)))
-        await until(lambda: node.endpoint.channel(other.fingerprint))
+        if accepted:
+            await until(lambda: node.endpoint.channel(other.fingerprint))
         return stranger
 
     def _gone(self) -> None:

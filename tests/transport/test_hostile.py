@@ -12,6 +12,7 @@ import pytest
 
 from miner_ctrl.errors import RateLimited
 from miner_ctrl.model.nodes import Grant
+from miner_ctrl.model.verdict import Verdict, VerdictStatus
 from miner_ctrl.protocol import limits
 from miner_ctrl.protocol.codec import decode
 from miner_ctrl.protocol.messages import (
@@ -217,7 +218,15 @@ async def test_streams_wait_for_a_slow_reader() -> None:
         assert len(sent) < 1000
         tcp.resume_reading()
         await until(lambda: len(sent) == 1000, 30)
-        await until(lambda: len(stranger.frames) == 1001, 30)
+        got: list[Payload] = []
+
+        def ended() -> bool:
+            got.extend(answers(stranger))
+            return bool(got) and got[-1] == Logs(lines=())
+
+        await until(ended, 30)
+        parts = [part for part in got if isinstance(part, Logs)]
+        assert [part.cursor for part in parts] == [*range(1000), 0]  # a checkpoint is due among them, too
         assert node.downs == []
         stranger.link.abort()
 
@@ -232,6 +241,30 @@ async def test_a_flood_of_half_open_connections_leaves_others_served() -> None:
         assert (await channel.ping(5))[0] > 0
         for _, writer in flood:
             writer.close()
+        await until(lambda: node.endpoint.half_open == 0)
+
+
+@pytest.mark.parametrize("status", [VerdictStatus.PENDING, VerdictStatus.REFUSED])
+async def test_who_goes_on_as_if_it_had_been_accepted_gets_nothing(status: VerdictStatus) -> None:
+    node = Node(2)
+    node.verdict = Verdict(status)
+    asked: list[Request] = []
+
+    def answer(request: Request) -> Payload:
+        asked.append(request)
+        return STATS
+
+    node.endpoint.route(GetStats, answer, needs=None)
+    async with nodes(node):
+        await node.listen()
+        stranger = await Stranger.meet(node, accepted=False)
+        stranger.send(GetStats())
+        stranger.send(Ping())
+        await until(lambda: stranger.closed)
+        assert asked == []
+        assert stranger.frames == []
+        assert node.events == []
+        assert node.endpoint.channels() == []
         await until(lambda: node.endpoint.half_open == 0)
 
 
