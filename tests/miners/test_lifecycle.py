@@ -267,6 +267,21 @@ async def test_two_who_follow_get_every_line_once_and_an_end(rig: Rig) -> None:
     assert second == expected
 
 
+async def test_who_follows_a_silent_miner_hears_of_its_end(rig: Rig) -> None:
+    miners = await rig.agent(ScriptedAdapter(FOR_EVER))
+    name = await miners.launch(profile(miner_type="scripted"), config())
+    parts = miners.follow(name, lines=10, cursor=None)
+    lines: list[str] = []
+    while lines != ["up"]:
+        lines += (await anext(parts)).lines
+    waiting = asyncio.ensure_future(anext(parts))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(asyncio.shield(waiting), 0.3)
+    os.kill(rig.state(name)["pid"], signal.SIGKILL)
+    with pytest.raises(StopAsyncIteration):
+        await asyncio.wait_for(waiting, 30)
+
+
 @pytest.mark.parametrize("name", ["..", "../x", "simulated-9", "", "a" * 300, "simulated-1/../.."])
 async def test_a_log_of_no_miner_is_not_found(rig: Rig, name: str) -> None:
     miners = await rig.agent()
