@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from miner_ctrl.protocol import limits
 from miner_ctrl.transport.backoff import Backoff
 from miner_ctrl.transport.duplicates import Alternations, Claim, later_wins
@@ -17,7 +19,7 @@ def test_backoff_doubles_from_half_a_second_to_thirty_and_never_ends() -> None:
     backoff = Backoff(limits.RECONNECT_FIRST_S, limits.RECONNECT_LAST_S)
     longest = [backoff.next_wait_s(lambda: 1.0) for _ in range(12)]
     assert longest == [0.5, 1, 2, 4, 8, 16, 30, 30, 30, 30, 30, 30]
-    assert backoff.next_wait_s(lambda: 0.0) == 15
+    assert backoff.next_wait_s(lambda: 0.0) == 22.5
 
 
 def test_backoff_starts_anew_only_after_a_session_that_stood() -> None:
@@ -26,8 +28,17 @@ def test_backoff_starts_anew_only_after_a_session_that_stood() -> None:
         backoff.next_wait_s(lambda: 1.0)
     backoff.stood(0.1)
     assert backoff.next_wait_s(lambda: 1.0) == 16
-    backoff.stood(3600)
+    backoff.stood(6)
     assert backoff.next_wait_s(lambda: 1.0) == 0.5
+
+
+def test_who_was_away_for_less_than_ten_seconds_is_dialled_within_eight() -> None:
+    for draws in itertools.product((0.0, 1.0), repeat=7):
+        backoff = Backoff(limits.RECONNECT_FIRST_S, limits.RECONNECT_LAST_S)
+        away_s = 0.0
+        for wait_s in [backoff.next_wait_s(iter([draw]).__next__) for draw in draws]:
+            assert wait_s <= (8 if away_s < 10 else 30)
+            away_s += wait_s
 
 
 def test_silence_is_broken_after_ten_seconds_and_ends_the_session_after_25() -> None:
