@@ -61,6 +61,17 @@ def raise_descriptor_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def take_core(number: int) -> None:
+    """Keep this process on one core, where there are two or more.
+
+    Left to itself the scheduler puts both ends of a loopback connection on one core as soon as something else runs
+    on the machine: then they take turns, and a round trip has no wake-up of another core in it.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) > 1:
+        os.sched_setaffinity(0, {cores[number % len(cores)]})
+
+
 def own_memory_bytes() -> int:
     """Return the memory that is this process's alone, after a collection."""
     gc.collect()

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from benches.machine import take_core
 from miner_ctrl.controller import Commands, Fleet, FleetWatch
 from miner_ctrl.identity.keys import NodeKeys, PublicKeys
 from miner_ctrl.model.nodes import ALL_GRANTS, NO_GRANTS, Grants, Role
@@ -101,6 +102,7 @@ async def other_process(count: int, home: Path) -> AsyncIterator[OtherProcess]:
     process = context.Process(target=run_rigs, args=(theirs, count, home / "rigs.db"), daemon=True)
     process.start()
     theirs.close()
+    take_core(0)
     other = OtherProcess(process, ours)
     try:
         await other.answer()

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 
 import uvloop
 
-from benches.machine import own_memory_bytes, raise_descriptor_limit
+from benches.machine import own_memory_bytes, raise_descriptor_limit, take_core
 from benches.nodes import CONTROLLER, endpoint_of, keys_of, registry_of
 from benches.raw import RawClient, RawServer, raw_connect
 from miner_ctrl.miners import Miners
@@ -165,6 +165,7 @@ def run_rigs(orders: Connection, count: int, registry: Path) -> None:
     """Be the other process: carry out the orders that come, until there are no more."""
     logging.basicConfig(level=logging.WARNING)
     raise_descriptor_limit()
+    take_core(1)
 
     async def obey() -> None:
         rigs = Rigs(count, registry)
