@@ -114,7 +114,7 @@ async def test_a_refusal_tells_the_programs_words_but_no_secret(tmp_path: Path) 
         tmp_path / "xmrig",
         '[ "$1" = --version ] && echo "XMRig 6.26.0" && exit 0',
         "printf '[2026-11-21 01:02:03.456] \\033[1;31mwallet-abcd and password-5678 with token-1234 are odd\\007\\n'",
-        "printf 'unable to open \"/home/someone/.xmrig.json\".\\n'",
+        "printf 'unable to open \"~/.xmrig.json\".\\n'",
         "exit 2",
     )
     adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(program)})
