@@ -122,7 +122,7 @@ async def test_a_refusal_tells_the_programs_words_but_no_secret(tmp_path: Path) 
     with pytest.raises(OperationFailed) as caught:
         await adapter.check(made, tmp_path)
     assert "… and … with … are odd" in caught.value.message
-    assert "someone" not in caught.value.message
+    assert ".xmrig.json" not in caught.value.message
     assert caught.value.message.isprintable()
 
 
