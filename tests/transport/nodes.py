@@ -134,6 +134,7 @@ class Stranger:
         links: LinkFactory | None = None,
         instance: str = "f" * 16,
         accepted: bool = True,
+        sign_hello: bool = True,
     ) -> Stranger:
         """Shake hands; whatever the verdict is, go on as if it were to be let in."""
         link = await (links or PicowsLinks()).connect(node.address, tls=None, timeout_s=10)
@@ -151,7 +152,11 @@ class Stranger:
         stranger = cls(link, session)
         link.on_frame = stranger.frames.append
         link.on_closed = stranger._gone
-        link.send(seal_hello(shared, session, shared.hello(session.remote.fingerprint)))
+        hello = shared.hello(session.remote.fingerprint)
+        if sign_hello:
+            link.send(seal_hello(shared, session, hello))
+        else:
+            stranger.send(hello)
         if accepted:
             await until(lambda: node.endpoint.channel(other.fingerprint))
         return stranger

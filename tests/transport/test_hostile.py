@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from miner_ctrl.errors import RateLimited
+from miner_ctrl.errors import RateLimited, Unreachable
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
 from miner_ctrl.protocol import limits
@@ -266,6 +266,41 @@ async def test_who_goes_on_as_if_it_had_been_accepted_gets_nothing(status: Verdi
         assert node.events == []
         assert node.endpoint.channels() == []
         await until(lambda: node.endpoint.half_open == 0)
+
+
+async def test_an_unsigned_hello_lets_nobody_in() -> None:
+    node = Node(2)
+    async with nodes(node):
+        await node.listen()
+        stranger = await Stranger.meet(node, accepted=False, sign_hello=False)
+        await until(lambda: stranger.closed)
+        assert node.events == []
+
+
+async def test_strangers_share_their_handshakes_and_known_addresses_do_not_pay_for_them() -> None:
+    stopped = time.monotonic()
+    node = Node(2, clock=lambda: stopped)  # no token comes back
+    async with nodes(node):
+        await node.listen()
+        table = node.endpoint._accepting._half_open
+        while table._stranger_handshakes.take(stopped):
+            pass
+        other = Node(3)
+        async with nodes(other):
+            with pytest.raises(Unreachable):
+                await other.dial(node)
+            assert node.met == []
+            table.note_good(LOCAL, stopped)
+            await (await other.dial(node)).ping(5)
+
+
+async def test_who_does_not_renew_its_session_loses_it() -> None:
+    node = Node(2, timings=Timings(tick_s=0.01, session_at_most_s=0.3))
+    async with nodes(node):
+        await node.listen()
+        stranger = await Stranger.meet(node)
+        await until(lambda: stranger.closed)
+        assert "as long as one may" in node.downs[0].reason
 
 
 async def test_slow_handshakes_are_cut() -> None:
