@@ -101,7 +101,7 @@ class Commands:
                 away.append(record)
                 continue
             try:  # a future and no task: a thousand tasks cost more than the asking
-                question = channel.ask(GetStats(), timeout_s=timeout_s, message_id=self._new_message_id())
+                question = channel.ask(GetStats(), timeout_s=timeout_s)
             except MinerCtrlError as error:
                 self._take_answer(record, error, timeout_s, connected=True)
             else:

@@ -119,10 +119,11 @@ class Channel:
             if future.cancelled():
                 self._correlation.forget(message_id)
 
-    def ask(self, payload: Payload, *, timeout_s: float, message_id: str) -> asyncio.Future[Payload]:
+    def ask(self, payload: Payload, *, timeout_s: float, message_id: str | None = None) -> asyncio.Future[Payload]:
         """Send a request at once and return the future of its reply; it fails as ``request`` does."""
         if self.closed:
             raise self._gone()
+        message_id = message_id or self.shared.new_id()
         future: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
         self._correlation.wait(message_id, future, type(payload), self.shared.clock() + timeout_s)
         try:
