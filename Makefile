@@ -44,7 +44,7 @@ docs: $(DEV_STAMP) ## write the generated tables in docs/
 fuzz: $(DEV_STAMP) ## feed broken bytes to the parsers for a minute (FUZZ='--seconds 600')
 	$(BIN)/python -m fuzz $(FUZZ)
 
-bench: $(DEV_STAMP) ## measure, each figure beside a raw echo (BENCH='ping sweep')
+bench: $(DEV_STAMP) ## measure, each figure beside a raw echo (BENCH='link fleet')
 	$(BIN)/python -m benches $(BENCH)
 
 # The environment. A stamp is older than its lock file or pyproject.toml: install again.
