@@ -72,8 +72,7 @@ async def test_a_flood_of_strangers_fills_no_more_than_the_places_there_are(rig:
         await joined(rig, desk)
         stored = sorted(desk.registry.database.execute("SELECT name FROM peer").fetchall())
 
-        async def introduce(number: int) -> None:
-            source = f"127.0.{number % 24}.9"
+        async def introduce(number: int, source: str) -> None:
             async with dialled(keys(number), desk.address, name=f"stranger-{number}", source=source) as stranger:
                 assert stranger.verdict.verdict == "pending"
                 assert stranger.verdict.grants == ()
@@ -82,8 +81,10 @@ async def test_a_flood_of_strangers_fills_no_more_than_the_places_there_are(rig:
                 with pytest.raises(ConnectionClosed):
                     await stranger.hear()
 
-        for start in range(0, 192, 16):
-            await asyncio.gather(*(introduce(number) for number in range(start, start + 16)))
+        await asyncio.gather(*(introduce(number, "127.0.0.8") for number in range(16)))
+        assert len(desk.pairing.pending()) == PENDING_PER_ADDRESS
+        for start in range(16, 208, 16):
+            await asyncio.gather(*(introduce(number, f"127.0.{number % 24}.9") for number in range(start, start + 16)))
         waiting = desk.pairing.pending()
         assert len(waiting) == PENDING_TOTAL
         for address in {one.address for one in waiting}:
