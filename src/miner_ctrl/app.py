@@ -147,7 +147,7 @@ class Node:
 
     async def _bring_up(self, keys: NodeKeys, identity: Identity) -> None:
         """Build every room for this identity and start them, innermost first; undone in reverse by ``close``."""
-        home, up = self._home, self._up
+        home, up, role = self._home, self._up, identity.role
         registry = Registry.open(home.peers_database, now_ms=now_ms)
         up.callback(registry.close)
         profiles = ProfileStore(home.profiles_database)
@@ -163,7 +163,7 @@ class Node:
         )  # fmt: skip
         up.push_async_callback(endpoint.close)
         fleet = Fleet(clock=time.monotonic)
-        watch = FleetWatch(endpoint, registry, fleet, clock=time.monotonic, subscribe=self._serving)
+        watch = FleetWatch(endpoint, registry, fleet, clock=time.monotonic, subscribe=self._serving and role.controls)
         pairing = Pairing(
             endpoint, registry, invites, pending, trust, own_keys=keys.public, own_role=identity.role,
             addresses=self.addresses, serving=self._serving, registered=watch.registered, removed=watch.removed,
@@ -174,7 +174,7 @@ class Node:
             registry, profiles, fleet, reach=pairing.reach, live=endpoint.channel, clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )  # fmt: skip
-        if self._serving and identity.role.works:
+        if self._serving and role.works:
             miners = Miners(
                 adapters=default_adapters(home.data), data_dir=home.miners_data,
                 socket_for=home.socket_for, rig_name=identity.name,

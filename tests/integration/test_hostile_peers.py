@@ -379,6 +379,13 @@ async def test_logs_are_of_miners_and_of_no_other_file(rig: Inside, miner: str) 
         await peer.hear_a(Pong, reply_to=asked)
 
 
+async def test_a_worker_asks_nothing_of_a_peer_that_calls_itself_a_rig(rig: Inside) -> None:
+    rig.registry.add(keys(1).public, name="boss", role=Role.CONTROLLER)
+    async with dialled(keys(1), rig.address, role=Role.DUAL, grants=WATCHED) as peer:
+        asked = await peer.say(Ping())
+        assert (await peer.hear()).reply_to == asked, "the first message is the answer"
+
+
 async def test_a_flood_of_commands_is_refused_and_others_are_served(rig: Inside, tmp_path: Path) -> None:
     rig.know_controller(keys(1))
     async with running(tmp_path / "desk", "desk", Role.CONTROLLER) as desk, dialled(keys(1), rig.address) as peer:
