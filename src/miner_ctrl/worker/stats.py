@@ -86,14 +86,15 @@ class StatsDesk:
         """Begin, change or end a channel's subscription; the answer is the present state."""
         payload = request.payload
         assert isinstance(payload, SubscribeStats)  # noqa: S101 - the route table's promise
+        held = self._subscriptions.get(request.channel)
         if payload.cancel is None:
+            if held is not None:
+                held.request.finish()
             due_s = self._clock() + payload.interval_s
             self._subscriptions[request.channel] = _Subscription(request, payload.interval_s, due_s)
             self._wake.set()
-        else:
-            held = self._subscriptions.get(request.channel)
-            if held is not None and held.request.id == payload.cancel:
-                del self._subscriptions[request.channel]
+        elif held is not None and held.request.id == payload.cancel:
+            del self._subscriptions[request.channel]
         return await self._sample_and_answer()
 
     def _is_fresh(self) -> bool:
