@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from miner_ctrl import __version__
-from miner_ctrl.api.application import build_app
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.config import Home, NodeSettings
@@ -23,7 +22,7 @@ from miner_ctrl.miners import Miners
 from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.addresses import DEFAULT_PEER_PORT
 from miner_ctrl.model.nodes import Identity, Role
-from miner_ctrl.model.times import time_text
+from miner_ctrl.model.times import now_ms, time_text
 from miner_ctrl.model.views import IdentityView, NodeInfoView, TlsView, TokenView
 from miner_ctrl.pairing import Pairing, dial_addresses, identity_view, planned_view, read_token
 from miner_ctrl.peers import Invites, Pending, Registry, Trust, parse_trust, read_trust, write_trust
@@ -35,11 +34,6 @@ from miner_ctrl.worker import Worker
 
 conversation = logging.getLogger("miner_ctrl.conversation")
 USUAL = ("::", DEFAULT_PEER_PORT)
-
-
-def now_ms() -> int:
-    """Return Unix time in ms."""
-    return time.time_ns() // 1_000_000
 
 
 class Node:
@@ -54,7 +48,7 @@ class Node:
         self._settings = settings
         self._serving = serving
         self._up = AsyncExitStack()
-        self._door = local_door(build_app(lambda: self._faces), self._home.socket)
+        self._door = local_door(lambda: self._faces, self._home.socket)
         self._faces = Faces(node=self)
         self._identity: Identity | None = None
         self._keys: NodeKeys | None = None
@@ -79,6 +73,8 @@ class Node:
         else:
             await self._bring_up(keys, identity)
         await self._door.open()
+        if self._identity is not None and self._identity.role.controls:
+            self._door.warm()
 
     async def close(self) -> None:
         """End sessions with a word, write what is not written; miners go on."""

@@ -9,6 +9,7 @@ import pytest
 
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
+from miner_ctrl.api.serving import HttpServing
 from tests.api.in_memory import Client, World
 
 
@@ -24,7 +25,7 @@ def socket_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(world: World, socket_path: Path) -> AsyncIterator[Client]:
-    door = LocalDoor(build_app(world.faces), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
     await door.open()
     yield Client(socket_path)
     await door.close()

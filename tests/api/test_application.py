@@ -9,6 +9,7 @@ import pytest
 
 from miner_ctrl.api.application import ROUTES, build_app
 from miner_ctrl.api.local_door import LocalDoor
+from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.model.nodes import Grant
 from tests.api.in_memory import GOOD_TOKEN, MINER, RIG_ID, WAITING_ID, Answer, Client, World
 
@@ -225,7 +226,7 @@ async def test_a_bug_is_logged_and_not_shown(client: Client, caplog: pytest.LogC
 
 async def test_without_identity_only_the_node_answers_until_init(socket_path: Path) -> None:
     world = World(identity=False)
-    door = LocalDoor(build_app(world.faces), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
     await door.open()
     client = Client(socket_path)
     try:

@@ -16,7 +16,7 @@ import pytest
 from miner_ctrl.api import requests
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
-from miner_ctrl.api.serving import HttpLimits
+from miner_ctrl.api.serving import HttpLimits, HttpServing
 from tests.api.in_memory import BASE, MINER, Client, World, until
 
 HEALTH = f"GET {BASE}/health HTTP/1.1\r\nHost: x\r\n".encode()
@@ -25,7 +25,7 @@ LIMITS = HttpLimits(head_within_s=0.3, connections=4, keep_alive_s=600)
 
 @pytest.fixture
 async def door(world: World, socket_path: Path) -> AsyncIterator[LocalDoor]:
-    door = LocalDoor(build_app(world.faces), socket_path, limits=LIMITS)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), limits=LIMITS), socket_path)
     await door.open()
     yield door
     await door.close()
@@ -145,7 +145,7 @@ async def test_connections_are_capped_and_freed(door: LocalDoor, socket_path: Pa
     assert envelope_of(await exchange(socket_path, HEALTH + b"\r\n")) == (503, "TOO_MANY_CONNECTIONS")
     for reader in held:
         reader.close()
-    await until(lambda: not door._serving.state.connections)
+    await until(lambda: not door.warm().state.connections)
     assert await answers_still(socket_path)
 
 

@@ -17,12 +17,13 @@ import uvloop
 
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
+from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.errors import BadInput, Conflict, HomeInUse, StateDamaged
 from tests.api.in_memory import Client, World
 
 
 def door_at(path: Path) -> LocalDoor:
-    return LocalDoor(build_app(World().faces), path)
+    return LocalDoor(lambda: HttpServing(build_app(World().faces)), path)
 
 
 def dead_socket(path: Path) -> None:

@@ -16,6 +16,7 @@ from miner_ctrl.api import loopback_door
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.loopback_door import LoopbackDoor
 from miner_ctrl.api.loopback_proof import GREETING_BYTES, MAGIC, ServerProof, write_token_file
+from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.cli import loopback
 from miner_ctrl.errors import Refused
 from tests.api.in_memory import BASE, World
@@ -27,7 +28,7 @@ REQUEST = f"GET {BASE}/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".
 @pytest.fixture
 async def token_file(world: World, tmp_path: Path) -> AsyncIterator[Path]:
     path = tmp_path / "node.token"
-    door = LoopbackDoor(build_app(world.faces), path)
+    door = LoopbackDoor(lambda: HttpServing(build_app(world.faces)), path)
     await door.open()
     yield path
     await door.close()
@@ -73,7 +74,7 @@ async def test_the_token_is_only_for_this_user_and_new_at_each_start(world: Worl
     path = tmp_path / "node.token"
     tokens = set()
     for _ in range(2):
-        door = LoopbackDoor(build_app(world.faces), path)
+        door = LoopbackDoor(lambda: HttpServing(build_app(world.faces)), path)
         await door.open()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         tokens.add(held(path)[1])

@@ -15,6 +15,7 @@ from miner_ctrl.api.events import _fleet_events
 from miner_ctrl.api.http_protocol import HttpProtocol
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.remote import _followed
+from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.api.streams import Event, Stream, send_stream
 from miner_ctrl.errors import Unreachable
 from miner_ctrl.protocol.messages import Logs
@@ -118,7 +119,7 @@ def is_stalled(connection: object) -> bool:
 
 
 async def test_close_ends_streams_at_once_and_properly(world: World, socket_path: Path) -> None:
-    door = LocalDoor(build_app(world.faces), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
     await door.open()
     client = Client(socket_path)
     logs, fleet = await client.events(FOLLOW), await client.events("/events")
@@ -129,9 +130,9 @@ async def test_close_ends_streams_at_once_and_properly(world: World, socket_path
     big = [rig_view(f"{number:016x}") for number in range(3000)]
     for rig in big:
         world.fleet.change(rig)
-    await until(lambda: any(is_stalled(connection) for connection in door._serving.state.connections))
+    await until(lambda: any(is_stalled(connection) for connection in door.warm().state.connections))
     async with asyncio.timeout(30):
-        await door._serving.close(within_s=300)
+        await door.warm().close(within_s=300)
     await door.close()
     assert await logs.next() == ("end", {"reason": "This node is stopping."})
     assert await logs.next() is None
@@ -144,7 +145,7 @@ async def test_close_ends_streams_at_once_and_properly(world: World, socket_path
 async def test_close_does_not_wait_for_a_hanging_request(
     world: World, socket_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    door = LocalDoor(build_app(world.faces), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
     await door.open()
     request = asyncio.create_task(Client(socket_path)("GET", "/remote/hang/stats"))
     await world.commands.hanging.wait()

@@ -11,6 +11,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from miner_ctrl.api.loopback_door import LoopbackDoor
+from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.cli import loopback
 from miner_ctrl.errors import Refused, StateDamaged
 
@@ -29,7 +30,7 @@ def _ask(token_file: Path) -> bytes:
 
 
 async def test_both_prove_themselves_and_then_speak_http(tmp_path: Path) -> None:
-    door = LoopbackDoor(_hello, tmp_path / "node.token")
+    door = LoopbackDoor(lambda: HttpServing(_hello), tmp_path / "node.token")
     await door.open()
     try:
         assert (await asyncio.to_thread(_ask, door.token_file)).endswith(b"hello")
@@ -40,7 +41,7 @@ async def test_both_prove_themselves_and_then_speak_http(tmp_path: Path) -> None
 
 
 async def test_who_does_not_know_the_secret_is_not_believed(tmp_path: Path) -> None:
-    door = LoopbackDoor(_hello, tmp_path / "node.token")
+    door = LoopbackDoor(lambda: HttpServing(_hello), tmp_path / "node.token")
     await door.open()
     try:
         held = json.loads(door.token_file.read_text())

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from starlette.types import ASGIApp
-
+from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.loopback_door import LoopbackDoor
 
+if TYPE_CHECKING:
+    from miner_ctrl.api.serving import HttpServing
 
-def local_door(app: ASGIApp, socket: Path) -> LocalDoor | LoopbackDoor:
-    """Return the door that serves ``app`` to this user's commands; ``socket`` names it."""
+
+def local_door(faces: Callable[[], Faces], socket: Path) -> LocalDoor | LoopbackDoor:
+    """Return the door that serves ``faces`` to this user's commands; ``socket`` names it."""
+
+    def http() -> HttpServing:
+        from miner_ctrl.api.application import build_app  # noqa: PLC0415 - 9 MB that most rigs never need
+        from miner_ctrl.api.serving import HttpServing  # noqa: PLC0415
+
+        return HttpServing(build_app(faces))
+
     if sys.platform == "win32":
-        return LoopbackDoor(app, socket.with_suffix(".token"))
-    return LocalDoor(app, socket)
+        return LoopbackDoor(http, socket.with_suffix(".token"))
+    return LocalDoor(http, socket)

@@ -10,14 +10,16 @@ import socket
 import stat
 import struct
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from starlette.types import ASGIApp
-
-from miner_ctrl.api.serving import HttpLimits, HttpServing
 from miner_ctrl.errors import BadInput, Conflict, HomeInUse
 from miner_ctrl.storage.directories import make_private
+
+if TYPE_CHECKING:
+    from miner_ctrl.api.serving import HttpServing
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +29,15 @@ _BACKLOG = 128
 
 
 class LocalDoor:
-    """Serves ``app`` at ``path``. The directory of ``path`` is made 0700, or has to be that and ours."""
+    """Answers at ``path``, whose directory is made 0700, or has to be that and ours.
 
-    def __init__(self, app: ASGIApp, path: Path, *, limits: HttpLimits | None = None) -> None:
+    ``http`` makes what answers, at the first connection or at ``warm``: a rig that nobody asks locally does without.
+    """
+
+    def __init__(self, http: Callable[[], HttpServing], path: Path) -> None:
         self.path = path
-        self._serving = HttpServing(app, limits=limits)
+        self._http = http
+        self._serving: HttpServing | None = None
         self._server: asyncio.Server | None = None
         self._inode = 0
 
@@ -51,18 +57,23 @@ class LocalDoor:
                 code="SOCKET_PATH_TOO_LONG",
             )
         await asyncio.to_thread(_clear_stale, self.path)
-        self._serving.closing.clear()
         listener = _bind(self.path)
         try:
             self._inode = self.path.lstat().st_ino
             loop = asyncio.get_running_loop()
             self._server = await loop.create_unix_server(
-                lambda: self._serving.protocol(_is_same_user), sock=listener, backlog=_BACKLOG
+                lambda: self.warm().protocol(_is_same_user), sock=listener, backlog=_BACKLOG
             )
         except BaseException:
             listener.close()
             self.path.unlink(missing_ok=True)
             raise
+
+    def warm(self) -> HttpServing:
+        """Have what answers ready, and return it."""
+        if self._serving is None:
+            self._serving = self._http()
+        return self._serving
 
     async def close(self) -> None:
         """Stop to answer and take the socket away. Streams end at once; may be called twice."""
@@ -73,7 +84,9 @@ class LocalDoor:
         with suppress(FileNotFoundError):
             if self.path.lstat().st_ino == self._inode:
                 self.path.unlink()
-        await self._serving.close()
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            await serving.close()
         await server.wait_closed()
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from pathlib import Path
-
-from starlette.types import ASGIApp
+from typing import TYPE_CHECKING
 
 from miner_ctrl.api.loopback_proof import (
     GREETING_BYTES,
@@ -18,31 +18,42 @@ from miner_ctrl.api.loopback_proof import (
     ServerProof,
     write_token_file,
 )
-from miner_ctrl.api.serving import HttpLimits, HttpServing
+
+if TYPE_CHECKING:
+    from miner_ctrl.api.serving import HttpServing
 
 PROOF_WITHIN_S = 5.0
 UNPROVED_CONNECTIONS = 32
 
 
 class LoopbackDoor:
-    """Serves ``app`` on a free port of 127.0.0.1 to who can read ``token_file``; both are new at each ``open``."""
+    """Answers on a free port of 127.0.0.1 who can read ``token_file``; both are new at each ``open``.
 
-    def __init__(self, app: ASGIApp, token_file: Path, *, limits: HttpLimits | None = None) -> None:
+    ``http`` makes what answers, at the first connection that has proved itself or at ``warm``.
+    """
+
+    def __init__(self, http: Callable[[], HttpServing], token_file: Path) -> None:
         self.token_file = token_file
-        self._serving = HttpServing(app, limits=limits)
+        self._http = http
+        self._serving: HttpServing | None = None
         self._unproved: dict[_Proving, None] = {}
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
         """Start to answer, and write the token file."""
         token = secrets.token_bytes(TOKEN_BYTES)
-        self._serving.closing.clear()
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: _Proving(self._serving, self._unproved, token), host="127.0.0.1", port=0
+            lambda: _Proving(self.warm, self._unproved, token), host="127.0.0.1", port=0
         )
         port = self._server.sockets[0].getsockname()[1]
         write_token_file(self.token_file, port, token)
+
+    def warm(self) -> HttpServing:
+        """Have what answers ready, and return it."""
+        if self._serving is None:
+            self._serving = self._http()
+        return self._serving
 
     async def close(self) -> None:
         """Stop to answer and remove the token file; may be called twice."""
@@ -53,15 +64,17 @@ class LoopbackDoor:
         self.token_file.unlink(missing_ok=True)
         for connection in tuple(self._unproved):
             connection.cut()
-        await self._serving.close()
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            await serving.close()
         await server.wait_closed()
 
 
 class _Proving(asyncio.Protocol):
     """A connection until its client has proved itself; then HTTP takes it over."""
 
-    def __init__(self, serving: HttpServing, unproved: dict[_Proving, None], token: bytes) -> None:
-        self._serving = serving
+    def __init__(self, http: Callable[[], HttpServing], unproved: dict[_Proving, None], token: bytes) -> None:
+        self._http = http
         self._unproved = unproved
         self._proof = ServerProof(token)
         self._received = b""
@@ -106,7 +119,7 @@ class _Proving(asyncio.Protocol):
 
     def _hand_over(self, transport: asyncio.Transport, rest: bytes) -> None:
         self._forget()
-        http = self._serving.protocol()
+        http = self._http().protocol()
         transport.set_protocol(http)
         http.connection_made(transport)
         if rest:
