@@ -11,6 +11,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
+# more than there are cores: most tests wait for something
+WORKERS := 4
 LOCK_VENV := .cache/lock
 UV_VERSION := 0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
@@ -27,7 +29,7 @@ demo: $(RUN_STAMP) ## a controller and three rigs on this machine, until Ctrl-C
 	@$(BIN)/miner-ctrl demo $(DEMO)
 
 test: lint ## all checks and all tests; PYTEST='tests/session -k frame' narrows the tests
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 lint: $(DEV_STAMP) ## ruff and mypy
 	$(BIN)/ruff check $(CHECKED)

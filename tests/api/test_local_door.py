@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -136,8 +137,9 @@ sys.exit(0 if answer.startswith(b"HTTP/1.1 200") else 3)
 async def test_another_user_is_refused_even_where_the_modes_let_it_in(
     client: Client, socket_path: Path, uid: int, status: int
 ) -> None:
-    for directory in (socket_path.parent, *socket_path.parent.parents[:3]):
-        directory.chmod(0o755)
+    for directory in socket_path.parents:
+        if directory.stat().st_uid == os.geteuid() and directory.is_relative_to(tempfile.gettempdir()):
+            directory.chmod(directory.stat().st_mode | 0o055)
     socket_path.chmod(0o777)
     ended = await asyncio.to_thread(
         subprocess.run, [sys.executable, "-c", _AS_ANOTHER_USER, str(socket_path), str(uid)], timeout=60, check=False
