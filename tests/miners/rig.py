@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from miner_ctrl.miners import Adapter, Capabilities, LaunchPlan, MinerApi, Miners, Reading
+from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.miners.simulated import SimulatedAdapter
 from miner_ctrl.miners.xmrig_api import read_summary
 from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
@@ -75,6 +76,10 @@ class Rig:
         """Return what a miner's keeper has on disk."""
         facts: dict[str, Any] = json.loads((self.data / name / "state.json").read_bytes())
         return facts
+
+    def lines_of(self, name: str) -> list[str]:
+        """Return the last lines of a miner's log."""
+        return LogFile(self.data / name).tail(5, ended=False).lines
 
     def pids(self) -> list[tuple[int, int]]:
         """Return pid and start time of every keeper and miner there ever was."""

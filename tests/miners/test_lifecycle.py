@@ -47,7 +47,7 @@ async def test_a_miner_is_started_watched_paused_resumed_and_stopped(rig: Rig) -
     assert miners.names() == ()
     assert start_of(stats.pid or 0) == 0
     assert rig.state(name)["asked"] is True
-    assert any("SIGTERM received" in line for line in miners.tail(name, 100)[0]), "its log stays"
+    assert any("SIGTERM received" in line for line in (await miners.tail(name, 100))[0]), "its log stays"
     with pytest.raises(NotFound, match=r"simulated-1.* on this rig"):
         await miners.stop(name)
 
@@ -65,7 +65,7 @@ async def test_a_restart_keeps_name_and_log_and_brings_a_new_process(rig: Rig) -
     miners = await rig.agent()
     name = await miners.launch(profile(), config())
     before = (await sampled(miners, name, hashing)).pid
-    cursor = miners.tail(name, 1)[1]
+    _, cursor = await miners.tail(name, 1)
     await miners.restart(name, config())
     stats = await sampled(miners, name, hashing)
     assert stats.name == name
@@ -94,7 +94,7 @@ async def test_a_restart_that_fails_leaves_it_listed_with_the_reason(rig: Rig) -
 async def test_who_ignores_sigterm_is_killed_after_the_grace(rig: Rig) -> None:
     miners = await rig.agent(ScriptedAdapter(DEAF))
     name = await miners.launch(profile(miner_type="scripted"), config())
-    await until(lambda: miners.tail(name, 5)[0] == ["up"], "the handler")
+    await until(lambda: rig.lines_of(name) == ["up"], "the handler")
     await miners.stop(name, grace_s=0.2)
     assert rig.state(name)["signal"] == int(signal.SIGKILL)
     assert miners.names() == ()
@@ -147,7 +147,7 @@ async def test_a_crash_is_noticed_without_asking_and_stays_with_its_reason(rig: 
     adapter = ScriptedAdapter("print('last \\x1b[1mwords\\x1b[0m')\nimport time\ntime.sleep(600)")
     miners = await rig.agent(adapter)
     name = await miners.launch(profile(miner_type="scripted"), config())
-    await until(lambda: miners.tail(name, 5)[0], "its words")
+    await until(lambda: rig.lines_of(name), "its words")
     changes: list[MinerState] = []
     miners.on_change = lambda: changes.extend(stats.state for stats in miners.latest())
     os.kill(rig.state(name)["pid"], signal.SIGKILL)
@@ -166,7 +166,7 @@ async def test_a_killed_keeper_takes_its_miner_along_and_is_named(rig: Rig) -> N
     deaf_to_hang_ups = FOR_EVER.replace("print", "import signal; signal.signal(1, signal.SIG_IGN)\nprint")
     miners = await rig.agent(ScriptedAdapter(deaf_to_hang_ups))
     name = await miners.launch(profile(miner_type="scripted"), config())
-    await until(lambda: miners.tail(name, 5)[0] == ["up"], "the handler")
+    await until(lambda: rig.lines_of(name) == ["up"], "the handler")
     facts = rig.state(name)
     os.kill(facts["keeperPid"], signal.SIGKILL)
     await until(lambda: stats_of(miners, name).state is MinerState.CRASHED, "the crash")
@@ -282,13 +282,33 @@ async def test_who_follows_a_silent_miner_hears_of_its_end(rig: Rig) -> None:
         await asyncio.wait_for(waiting, 30)
 
 
+async def test_logs_are_read_beside_the_loop(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten thousand lines take long enough for every other peer to be taken for gone."""
+    threads: list[int] = []
+    read = LogFile._read
+
+    def noted(log: LogFile, start: int, size: int) -> bytes:
+        threads.append(threading.get_ident())
+        return read(log, start, size)
+
+    miners = await rig.agent(ScriptedAdapter(FOR_EVER))
+    name = await miners.launch(profile(miner_type="scripted"), config())
+    monkeypatch.setattr(LogFile, "_read", noted)
+    await miners.tail(name, 10)
+    parts = miners.follow(name, lines=10, cursor=None)
+    await anext(parts)
+    await parts.aclose()
+    assert len(threads) >= 2
+    assert threading.get_ident() not in threads
+
+
 @pytest.mark.parametrize("name", ["..", "../x", "simulated-9", "", "a" * 300, "simulated-1/../.."])
 async def test_a_log_of_no_miner_is_not_found(rig: Rig, name: str) -> None:
     miners = await rig.agent()
     with pytest.raises(NotFound):
-        miners.tail(name, 5)
+        await miners.tail(name, 5)
     with pytest.raises(NotFound):
-        miners.check(name)
+        await anext(miners.follow(name, lines=5, cursor=None))
 
 
 # --- the real thing -------------------------------------------------------------------------------------
@@ -319,6 +339,6 @@ async def test_a_real_xmrig_mines_on_a_real_chain(rig: Rig, xmrig_program: Path,
     await again.stop(name)
     assert rig.state(name)["asked"] is True
     assert start_of(stats.pid or 0) == 0
-    lines = again.tail(name, 1000)[0]
+    lines, _ = await again.tail(name, 1000)
     assert any("accepted" in line and "\x1b[1;32m" in line for line in lines)
     assert not any(WALLET in line for line in lines)

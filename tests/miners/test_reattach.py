@@ -52,7 +52,7 @@ async def test_the_log_has_no_gap_where_no_agent_was(rig: Rig) -> None:
     counting = "import time\nfor number in range(200):\n    print(number)\n    time.sleep(0.01)"
     name = await killed_agent(rig, counting)
     miners = await rig.agent(ScriptedAdapter(counting))
-    first, cursor = miners.tail(name, 10_000)
+    first, cursor = await miners.tail(name, 10_000)
     read = list(first)
     async for part in miners.follow(name, lines=0, cursor=cursor):
         assert part.skipped == 0
