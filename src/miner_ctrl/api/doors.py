@@ -8,14 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from miner_ctrl.api.faces import Faces
-from miner_ctrl.api.local_door import LocalDoor
-from miner_ctrl.api.loopback_door import LoopbackDoor
+
+if sys.platform == "win32":
+    from miner_ctrl.api.loopback_door import LoopbackDoor as Door
+else:
+    from miner_ctrl.api.local_door import LocalDoor as Door
 
 if TYPE_CHECKING:
     from miner_ctrl.api.serving import HttpServing
 
 
-def local_door(faces: Callable[[], Faces], socket: Path) -> LocalDoor | LoopbackDoor:
+def local_door(faces: Callable[[], Faces], socket: Path) -> Door:
     """Return the door that serves ``faces`` to this user's commands; ``socket`` names it."""
 
     def http() -> HttpServing:
@@ -24,6 +27,4 @@ def local_door(faces: Callable[[], Faces], socket: Path) -> LocalDoor | Loopback
 
         return HttpServing(build_app(faces))
 
-    if sys.platform == "win32":
-        return LoopbackDoor(http, socket.with_suffix(".token"))
-    return LocalDoor(http, socket)
+    return Door(http, socket.with_suffix(".token") if sys.platform == "win32" else socket)

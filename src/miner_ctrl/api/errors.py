@@ -96,6 +96,6 @@ def no_identity() -> Conflict:
     """Return the error of every route that needs an identity while there is none."""
     return Conflict(
         "This node has no identity yet.",
-        suggestion="Make one with `miner-ctrl node init --name NAME`, or POST /api/v1/mining/node/init.",
+        suggestion="Make one with `miner-ctrl node init --name NAME`, or with a token: `miner-ctrl node join TOKEN`.",
         code="NO_IDENTITY",
     )

@@ -21,6 +21,8 @@ from miner_ctrl.storage.directories import make_private
 if TYPE_CHECKING:
     from miner_ctrl.api.serving import HttpServing
 
+assert sys.platform != "win32"  # noqa: S101 - tells type checkers, too, where this module is for
+
 log = logging.getLogger(__name__)
 
 MAX_SOCKET_PATH_BYTES = 107
