@@ -17,12 +17,11 @@ from miner_ctrl.transport import dial_errors
 from miner_ctrl.transport.tls import pin_of
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
-_Target = tuple[int, tuple[Any, ...]]
-"""Address family, and what ``connect`` takes."""
 
 BACKLOG = 1024
 _ATTEMPTS = 20
 _NEXT_ADDRESS_AFTER_S = 2.0
+_IPV6_FIELDS = 4
 
 
 def bind(host: str | None, port: int) -> list[socket.socket]:
@@ -127,13 +126,11 @@ async def connect(
         Unreachable: no such name, nobody there, or no answer in time.
         OperationFailed: TLS did not come about.
     """
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + timeout_s
+    deadline = asyncio.get_running_loop().time() + timeout_s
     try:
         async with asyncio.timeout_at(deadline):
-            sock = await _connect_first(await _resolve(address))
             options: dict[str, Any] = {"ssl": tls, "server_hostname": address.host} if tls is not None else {}
-            transport, protocol = await loop.create_connection(new_protocol, sock=sock, **options)
+            transport, protocol = await _connect_first(new_protocol, await _resolve(address), address.port, options)
     except TimeoutError:
         raise dial_errors.no_answer(address, timeout_s) from None
     except UnicodeError:
@@ -157,35 +154,37 @@ def check_pin(transport: asyncio.BaseTransport, address: Address) -> None:
         raise dial_errors.wrong_certificate(address, found)
 
 
-async def _resolve(address: Address) -> list[_Target]:
-    """Return where to connect; an address in numbers needs no resolver, and no thread for it."""
+async def _resolve(address: Address) -> list[str]:
+    """Return where to connect, in numbers; an address in numbers needs no resolver, and no thread for it."""
+    host, _, _zone = address.host.partition("%")
     for family in (socket.AF_INET, socket.AF_INET6):
         with contextlib.suppress(OSError):
-            socket.inet_pton(family, address.host)
-            return [(family, (address.host, address.port))]
+            socket.inet_pton(family, host)
+            return [address.host]
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)
-    return [(family, target) for family, _, _, _, target in found]
+    return [_in_numbers(target) for *_, target in found]
 
 
-async def _connect_first(targets: list[_Target]) -> socket.socket:
-    """Try one after the other; all but the last get a bounded time, so that a dead IPv6 route costs little."""
-    *others, (family, target) = targets
-    for other_family, other in others:
+def _in_numbers(target: tuple[Any, ...]) -> str:
+    """Return the host of what a resolver found; a link-local IPv6 address is nothing without its zone."""
+    host, zone = str(target[0]), target[3] if len(target) == _IPV6_FIELDS else 0
+    return f"{host}%{zone}" if zone and "%" not in host else host
+
+
+async def _connect_first(
+    new_protocol: Callable[[], P], hosts: list[str], port: int, options: dict[str, Any]
+) -> tuple[asyncio.Transport, P]:
+    """Try one after the other; all but the last get a bounded time, so that a dead IPv6 route costs little.
+
+    The loop makes the socket: with uvloop that takes a third of the time of ``sock_connect`` on one made here.
+    """
+    loop = asyncio.get_running_loop()
+    *others, last = hosts
+    for other in others:
         try:
             async with asyncio.timeout(_NEXT_ADDRESS_AFTER_S):
-                return await _connect_one(other_family, other)
+                return await loop.create_connection(new_protocol, other, port, **options)
         except OSError:  # TimeoutError is one
             continue
-    return await _connect_one(family, target)
-
-
-async def _connect_one(family: int, target: tuple[Any, ...]) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, target)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    return await loop.create_connection(new_protocol, last, port, **options)
