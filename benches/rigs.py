@@ -21,7 +21,7 @@ from miner_ctrl.model.addresses import Address
 from miner_ctrl.model.miners import Hashrates, MinerState, MinerStats
 from miner_ctrl.model.nodes import ALL_GRANTS, Grant, Role
 from miner_ctrl.protocol.messages import GetStats, SubscribeStats
-from miner_ctrl.transport import Channel, ChannelDown, ChannelUp, Endpoint
+from miner_ctrl.transport import Channel, Endpoint
 from miner_ctrl.worker.stats import StatsDesk
 
 T = TypeVar("T")
@@ -88,12 +88,6 @@ class Rigs:
         )
         rig.route(GetStats, desk.answer, needs=Grant.OBSERVE)
         rig.route(SubscribeStats, desk.subscribe, needs=Grant.OBSERVE)
-
-        def session_event(event: ChannelUp | ChannelDown) -> None:
-            if isinstance(event, ChannelDown):
-                desk.channel_closed(event.channel)
-
-        rig.on_event.append(session_event)
         desk.start()
         return rig
 

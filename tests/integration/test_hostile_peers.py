@@ -22,7 +22,7 @@ from miner_ctrl.cli.local_api import LocalApi
 from miner_ctrl.errors import MinerCtrlError, OperationFailed, RequestTimedOut
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
-from miner_ctrl.model.nodes import Role
+from miner_ctrl.model.nodes import Grant, Role
 from miner_ctrl.model.profiles import Profile
 from miner_ctrl.peers import parse_token
 from miner_ctrl.protocol.codec import MESSAGE_CLASS
@@ -377,6 +377,39 @@ async def test_logs_are_of_miners_and_of_no_other_file(rig: Inside, miner: str) 
             assert "/data/" not in error.message
         asked = await peer.say(Ping())
         await peer.hear_a(Pong, reply_to=asked)
+
+
+async def test_who_asks_for_a_log_again_and_again_holds_up_nobody(rig: Inside, tmp_path: Path) -> None:
+    folder = tmp_path / "rig" / "data" / "miners" / "simulated-1"
+    folder.mkdir(mode=0o700)
+    record = {
+        "name": "simulated-1",
+        "profile": launching({"pool": POOL}),
+        "api": {"port": 1, "token": "t"},
+        "socket": "s",
+    }
+    (folder / "instance.json").write_bytes(msgspec.json.encode(record))
+    (folder / f"log-{0:016d}").write_bytes(b"\x1b[32mone of many lines\x1b[0m that a miner wrote\r\n" * 40_000)
+    rig.registry.add(keys(1).public, name="eyes", role=Role.CONTROLLER, grants=frozenset({Grant.OBSERVE}))
+    async with dialled(keys(1), rig.address) as peer:
+        asked = [await peer.say(GetLogs(miner="simulated-1", lines=10_000)) for _ in range(40)]
+        refused, answered = 0, 0
+        while refused + answered < len(asked):
+            payload = (await peer.hear()).payload
+            refused += isinstance(payload, Error)
+            answered += isinstance(payload, Logs) and not payload.more
+        assert 4 <= answered < len(asked)
+        again = await peer.say(GetLogs(miner="simulated-1", lines=1))
+        assert len((await peer.hear_a(Logs, reply_to=again)).lines) == 1
+        for _ in range(20):
+            begun = await peer.say(FollowLogs(miner="simulated-1", lines=10_000))
+            await peer.say(FollowLogs(miner="simulated-1", cancel=begun))
+            subscribed = await peer.say(SubscribeStats(interval_s=0.1))
+            await peer.say(FollowLogs(miner="simulated-1", cancel=subscribed))
+        asked_last = await peer.say(Ping())
+        await peer.hear_a(Pong, reply_to=asked_last)
+        begun = await peer.say(FollowLogs(miner="simulated-1", lines=3))
+        assert len((await peer.hear_a(Logs, reply_to=begun)).lines) == 3
 
 
 async def test_a_worker_asks_nothing_of_a_peer_that_calls_itself_a_rig(rig: Inside) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from miner_ctrl.errors import NotFound, OperationFailed
+from miner_ctrl.errors import Conflict, NotFound, OperationFailed
+from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.miners.xmrig import PROGRAM_VARIABLE, XmrigAdapter
 from miner_ctrl.model.miners import MinerState
 from tests.components.monerod import WALLET, Chain
@@ -75,6 +77,30 @@ async def test_a_restart_keeps_name_and_log_and_brings_a_new_process(rig: Rig) -
         assert part.skipped == 0
         assert any("SIGTERM received" in line for line in part.lines), "the log goes on where it was"
         break
+
+
+async def test_a_restart_that_waited_for_a_stop_starts_nothing(rig: Rig) -> None:
+    """It would run on, in no list, and no agent would ever look after it."""
+    miners = await rig.agent(ScriptedAdapter(DEAF))
+    name = await miners.launch(profile(miner_type="scripted"), config())
+    await until(lambda: rig.lines_of(name) == ["up"], "the handler")
+    stopped, restarted, again = await asyncio.gather(
+        miners.stop(name, grace_s=0.2), miners.restart(name, config()), miners.stop(name), return_exceptions=True
+    )
+    assert (stopped, again) == (None, None)
+    assert isinstance(restarted, NotFound)
+    assert rig.state(name)["signal"] == int(signal.SIGKILL)
+    assert rig.keepers() == []
+
+
+async def test_a_rig_has_no_more_miners_than_can_be_told(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("miner_ctrl.miners.supervision.MAX_MINERS", 2)
+    miners = await rig.agent(ScriptedAdapter(FOR_EVER))
+    launched = [miners.launch(profile(miner_type="scripted"), config()) for _ in range(4)]
+    results = await asyncio.gather(*launched, return_exceptions=True)
+    assert [type(result) for result in results] == [str, str, Conflict, Conflict]
+    await miners.stop("scripted-1")
+    await miners.launch(profile(miner_type="scripted"), config())
 
 
 async def test_a_restart_that_fails_leaves_it_listed_with_the_reason(rig: Rig) -> None:

@@ -283,6 +283,24 @@ async def test_streams_are_bounded_on_both_sides() -> None:
         assert not any(request.open for request in opened)
 
 
+async def test_a_handler_hears_once_that_its_stream_is_over() -> None:
+    async with pair() as (_, there, channel):
+        over: list[str] = []
+
+        def follow(request: Request) -> Payload | None:
+            request.on_over = lambda: over.append(request.id)
+            return Logs(lines=()) if request.payload.cancel is not None else None
+
+        there.endpoint.route(FollowLogs, follow, needs=None)
+        first = channel.subscribe(FollowLogs(miner="xmrig-1"), lambda _: None, lambda _: None)
+        second = channel.subscribe(FollowLogs(miner="xmrig-1"), lambda _: None, lambda _: None)
+        await channel.request(FollowLogs(miner="xmrig-1", cancel=first.id), timeout_s=5)
+        assert over[:1] == [first.id]
+        await channel.close("done")
+        await until(lambda: second.id in over)
+        assert over.count(first.id) == over.count(second.id) == 1
+
+
 async def test_a_long_answer_comes_in_parts_and_with_back_pressure() -> None:
     async with pair() as (_, there, channel):
         line = "x" * 4000

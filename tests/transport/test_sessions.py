@@ -11,7 +11,7 @@ import pytest
 from miner_ctrl.errors import IdentityMismatch, PendingApproval, Unreachable
 from miner_ctrl.model.addresses import Address
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
-from miner_ctrl.protocol.messages import GetStats
+from miner_ctrl.protocol.messages import FollowLogs, GetStats
 from miner_ctrl.transport import ACCEPTED, Request, Timings
 from miner_ctrl.transport.link import LinkFactory
 from miner_ctrl.transport.memory_link import MemoryLinks
@@ -105,6 +105,26 @@ async def test_a_winner_that_keeps_silent_loses() -> None:
         await until(lambda: mute.closed)
         assert node.to(other) is standing
         await standing.ping(5)
+
+
+async def test_a_stream_ends_with_its_session_also_where_that_never_stood() -> None:
+    """Nobody hears of the end of a session that lost: what a handler keeps of it would stay for ever."""
+    node, other = Node(2, timings=QUICK), Node(99, timings=QUICK)
+    over: list[str] = []
+
+    def follow(request: Request) -> None:
+        request.on_over = lambda: over.append(request.id)
+
+    node.endpoint.route(FollowLogs, follow, needs=None)
+    async with nodes(node, other):
+        await node.listen()
+        await other.dial(node)
+        await until(lambda: node.endpoint.channel(other.fingerprint))
+        mute = await Stranger.meet(node, instance=other.endpoint._shared.instance)
+        mute.send(FollowLogs(miner="xmrig-1"))
+        await until(lambda: mute.closed)
+        assert node.downs == []
+        assert over == ["m1"]
 
 
 async def test_machines_with_a_copied_key_are_reported_and_both_closed(caplog: pytest.LogCaptureFixture) -> None:

@@ -97,7 +97,8 @@ class Instance:
         for _ in range(KNOCKS):
             if process_start(facts.keeper_pid) != facts.keeper_start or not facts.keeper_start:
                 return False
-            os.kill(facts.keeper_pid, signal.SIGHUP)
+            with suppress(ProcessLookupError, PermissionError):  # it ended this very moment
+                os.kill(facts.keeper_pid, signal.SIGHUP)
             await asyncio.sleep(KNOCK_EVERY_S)
             if await self._connect():
                 return True

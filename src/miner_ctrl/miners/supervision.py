@@ -8,17 +8,19 @@ import secrets
 import shutil
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from miner_ctrl.errors import MinerCtrlError, NotFound, OperationFailed, StateDamaged
+from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, OperationFailed, StateDamaged
 from miner_ctrl.miners.contract import Adapter, LaunchPlan, MinerApi
 from miner_ctrl.miners.instance import RECORD_FILE, Instance, Record
 from miner_ctrl.miners.keeper_link import start_keeper
 from miner_ctrl.miners.log_file import LogFile, LogPart
-from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
+from miner_ctrl.model.miners import MAX_MINERS, InstalledMiner, MinerState, MinerStats
 from miner_ctrl.model.profiles import MinerConfig, Profile
 from miner_ctrl.storage.atomic import write_atomic
 from miner_ctrl.storage.directories import make_private
@@ -53,6 +55,9 @@ class Miners:
         self._rig_name = rig_name
         self._now_ms = now_ms
         self._instances: dict[str, Instance] = {}
+        self._launching = 0
+        self._log_reader = ThreadPoolExecutor(1, "logs")
+        """Ten thousand lines take a third of a second to read and clean: too long for everybody else to wait."""
         self.on_change: Callable[[], None] | None = None
 
     async def start(self) -> None:
@@ -74,6 +79,7 @@ class Miners:
 
     async def close(self) -> None:
         """Let go of all miners; they go on."""
+        self._log_reader.shutdown(wait=False, cancel_futures=True)
         for instance in self._instances.values():
             await instance.detach()
 
@@ -96,32 +102,26 @@ class Miners:
         """Return what each adapter finds on this machine."""
         return tuple(adapter.locate() for adapter in self._adapters.values())
 
-    def check(self, name: str) -> None:
-        """See that there is a log of that name.
-
-        Raises:
-            NotFound: there is none.
-        """
-        self._log(name)
-
-    def tail(self, name: str, lines: int) -> tuple[list[str], int]:
+    async def tail(self, name: str, lines: int) -> tuple[list[str], int]:
         """Return the last lines of a miner's log, also of one that was stopped, and the cursor after them.
 
         Raises:
             NotFound: no such miner.
         """
         log, ended = self._log(name)
-        part = log.tail(lines, ended=ended)
+        part = await self._read_log(lambda: log.tail(lines, ended=ended))
         return part.lines, part.cursor
 
-    async def follow(self, name: str, *, lines: int, cursor: int | None) -> AsyncIterator[LogPart]:
+    async def follow(self, name: str, *, lines: int, cursor: int | None) -> AsyncGenerator[LogPart, None]:
         """Yield a miner's log as it grows: after its last ``lines``, or after ``cursor``; ends when the miner has.
 
         Raises:
             NotFound: no such miner.
         """
         log, ended = self._log(name)
-        part = log.tail(lines, ended=ended) if cursor is None else log.after(cursor, ended=ended)
+        part = await self._read_log(
+            lambda: log.tail(lines, ended=ended) if cursor is None else log.after(cursor, ended=ended)
+        )
         yield part
         instance = self._instances.get(name)
         if instance is None:
@@ -131,7 +131,7 @@ class Miners:
             while True:
                 grown.clear()
                 ended = not instance.state.alive
-                while (part := log.after(part.cursor, ended=ended)).lines:
+                while (part := await self._read_log(partial(log.after, part.cursor, ended=ended))).lines:
                     yield part
                 if ended:
                     return
@@ -146,9 +146,21 @@ class Miners:
 
         Raises:
             NotFound: there is no adapter or no program for its type.
+            Conflict: there are ``MAX_MINERS`` already.
             OperationFailed: it does not accept its configuration, or ended at once; in its own words.
         """
         adapter = self._adapter(profile.miner_type)
+        if len(self._instances) + self._launching >= MAX_MINERS:
+            raise Conflict(
+                f"This rig has {MAX_MINERS} miners already.", suggestion="Stop some first.", code="TOO_MANY_MINERS"
+            )
+        self._launching += 1
+        try:
+            return await self._launch(adapter, profile, config)
+        finally:
+            self._launching -= 1
+
+    async def _launch(self, adapter: Adapter, profile: Profile, config: MinerConfig) -> str:
         name, folder = self._new_folder(adapter.type)
         record = Record(name=name, profile=profile, api=_new_api(), socket=str(self._socket_for(name)))
         instance = self._instance(folder, record, adapter)
@@ -171,6 +183,8 @@ class Miners:
         """
         instance = self._running(name)
         async with instance.busy:
+            if self._instances.get(name) is not instance:
+                return  # somebody else's stop came first
             await instance.stop(grace_s)
             instance.save(stopped=True)
             self._instances.pop(name, None)
@@ -185,6 +199,8 @@ class Miners:
         """
         instance = self._running(name)
         async with instance.busy:
+            if self._instances.get(name) is not instance:  # stopped for good meanwhile: it would run unseen
+                raise _no_such_miner(name, self.names())
             await instance.stop(STOP_GRACE_S)
             instance.record = msgspec.structs.replace(instance.record, api=_new_api())
             try:
@@ -291,6 +307,9 @@ class Miners:
                 code="MINER_NOT_RUNNING",
             )
         return instance
+
+    async def _read_log(self, read: Callable[[], LogPart]) -> LogPart:
+        return await asyncio.get_running_loop().run_in_executor(self._log_reader, read)
 
     def _log(self, name: str) -> tuple[LogFile, bool]:
         instance = self._instances.get(name)

@@ -22,11 +22,12 @@ class Request:
 
     The handler's return value is a reply; before and after it the handler may ``reply`` itself. A stream
     (``subscribe_stats``, ``follow_logs``) stays ``open`` until ``finish``, a ``logs`` without ``more``, a ``cancel``
-    naming it, or the session's end. Any other request is finished when its handler has returned a payload, or its
-    coroutine has ended, or the handler calls ``finish``; until then it counts as in flight.
+    naming it, or the session's end; then ``on_over`` is called, once. Any other request is finished when its handler
+    has returned a payload, or its coroutine has ended, or the handler calls ``finish``; until then it counts as in
+    flight.
     """
 
-    __slots__ = ("_on_finish", "_opened", "channel", "id", "message", "open", "payload", "stream")
+    __slots__ = ("_on_finish", "_opened", "channel", "id", "message", "on_over", "open", "payload", "stream")
 
     def __init__(
         self, channel: Channel, message: Message[Any], opened: Opened, on_finish: Callable[[Request], None]
@@ -37,6 +38,7 @@ class Request:
         self.id = message.id
         self.open = True
         self.stream = type(message.payload) in STREAMS and message.payload.cancel is None
+        self.on_over: Callable[[], object] = _nothing
         self._opened = opened
         self._on_finish = on_finish
 
@@ -69,6 +71,11 @@ class Request:
         if self.open:
             self.open = False
             self._on_finish(self)
+            self.on_over()
+
+
+def _nothing() -> None:
+    """Most handlers keep nothing of a request."""
 
 
 Handler = Callable[[Request], Payload | Awaitable[Payload | None] | None]

@@ -106,9 +106,8 @@ class Serving:
 
     def end(self) -> None:
         """The session is over. What was commanded goes on; what was asked is moot."""
-        streams, self._streams = self._streams, {}
-        for request in streams.values():
-            request.open = False
+        for request in list(self._streams.values()):
+            request.finish()
         for task in list(self._tasks or ()):
             task.cancel()
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 
 from miner_ctrl.miners import Miners
 from miner_ctrl.model.miners import NodeStats
 from miner_ctrl.protocol.messages import GetStats, Stats, SubscribeStats
 from miner_ctrl.transport import Channel, Request
+
+log = logging.getLogger(__name__)
 
 FRESH_FOR_S = 1.0
 """A sample this young answers a request; one sampling serves all who ask meanwhile."""
@@ -71,10 +74,6 @@ class StatsDesk:
         self._changed = True
         self._wake.set()
 
-    def channel_closed(self, channel: Channel) -> None:
-        """Forget a channel's subscription."""
-        self._subscriptions.pop(channel, None)
-
     def answer(self, request: Request) -> Stats | asyncio.Future[Stats]:
         """Answer a ``get_stats`` with a sample no older than ``FRESH_FOR_S``."""
         assert isinstance(request.payload, GetStats)  # noqa: S101 - the route table's promise
@@ -83,18 +82,17 @@ class StatsDesk:
         return asyncio.ensure_future(self._sample_and_answer())
 
     async def subscribe(self, request: Request) -> Stats:
-        """Begin, change or end a channel's subscription; the answer is the present state."""
+        """Begin or change a channel's subscription; the answer is the present state, also to a ``cancel``."""
         payload = request.payload
         assert isinstance(payload, SubscribeStats)  # noqa: S101 - the route table's promise
         held = self._subscriptions.get(request.channel)
-        if payload.cancel is None:
+        if payload.cancel is None and request.open:
             if held is not None:
                 held.request.finish()
             due_s = self._clock() + payload.interval_s
             self._subscriptions[request.channel] = _Subscription(request, payload.interval_s, due_s)
+            request.on_over = lambda: self._subscriptions.pop(request.channel, None)
             self._wake.set()
-        elif held is not None and held.request.id == payload.cancel:
-            del self._subscriptions[request.channel]
         return await self._sample_and_answer()
 
     def _is_fresh(self) -> bool:
@@ -135,12 +133,19 @@ class StatsDesk:
             due = [held for held in self._subscriptions.values() if changed or held.due_s <= now_s]
             if not due:
                 continue
-            await self._sample()
-            stats = Stats(stats=self._latest())
             for held in due:
                 held.due_s = now_s + held.interval_s
-                if held.request.channel.writable:
-                    held.request.reply(stats)
+            try:
+                await self._push(due)
+            except Exception:  # the boundary of this task: what fails now must not end it for everybody and for good
+                log.exception("statistics could not be pushed")
+
+    async def _push(self, due: Sequence[_Subscription]) -> None:
+        await self._sample()
+        stats = Stats(stats=self._latest())
+        for held in due:
+            if held.request.channel.writable:
+                held.request.reply(stats)
 
     async def _until_due(self) -> None:
         next_s = min((held.due_s for held in self._subscriptions.values()), default=None)

@@ -19,7 +19,7 @@ from miner_ctrl.protocol.messages import (
     SubscribeStats,
 )
 from miner_ctrl.telemetry.machine import Machine, read_machine
-from miner_ctrl.transport import ChannelDown, ChannelUp, Endpoint, Request
+from miner_ctrl.transport import Endpoint, Request
 from miner_ctrl.worker.commands import CommandDesk
 from miner_ctrl.worker.journal import Journal
 from miner_ctrl.worker.logs import LogDesk
@@ -76,20 +76,13 @@ class Worker:
         route(GetInfo, self._info, needs=Grant.OBSERVE)
         for command in COMMANDS:
             route(command, self._commands.carry_out, needs=Grant.CONTROL)
-        self._endpoint.on_event.append(self._session_event)
         self._stats.start()
 
     async def close(self) -> None:
         """Stop answering. Miners go on."""
         await self._stats.close()
-        await self._logs.close()
         await self._miners.close()
         await self._journal.close()
-
-    def _session_event(self, event: ChannelUp | ChannelDown) -> None:
-        if isinstance(event, ChannelDown):
-            self._stats.channel_closed(event.channel)
-            self._logs.channel_closed(event.channel)
 
     def _info(self, _request: Request) -> Info:
         if self._machine is None:
