@@ -89,7 +89,8 @@ def test_a_bad_signature_ends_the_session(new_sessions: SessionPair, position: i
 def test_a_sender_that_signs_another_history_is_found_out(new_sessions: SessionPair) -> None:
     sender, receiver = new_sessions()
     receiver.open(sender.seal(b"what it said", sign=False))
-    sender._sent.t = new_sessions()[0]._sent.t
+    sender._sent.settle()
+    sender._sent._t = new_sessions()[0]._sent.t
     opened = receiver.open(sender.seal(b"checkpoint", sign=True))
     with pytest.raises(ProtocolViolation):
         receiver.verify(opened)

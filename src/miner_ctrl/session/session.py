@@ -13,9 +13,9 @@ from miner_ctrl.session.evidence import Evidence
 from miner_ctrl.session.frame import (
     KEEPALIVE,
     KEEPALIVE_PLAINTEXT,
-    SIGNED,
     SIGNED_FLAG,
     SIGNED_MESSAGE_AT,
+    UNSIGNED,
     UNSIGNED_FLAG,
     FrameOpener,
     FrameSealer,
@@ -28,8 +28,9 @@ class Opened(msgspec.Struct, frozen=True, gc=False):
     """What one frame held.
 
     ``signature`` (64 bytes) is there when the message came signed, and is worth nothing before ``Session.verify``.
-    ``index`` counts the messages of this direction from 1; ``t_before`` and ``t_after`` are the transcript's hash
-    around this one. A keep-alive has an empty message and leaves index and hash alone.
+    ``index`` counts the messages of this direction from 1. ``t_before`` and ``t_after`` are the transcript's hash
+    around a signed message, and empty for others, which need none. A keep-alive has an empty message and leaves
+    index and hash alone.
     """
 
     message: bytes
@@ -151,16 +152,23 @@ class Session:
             self._over = True
             raise
         transcript = self._received
-        t_before = transcript.t
         flag = plaintext[0]
+        if flag == UNSIGNED:
+            message = plaintext[1:]
+            transcript.add(message)
+            return Opened(message, None, False, transcript.index, b"", b"")
         if flag == KEEPALIVE:
-            return Opened(b"", None, True, transcript.index, t_before, t_before)
-        if flag == SIGNED:
-            signature, message = plaintext[1:SIGNED_MESSAGE_AT], plaintext[SIGNED_MESSAGE_AT:]
-        else:
-            signature, message = None, plaintext[1:]
+            return Opened(b"", None, True, transcript.index, b"", b"")
+        t_before = transcript.t
+        message = plaintext[SIGNED_MESSAGE_AT:]
         transcript.add(message)
-        return Opened(message, signature, False, transcript.index, t_before, transcript.t)
+        return Opened(message, plaintext[1:SIGNED_MESSAGE_AT], False, transcript.index, t_before, transcript.t)
+
+    def settle(self) -> None:
+        """Make the hashes that are due in both directions. Nothing depends on it: a good moment is when what was
+        sealed is on its way, and the other side has the time."""
+        self._sent.settle()
+        self._received.settle()
 
     def verify(self, opened: Opened) -> None:
         """Check the signature of a message this session opened; it and all before it are covered from now on.

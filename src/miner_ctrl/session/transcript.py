@@ -11,6 +11,8 @@ from hashlib import sha256
 FROM_INITIATOR = 0
 FROM_RESPONDER = 1
 pack_index = struct.Struct(">Q").pack
+_HELD_BYTES = 1024
+"""A longer message is hashed at once: a session holds on to none."""
 
 
 def context(direction: int, handshake_hash: bytes, sender: bytes, receiver: bytes) -> bytes:
@@ -34,21 +36,43 @@ def signed_text(of_context: bytes, index: int, t_after: bytes) -> bytes:
 
 
 class Transcript:
-    """One direction of a session. ``index`` counts its messages, ``t`` is the hash after the last of them."""
+    """One direction of a session. ``index`` counts its messages, ``t`` is the hash after the last of them.
 
-    __slots__ = ("context", "covered", "index", "t")
+    A short message's hash is made when somebody asks for it, at ``settle``, or before the next message: so it need
+    not hold up the message itself.
+    """
+
+    __slots__ = ("_due", "_t", "context", "covered", "index")
 
     def __init__(self, direction: int, handshake_hash: bytes, sender: bytes, receiver: bytes) -> None:
         self.context = context(direction, handshake_hash, sender, receiver)
         self.index = 0
-        self.t = first_hash(self.context)
+        self._t = first_hash(self.context)
+        self._due: bytes | None = None
         self.covered = 0
         """The index up to which a signature covers the messages."""
 
     def add(self, message: bytes) -> None:
         """Take up the next message."""
-        self.index = index = self.index + 1
-        self.t = next_hash(self.t, index, message)
+        if self._due is not None:
+            self.settle()
+        self.index += 1
+        self._due = message
+        if len(message) > _HELD_BYTES:
+            self.settle()
+
+    @property
+    def t(self) -> bytes:
+        """The hash after the last message, 32 bytes."""
+        if self._due is not None:
+            self.settle()
+        return self._t
+
+    def settle(self) -> None:
+        """Make the hash that is due, if one is."""
+        if self._due is not None:
+            self._t = next_hash(self._t, self.index, self._due)
+            self._due = None
 
     @property
     def uncovered(self) -> int:

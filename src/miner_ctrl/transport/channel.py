@@ -339,11 +339,13 @@ class Channel:
             self.shared.trace(f"→ {to_json(message)}")
         sign = kind in SIGNED
         link = self._link
-        link.send(self.session.seal(data, sign=sign))
+        session = self.session
+        link.send(session.seal(data, sign=sign))
+        session.settle()
         self._keepalive.spoke = True
         if sign:
             self._coverage_sent.covered()
-        elif self.session.uncovered_sent >= self.shared.timings.checkpoint_after_messages:
+        elif session.uncovered_sent >= self.shared.timings.checkpoint_after_messages:
             self._send_checkpoint()
         if not link.writable and link.buffered > WRITE_LIMIT_BYTES:
             self.end("the peer does not read what it is sent", clean=False, cut=True)
