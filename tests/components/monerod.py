@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.components.packages import CannotHave, alone, unpack
+from tests.components.packages import CannotHave, alone, check_works, unpack
 
 WALLET = (Path(__file__).parent / "regtest-wallet-address.txt").read_text().strip()
 """A valid main-network address; on the private chain nobody needs its key."""
@@ -39,14 +39,7 @@ def obtain() -> Path:
                 f'#!/bin/sh\nLD_LIBRARY_PATH="{":".join(libraries)}" exec "{folder}/usr/bin/monerod" "$@"\n'
             )
             program.chmod(0o755)
-        try:
-            said = subprocess.run(
-                [program, "--version"], capture_output=True, text=True, timeout=30, check=False
-            ).stdout
-        except OSError as error:
-            raise CannotHave(f"the unpacked monerod does not start: {error}") from None
-        if not said.startswith("Monero "):
-            raise CannotHave(f"the unpacked monerod does not work: it said {said[:100]!r}")
+        check_works(program, "Monero ")
         return program
 
 

@@ -66,6 +66,20 @@ def unpack(packages: Sequence[str], into: Path, *, suite: str | None = None, wit
         root.rename(into)
 
 
+def check_works(program: Path, greeting: str) -> None:
+    """See that ``program --version`` says ``greeting`` first.
+
+    Raises:
+        CannotHave: it does not.
+    """
+    try:
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=30, check=False)
+    except OSError as error:
+        raise CannotHave(f"the unpacked {program.name} does not start: {error}") from None
+    if not done.stdout.startswith(greeting):
+        raise CannotHave(f"the unpacked {program.name} does not work: it said {done.stdout[:100]!r}")
+
+
 def _own_apt(work: Path, suite: str | None) -> list[str]:
     for folder in ("lists/partial", "cache/archives/partial", "parts"):
         (work / folder).mkdir(parents=True)

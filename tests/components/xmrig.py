@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import platform
 import shutil
-import subprocess
 from pathlib import Path
 
-from tests.components.packages import CannotHave, alone, unpack
+from tests.components.packages import CannotHave, alone, check_works, unpack
 
 SUITE = "trixie"
 PACKAGES = [
@@ -50,14 +49,7 @@ def obtain() -> Path:
                 f'#!/bin/sh\nexec "{loader}" --library-path "{folder / _LIBRARIES}" "{folder}/usr/bin/xmrig" "$@"\n'
             )
             program.chmod(0o755)
-        try:
-            said = subprocess.run(
-                [program, "--version"], capture_output=True, text=True, timeout=30, check=False
-            ).stdout
-        except OSError as error:
-            raise CannotHave(f"the unpacked XMRig does not start: {error}") from None
-        if not said.startswith("XMRig "):
-            raise CannotHave(f"the unpacked XMRig does not work: it said {said[:100]!r}")
+        check_works(program, "XMRig ")
         return program
 
 
