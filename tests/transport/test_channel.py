@@ -387,6 +387,23 @@ async def test_who_signs_in_time_is_not() -> None:
         stranger.link.abort()
 
 
+async def test_a_signed_answer_that_came_too_late_is_a_signature_too() -> None:
+    """Its sender owes nothing more; the receiver must not wait for another signature, and end the session."""
+    node = Node(2, timings=Timings(tick_s=0.01, uncovered_at_most_s=1.5))
+    async with nodes(node):
+        await node.listen()
+        stranger = await Stranger.meet(node)
+        stranger.send(STATS, reply_to="nobody-asked")
+        stranger.send(MinerAck(status="stopped"), sign=True, reply_to="long-forgotten")
+        session = node.endpoint.channels()[0].session
+        await until(lambda: session.uncovered_received == 2)
+        await until(lambda: session.uncovered_received == 0)
+        stranger.send(MinerAck(status="stopped"), sign=True, reply_to="long-forgotten")
+        stranger.send(STATS, reply_to="nobody-asked")
+        await until(lambda: stranger.closed)
+        assert "sign" in node.downs[0].reason, "what came after the signature is not covered by it"
+
+
 async def test_a_session_ends_after_its_lifetime_with_its_successor_standing() -> None:
     short = Timings(tick_s=0.01, session_at_most_s=0.6)
     async with pair(timings=short) as (here, there, channel):

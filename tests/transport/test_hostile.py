@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -32,7 +33,7 @@ from miner_ctrl.session import Opened, Session
 from miner_ctrl.transport import Request, Timings
 from miner_ctrl.transport.link import WRITE_LIMIT_BYTES
 from miner_ctrl.transport.picows_link import PicowsLinks
-from tests.transport.nodes import LOCAL, STATS, Node, Stranger, anyone, nodes, pair, until
+from tests.transport.nodes import LOCAL, STATS, Node, Stranger, anyone, keys_of, nodes, pair, until
 from tests.transport.test_link_contract import raw_frame, upgrade
 
 
@@ -84,6 +85,40 @@ async def test_excess_commands_are_answered_once_a_second_and_then_end_the_sessi
         assert {error.code for error in errors} == {1006}
         assert 1 <= len(errors) <= took_s + 1
         assert "more than it may" in node.downs[0].reason
+
+
+def ponged(stranger: Stranger) -> bool:
+    return any(isinstance(answer, Pong) for answer in answers(stranger))
+
+
+async def test_a_new_session_earns_no_new_burst_of_commands() -> None:
+    node = Node(2)
+    acted: list[Request] = []
+    go_on = asyncio.Event()
+
+    async def act(request: Request) -> Payload:
+        acted.append(request)
+        await go_on.wait()
+        return MinerAck(status="stopped")
+
+    node.endpoint.route(StopMiner, act, needs=None)
+    async with nodes(node):
+        await node.listen()
+        began = time.monotonic()
+        for _ in range(4):
+            stranger = await Stranger.meet(node)
+            for _ in range(limits.COMMANDS_BURST):
+                stranger.send(StopMiner(), sign=True)
+            stranger.send(Ping())
+            await until(partial(ponged, stranger))
+            stranger.link.abort()
+            await until(lambda: not node.endpoint.channels())
+        took_s = time.monotonic() - began
+        assert len(acted) <= limits.COMMANDS_BURST + limits.COMMANDS_PER_S * (took_s + 1)
+        counted = node.endpoint._shared.command_limits(keys_of(99).public.fingerprint)
+        assert counted.under_way == len(acted), "what was commanded goes on, and counts"
+        go_on.set()
+        await until(lambda: counted.under_way == 0)
 
 
 async def test_limits_come_before_signature_checks() -> None:

@@ -9,7 +9,7 @@ from miner_ctrl.transport.backoff import Backoff
 from miner_ctrl.transport.duplicates import Alternations, Claim, later_wins
 from miner_ctrl.transport.half_open import FAILURES_BURST, HalfOpen, Visit, address_key
 from miner_ctrl.transport.keepalive import Coverage, Keepalive, Pulse
-from miner_ctrl.transport.limits import Answer, Excess, RequestLimits, TokenBucket
+from miner_ctrl.transport.limits import Answer, CommandLimits, Excess, RequestLimits, TokenBucket
 from miner_ctrl.transport.timings import Timings
 
 TIMINGS = Timings()
@@ -79,13 +79,20 @@ def test_token_bucket() -> None:
 
 
 def test_commands_five_a_second_fifty_at_once() -> None:
-    requests = RequestLimits(10)
+    requests = RequestLimits(10, CommandLimits(0.0))
     assert sum(requests.admits_command(0.0) for _ in range(100)) == 50
     assert sum(requests.admits_command(1.0) for _ in range(100)) == 5
 
 
+def test_commands_that_are_under_way_count_in_every_session_of_their_peer() -> None:
+    commands = CommandLimits(0.0)
+    commands.under_way = 256
+    assert not RequestLimits(10, commands).admits_command(0.0)
+    assert RequestLimits(10, commands).admits_request()
+
+
 def test_requests_in_flight_bound_commands_too() -> None:
-    requests = RequestLimits(10)
+    requests = RequestLimits(10, CommandLimits(0.0))
     requests.in_flight = 255
     assert requests.admits_request()
     requests.in_flight = 256

@@ -9,13 +9,15 @@ import logging
 import pytest
 
 from miner_ctrl.errors import IdentityMismatch, PendingApproval, Unreachable
+from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.addresses import Address
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
 from miner_ctrl.protocol.messages import FollowLogs, GetStats
-from miner_ctrl.transport import ACCEPTED, Request, Timings
+from miner_ctrl.transport import ACCEPTED, Channel, Request, Timings
 from miner_ctrl.transport.link import LinkFactory
 from miner_ctrl.transport.memory_link import MemoryLinks
 from miner_ctrl.transport.picows_link import PicowsLinks
+from miner_ctrl.transport.redial import Redial
 from miner_ctrl.transport.websockets_link import WebsocketsLinks
 from tests.transport.nodes import LOCAL, STATS, Node, Stranger, anyone, nodes, pair, until
 
@@ -79,6 +81,60 @@ async def test_a_replaced_session_finishes_what_is_under_way() -> None:
         go_on.set()
         assert await asked == STATS
         await until(lambda: first.closed)
+
+
+async def test_replaced_sessions_do_not_pile_up() -> None:
+    """Each may hold what its requests hold; a peer that dials again and again has one that stands and one that ends."""
+    node, other = Node(2, timings=QUICK), Node(99, timings=QUICK)
+    hung = asyncio.Event()
+    asked = []
+
+    async def answer(_request: Request) -> None:
+        await hung.wait()
+
+    node.endpoint.route(GetStats, answer, needs=None)
+    async with nodes(node, other):
+        await node.listen()
+        for _ in range(6):
+            asked.append((await other.dial(node)).ask(GetStats(), timeout_s=10))
+            await until(lambda: not node.endpoint._standing._contests)
+            assert len(node.endpoint._standing._alive) <= 2
+        hung.set()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_who_is_dropped_while_it_is_dialled_does_not_stand() -> None:
+    here, there = Node(1), Node(2)
+
+    def check(keys: PublicKeys) -> None:
+        here.endpoint.drop(keys.fingerprint, "removed")
+
+    async with nodes(here, there):
+        await there.listen()
+        with pytest.raises(Unreachable):
+            await here.endpoint.dial(there.address, check=check)
+        assert here.events == []
+        assert await here.dial(there), "a later one may"
+
+
+async def test_dials_that_hang_do_not_keep_others_from_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("miner_ctrl.transport.redial._AT_ONCE", 2)
+    now = 0.0
+    shared = Node(1, clock=lambda: now).endpoint._shared
+    dialled: list[bytes] = []
+
+    async def hang_up(_address: Address, fingerprint: bytes) -> Channel:
+        dialled.append(fingerprint)
+        raise Unreachable("nobody there")
+
+    redial = Redial(shared, hang_up, lambda _: False)
+    for number in range(10):
+        redial.keep(bytes([number]), Address(LOCAL, 1))
+    for _ in range(10):
+        now += 60.0
+        redial.tick()
+        await asyncio.gather(*shared.tasks)
+    assert set(dialled) == {bytes([number]) for number in range(10)}
 
 
 async def test_a_new_instance_replaces_the_old_session() -> None:

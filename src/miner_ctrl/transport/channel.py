@@ -9,6 +9,8 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from miner_ctrl.errors import MinerCtrlError, ProtocolViolation, Unreachable
 from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.addresses import Address
@@ -24,6 +26,8 @@ from miner_ctrl.transport.shared import Shared
 
 logger = logging.getLogger(__name__)
 _SMOOTHING = 0.125
+_VERIFY_EVERY_S = 1.0
+"""How often a signature is checked that came with nothing to act on."""
 
 
 class Channel:
@@ -43,6 +47,7 @@ class Channel:
         "_local_id",
         "_retire_by",
         "_serving",
+        "_unverified",
         "_verified_at",
         "closed",
         "dialled",
@@ -74,6 +79,7 @@ class Channel:
         self._coverage_sent = Coverage()
         self._coverage_received = Coverage()
         self._verified_at = shared.attentive_now
+        self._unverified: Opened | None = None
         self._serving = Serving(self)
         self._drained: list[asyncio.Future[None]] | None = None
         self._retire_by: float | None = None
@@ -224,6 +230,8 @@ class Channel:
             self._link.send(session.seal_keepalive())
         if self._coverage_sent.waiting_s(now, session.uncovered_sent) >= timings.checkpoint_after_s:
             self._send_checkpoint()
+        if now - self._verified_at >= _VERIFY_EVERY_S:
+            self._verify_put_off()
         if self._coverage_received.waiting_s(now, session.uncovered_received) >= timings.uncovered_at_most_s:
             self.broken(ProtocolViolation("The peer did not sign what it sent in time."))
         elif clock - self.opened_at >= timings.session_at_most_s:
@@ -238,6 +246,14 @@ class Channel:
         self.session.verify(opened)
         self._coverage_received.covered()
         self._verified_at = self.shared.attentive_now
+        self._unverified = None
+
+    def _verify_put_off(self) -> None:
+        if self._unverified is not None:
+            try:
+                self.verify(self._unverified)
+            except ProtocolViolation as error:
+                self.broken(error)
 
     def broken(self, error: ProtocolViolation) -> None:
         """The peer broke the protocol: the session ends."""
@@ -305,7 +321,8 @@ class Channel:
 
     def _reply_arrived(self, reply_to: str, payload: Payload, kind: type[Payload], opened: Opened) -> None:
         entry = self._correlation.get(reply_to)
-        if entry is None:
+        if entry is None:  # it came too late, or was never asked for
+            self._put_off(opened)
             return
         if kind in SIGNED:
             if isinstance(entry, Subscription) and not self._serving.admits_signed_reply():
@@ -321,6 +338,13 @@ class Channel:
             or self.shared.attentive_now - self._verified_at >= timings.checkpoint_after_s / 2
         ):
             self.verify(opened)
+        else:
+            self._put_off(opened)
+
+    def _put_off(self, opened: Opened) -> None:
+        """Have a signature that nothing waits for checked soon: of a flood of them, the last one alone."""
+        if opened.signature is not None:
+            self._unverified = msgspec.structs.replace(opened, message=b"")
 
     # --- what goes --------------------------------------------------------------------------------------
 

@@ -105,6 +105,8 @@ class Endpoint:
         self.on_dial_failure = self._redial.on_failure
         self._listening: list[Listening] = []
         self._renewing: set[bytes] = set()
+        self._dropped_meanwhile: list[set[bytes]] = []
+        """For each dial under way, who was dropped since it began: its session must not stand."""
         self._ticker: asyncio.TimerHandle | None = None
         self._ticked_at = clock()
         self._closed = False
@@ -152,17 +154,14 @@ class Endpoint:
             IdentityMismatch: ``check`` found other keys.
         """
         self._start()
-        deadline = self._shared.clock() + timeout_s
-        link = await self._links.connect(address, tls=self._tls_of(address), timeout_s=timeout_s)
-        channel = await shake_hands(
-            self._shared,
-            link,
-            address,
-            check=check,
-            join=join,
-            within_s=max(deadline - self._shared.clock(), 0.0),
-            before_up=before_up,
-        )
+        dropped: set[bytes] = set()
+        self._dropped_meanwhile.append(dropped)
+        try:
+            channel = await self._dial(address, check=check, join=join, timeout_s=timeout_s, before_up=before_up)
+        finally:
+            self._dropped_meanwhile.remove(dropped)
+        if channel.fingerprint in dropped:
+            channel.disconnect("dropped while it was being dialled")
         if not channel.closed:
             self._standing.add(channel)
         standing = await self._standing.settled(channel.fingerprint)
@@ -171,6 +170,21 @@ class Endpoint:
                 f"The session with {channel.hello.name} ended as soon as it stood.", suggestion="Try again."
             )
         return standing
+
+    async def _dial(
+        self, address: Address, *, check: Check, join: JoinKey | None, timeout_s: float, before_up: BeforeUp | None
+    ) -> Channel:
+        deadline = self._shared.clock() + timeout_s
+        link = await self._links.connect(address, tls=self._tls_of(address), timeout_s=timeout_s)
+        return await shake_hands(
+            self._shared,
+            link,
+            address,
+            check=check,
+            join=join,
+            within_s=max(deadline - self._shared.clock(), 0.0),
+            before_up=before_up,
+        )
 
     def keep_dialled(self, fingerprint: bytes, address: Address) -> None:
         """Keep a session with a known peer: dial whenever there is none, for ever, with back-off."""
@@ -205,6 +219,8 @@ class Endpoint:
     def drop(self, fingerprint: bytes, reason: str) -> None:
         """End all sessions with a peer at once, and any that is about to stand."""
         self._accepting.drop(fingerprint)
+        for dropped in self._dropped_meanwhile:
+            dropped.add(fingerprint)
         self._standing.drop(fingerprint, reason)
 
     async def close(self) -> None:

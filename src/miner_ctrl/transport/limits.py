@@ -73,16 +73,31 @@ class Excess:
         return Answer.ERROR if self._errors.take(now) else Answer.SILENCE
 
 
+class CommandLimits:
+    """Counts one peer's commands, over all of its sessions: they go on when theirs ends. ``under_way`` is kept by the
+    caller."""
+
+    __slots__ = ("_bucket", "under_way")
+
+    def __init__(self, now: float) -> None:
+        self.under_way = 0
+        self._bucket = TokenBucket(limits.COMMANDS_PER_S, limits.COMMANDS_BURST, now)
+
+    def admits(self, now: float) -> bool:
+        """5 a second, 50 at once, and as many under way as other requests."""
+        return self.under_way < limits.REQUESTS_IN_FLIGHT and self._bucket.take(now)
+
+
 class RequestLimits:
-    """Counts one peer's requests. ``in_flight`` and ``streams`` are kept by the caller."""
+    """Counts the requests of one session. ``in_flight`` and ``streams`` are kept by the caller."""
 
-    __slots__ = ("_commands", "_errors", "_excess", "_excess_at_most_s", "_signed_replies", "in_flight", "streams")
+    __slots__ = ("_errors", "_excess", "_excess_at_most_s", "_signed_replies", "commands", "in_flight", "streams")
 
-    def __init__(self, excess_at_most_s: float) -> None:
+    def __init__(self, excess_at_most_s: float, commands: CommandLimits) -> None:
         self.in_flight = 0
         self.streams = 0
+        self.commands = commands
         self._excess_at_most_s = excess_at_most_s
-        self._commands: TokenBucket | None = None
         self._errors: TokenBucket | None = None
         self._excess: Excess | None = None
         self._signed_replies: TokenBucket | None = None
@@ -94,10 +109,8 @@ class RequestLimits:
         return self.streams < STREAMS_OPEN
 
     def admits_command(self, now: float) -> bool:
-        """Commands: 5 a second, 50 at once, and within the requests in flight."""
-        if self._commands is None:
-            self._commands = TokenBucket(limits.COMMANDS_PER_S, limits.COMMANDS_BURST, now)
-        return self.admits_request() and self._commands.take(now)
+        """Within the peer's commands, and within the session's requests in flight."""
+        return self.admits_request() and self.commands.admits(now)
 
     def admits_error(self, now: float) -> bool:
         if self._errors is None:

@@ -83,15 +83,19 @@ class Redial:
             self.stop(fingerprint)
 
     def tick(self) -> None:
-        """Start the dials that are due."""
+        """Start the dials that are due, those first that have waited longest: peers that let every dial run into its
+        time-out must not keep the others from theirs."""
         now = self._shared.clock()
-        for fingerprint, target in self._targets.items():
-            if self._dialling >= _AT_ONCE:
-                return
-            if target.task is None and target.due_at <= now and not self._connected(fingerprint):
-                self._dialling += 1
-                target.task = asyncio.get_running_loop().create_task(self._attempt(fingerprint, target), name="redial")
-                self._shared.keep(target.task)
+        due = [
+            (target.due_at, fingerprint)
+            for fingerprint, target in self._targets.items()
+            if target.task is None and target.due_at <= now and not self._connected(fingerprint)
+        ]
+        for _, fingerprint in sorted(due)[: _AT_ONCE - self._dialling]:
+            target = self._targets[fingerprint]
+            self._dialling += 1
+            target.task = asyncio.get_running_loop().create_task(self._attempt(fingerprint, target), name="redial")
+            self._shared.keep(target.task)
 
     async def _attempt(self, fingerprint: bytes, target: _Target) -> None:
         try:

@@ -28,7 +28,8 @@ class Serving:
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
-        self._limits = RequestLimits(channel.shared.timings.excess_at_most_s)
+        shared = channel.shared
+        self._limits = RequestLimits(shared.timings.excess_at_most_s, shared.command_limits(channel.fingerprint))
         self._streams: dict[str, Request] = {}
         self._tasks: set[asyncio.Future[Payload | None]] | None = None
         self._refusal_log: TokenBucket | None = None
@@ -120,6 +121,7 @@ class Serving:
             self._streams[request.id] = request
         else:
             self._limits.in_flight += 1
+            self._limits.commands.under_way += type(request.payload) in COMMANDS
         return request
 
     def _finished(self, request: Request) -> None:
@@ -128,6 +130,7 @@ class Serving:
             self._streams.pop(request.id, None)
         else:
             self._limits.in_flight -= 1
+            self._limits.commands.under_way -= type(request.payload) in COMMANDS
 
     def _answered(self, request: Request, answer: Payload) -> None:
         try:

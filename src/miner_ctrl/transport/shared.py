@@ -10,6 +10,7 @@ from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.nodes import NO_GRANTS, Role
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
 from miner_ctrl.protocol.messages import Hello
+from miner_ctrl.transport.limits import CommandLimits
 from miner_ctrl.transport.request import Routes
 from miner_ctrl.transport.timings import Timings
 from miner_ctrl.transport.verdict import ACCEPTED, FindPsk, GrantsOf, Judge
@@ -26,6 +27,7 @@ class Shared:
     """
 
     __slots__ = (
+        "_command_limits",
         "attentive_now",
         "capabilities",
         "clock",
@@ -86,6 +88,7 @@ class Shared:
         self.routes = Routes()
         self.attentive_now = clock()
         self.tasks: set[asyncio.Future[Any]] = set()
+        self._command_limits: dict[bytes, CommandLimits] = {}
 
     def hello(self, peer: bytes, verdict: Verdict = ACCEPTED) -> Hello:
         """Return this node's hello to a peer; a responder's carries the verdict."""
@@ -100,6 +103,13 @@ class Shared:
             instance=self.instance,
             grants=tuple(sorted(grants)),
         )
+
+    def command_limits(self, peer: bytes) -> CommandLimits:
+        """Return what is counted of a peer's commands, in all of its sessions: a new one earns no new burst."""
+        held = self._command_limits.get(peer)
+        if held is None:
+            held = self._command_limits[peer] = CommandLimits(self.clock())
+        return held
 
     def keep(self, task: asyncio.Future[Any]) -> None:
         """Hold a task until it is done; ``Endpoint.close`` awaits what is left."""

@@ -28,7 +28,8 @@ class Contest:
 
 
 class Standing:
-    """All live sessions of an endpoint; at most one of each peer's stands, at most two are alive."""
+    """All live sessions of an endpoint. Of one peer's, one stands, one may contend with it, and one that was replaced
+    may finish what is under way in it."""
 
     def __init__(self, shared: Shared, emit: Callable[[Event], None]) -> None:
         self._shared = shared
@@ -36,6 +37,7 @@ class Standing:
         self._standing: dict[bytes, Channel] = {}
         self._contests: dict[bytes, Contest] = {}
         self._alive: dict[Channel, None] = {}
+        self._retiring: dict[bytes, Channel] = {}
         self._alternations: dict[bytes, Alternations] = {}
 
     def get(self, fingerprint: bytes) -> Channel | None:
@@ -78,6 +80,8 @@ class Standing:
         """A session is over."""
         self._alive.pop(channel, None)
         fingerprint = channel.fingerprint
+        if self._retiring.get(fingerprint) is channel:
+            del self._retiring[fingerprint]
         contest = self._contests.get(fingerprint)
         other: Channel | None = None
         if contest is not None and channel in (contest.winner, contest.loser):
@@ -131,7 +135,15 @@ class Standing:
     def _settle(self, contest: Contest, winner: Channel) -> None:
         self._close_contest(contest)
         self._install(winner)
-        contest.loser.retire(_REPLACED)
+        self._retire(contest.loser)
+
+    def _retire(self, channel: Channel) -> None:
+        before = self._retiring.get(channel.fingerprint)
+        if before is not None:
+            before.disconnect(_REPLACED)
+        channel.retire(_REPLACED)
+        if not channel.closed:
+            self._retiring[channel.fingerprint] = channel
 
     def _close_contest(self, contest: Contest) -> None:
         if self._contests.get(contest.winner.fingerprint) is contest:
