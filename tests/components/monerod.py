@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tests.components.packages import CannotHave, alone, check_works, unpack
+from tests.components.packages import alone, check_works, unpack
 
 WALLET = (Path(__file__).parent / "regtest-wallet-address.txt").read_text().strip()
 """A valid main-network address; on the private chain nobody needs its key."""
