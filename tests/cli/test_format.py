@@ -70,6 +70,8 @@ def test_moments() -> None:
     assert since("yesterday") == "never"
     assert seconds_since((NOW + timedelta(hours=1)).isoformat(), NOW) == 0.0
     assert until("2026-05-01T13:00:00Z", NOW) == "in 1 h"
+    assert until((NOW + timedelta(seconds=3598)).isoformat(), NOW) == "in 1 h"
+    assert until((NOW + timedelta(seconds=59)).isoformat(), NOW) == "in 59 s"
     assert until("2026-05-01T11:00:00Z", NOW) == "over"
 
 

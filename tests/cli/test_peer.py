@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from miner_ctrl.cli.profile import MINER_TYPES
+from miner_ctrl.miners.adapters import default_adapters
 from tests.cli.fake_node import FakeNode, run, run_on_terminal
 
 ID = "0123456789abcdef"
@@ -50,24 +54,35 @@ def invite(**changed: Any) -> dict[str, Any]:
 
 def test_an_invite_is_one_command_for_the_rig(node: FakeNode, home: Path) -> None:
     node.on("POST", "/invites", invite(), 201)
+    node.on("GET", "/node/info", {**OWN, "serving": True})
     ended = run(home, "peer", "invite")
-    assert (ended.code, node.asked[-1].body) == (0, {})
+    assert (ended.code, ended.err, node.asked[0].body) == (0, "", {})
     assert f"miner-ctrl node join {invite()['token']} --serve\n" in ended.out
-    assert "in 59 min" in ended.out
+    assert "in 1 h" in ended.out
     assert "our own words" in ended.out
     assert "█" not in ended.out
 
 
+def test_an_invite_of_a_node_that_does_not_serve_says_what_is_missing(node: FakeNode, home: Path) -> None:
+    node.on("POST", "/invites", invite(), 201)
+    node.on("GET", "/node/info", {**OWN, "serving": False})
+    ended = run(home, "peer", "invite")
+    assert ended.code == 0
+    assert "miner-ctrl node serve" in ended.err
+
+
 def test_an_invite_says_all_that_was_asked(node: FakeNode, home: Path) -> None:
     node.on("POST", "/invites", invite(**{"for": "controller"}), 201)
+    node.on("GET", "/node/info", OWN)
     options = ["--for", "controller", "--uses", "3", "--expires", "8h", "--address", "a:1", "--address", "b:2"]
     ended = run(home, "peer", "invite", *options)
-    assert node.asked[-1].body == {"for": "controller", "uses": 3, "expires": "8h", "address": ["a:1", "b:2"]}
+    assert node.asked[0].body == {"for": "controller", "uses": 3, "expires": "8h", "address": ["a:1", "b:2"]}
     assert "on the controller" in ended.out
 
 
 def test_an_invite_on_a_terminal_has_a_code_to_scan_if_it_fits(node: FakeNode, home: Path) -> None:
     node.on("POST", "/invites", invite(), 201)
+    node.on("GET", "/node/info", OWN)
     assert "█" in run_on_terminal(home, "peer", "invite", columns=80).out
     assert "█" not in run_on_terminal(home, "peer", "invite", columns=40).out
 
@@ -114,6 +129,18 @@ def test_a_token_may_come_on_standard_input(node: FakeNode, home: Path) -> None:
     assert run(home, "peer", "add", "--token", "-", stdin="\n").code == 2
 
 
+def test_a_token_with_the_line_breaks_of_a_narrow_window_is_whole_again(node: FakeNode, home: Path) -> None:
+    node.on("POST", "/peers", peer(), 201)
+    assert run(home, "peer", "add", "--token", "-", stdin="\n mcj1-first\r\nsecond \nthird\n").code == 0
+    assert node.asked[-1].body == {"token": "mcj1-firstsecondthird"}
+
+
+def test_a_name_that_is_not_used_is_remarked_on(node: FakeNode, home: Path) -> None:
+    node.on("POST", "/peers", peer(), 201)
+    assert "known here as rig-alpha" in run(home, "peer", "add", "--address", "a:1", "--name", "rig-beta").err
+    assert run(home, "peer", "add", "--address", "a:1", "--name", "rig-alpha").err == ""
+
+
 def test_the_list_has_what_people_look_for(node: FakeNode, home: Path) -> None:
     failure = {"reason": "Nobody answers.", "at": "2020-01-01T00:00:00Z"}
     away = peer(name="rig-beta", connected=False, state="offline", lastFailure=failure)
@@ -155,11 +182,28 @@ def test_grants_are_set_as_a_list(node: FakeNode, home: Path) -> None:
     assert node.asked[-1].body == {"grant": []}
 
 
+@pytest.mark.parametrize("grants", ["observe,contrl", "none,observe", ","])
+def test_what_cannot_be_granted_is_wrong_usage(node: FakeNode, home: Path, grants: str) -> None:
+    ended = run(home, "peer", "grant", "rig-alpha", grants)
+    assert ended.code == 2
+    assert "observe, control, install" in ended.err
+    assert node.asked == []
+
+
 def test_ping_and_remove(node: FakeNode, home: Path) -> None:
     node.on("POST", "/peers/rig-alpha/ping", {"rtt_ms": 1.234, "clock_offset_ms": -250.4})
     assert "1.2 ms; its clock is 250 ms behind" in run(home, "peer", "ping", "rig-alpha").out
     node.on("DELETE", "/peers/rig-alpha", {"status": "removed"})
     assert run(home, "peer", "remove", "rig-alpha").code == 0
+
+
+def test_a_miner_this_version_does_not_know_is_remarked_on(node: FakeNode, home: Path, tmp_path: Path) -> None:
+    assert {adapter.type for adapter in default_adapters(tmp_path)} == set(MINER_TYPES)
+    node.on("POST", "/profiles", PROFILE, 201)
+    ended = run(home, "profile", "create", "p", "--pool", "p:1", "--wallet", "w", "--miner", "xmrigg")
+    assert ended.code == 0
+    assert "xmrig and simulated" in ended.err
+    assert run(home, "profile", "create", "p", "--pool", "p:1", "--wallet", "w").err == ""
 
 
 PROFILE = {"id": "p1", "name": "my-profile", "minerType": "xmrig", "hash": "ab" * 32, "config": {}}

@@ -75,6 +75,15 @@ def test_status_shows_numbers_as_people_read_them_and_names_why_a_rig_is_missing
     assert "\x1b" not in ended.out
 
 
+def test_a_rig_that_refuses_is_not_shown_as_mining(node: FakeNode, home: Path) -> None:
+    closed = rig("rig-alpha", error="rig-alpha has not granted this node to watch it.", errorCode="NOT_ALLOWED")
+    node.on("GET", "/remote/stats", fleet(closed))
+    printed = run(home, "remote", "status").out
+    assert " refused " in row(printed, "rig-alpha  ")
+    assert printed.count("rig-alpha") == 2
+    assert row(printed, "rig-alpha has not granted")
+
+
 def test_status_as_json_is_the_answer_to_the_letter(node: FakeNode, home: Path) -> None:
     answer = '{"b":  {"nodeName":"x"},"unknown":1.50}'
     node.on("GET", "/remote/stats", answer)

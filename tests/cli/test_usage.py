@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 
 from miner_ctrl import __version__
 from miner_ctrl.cli.root import root
+from miner_ctrl.cli.run import run as run_here
 from tests.cli.fake_node import FakeNode, command, environment, run
 
 
@@ -100,6 +103,8 @@ def test_version(home: Path) -> None:
         (["peer", "add", "--name", "x"], "--address"),
         (["peer", "add", "--address", "a:1", "--token", "t", "--fingerprint", "f"], "not both"),
         (["node", "init", "--role", "boss"], "controller"),
+        (["node", "init", "--name", " "], "--name"),
+        (["peer", "invite", "--uses", "10001"], "10000"),
         (["node", "serve", "--tls-cert", __file__], "--tls-key"),
         (["node", "join", "t", "--listen", ":1"], "--serve"),
         (["profile", "create", "p", "--pool", "a:1", "--set", "threads"], "KEY=VALUE"),
@@ -112,7 +117,9 @@ def test_wrong_usage_is_code_2_and_says_what_is_right(home: Path, arguments: lis
     ended = run(home, *arguments)
     assert ended.code == 2
     assert said in ended.err
-    assert "Traceback" not in ended.err
+    assert ended.err.startswith("Error: ")
+    assert ended.err.endswith("--help.\n")
+    assert ended.err.count("\n") == 1
     assert not home.exists()
 
 
@@ -138,6 +145,17 @@ def test_home_may_stand_before_or_after_and_in_the_environment(node: FakeNode, h
         assert (done.returncode, done.stderr) == (0, "")
         assert "no profiles yet" in done.stdout
     assert len(node.asked) == len(ways)
+
+
+def test_a_full_disk_is_told_as_one(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(root, "invoke", full)
+    assert run_here(["profile", "list"]) == 1
+    said = capsys.readouterr().err
+    assert "No space left on device. Make room on the disk" in said
+    assert said.count("\n") == 1
 
 
 def test_a_traceback_is_for_debug_alone(node: FakeNode, home: Path) -> None:

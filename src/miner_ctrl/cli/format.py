@@ -84,7 +84,9 @@ def until(moment: str | None, now: datetime | None = None) -> str:
         left_s = (datetime.fromisoformat(moment) - (now or datetime.now(UTC))).total_seconds()
     except (ValueError, TypeError):
         return one_line(moment, 40)
-    return f"in {duration(left_s + 0.5)}" if left_s > 0 else "over"
+    if left_s <= 0:
+        return "over"
+    return f"in {duration(round(left_s / 60) * 60 if left_s > 90 else left_s + 0.5)}"
 
 
 def milliseconds(value: float | None) -> str:

@@ -48,6 +48,8 @@ def host_name() -> str:
 @pass_settings
 def init(settings: Settings, name: str | None, role: str | None, trust: str | None) -> None:
     """Make this node's identity: its keys, its ID and its name."""
+    if name is not None and not name.strip():
+        raise click.UsageError("--name is empty: give a name, or leave it out for this machine's.")
     if name is None and trust is None:
         name = host_name()
     with local_node(settings.home) as api:

@@ -14,8 +14,12 @@ from miner_ctrl.cli.format import NOTHING, milliseconds, plural, shown, since, u
 from miner_ctrl.cli.local_api import MAX_LISTED, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.node import grants_text
-from miner_ctrl.cli.output import printed_json, read_secret_argument
+from miner_ctrl.cli.output import note, printed_json, read_secret_argument
+from miner_ctrl.cli.rigs import remark
 from miner_ctrl.cli.tables import Column, Table, pairs
+
+GRANTS = ("observe", "control", "install")
+MAX_USES = 10_000
 
 
 @click.group(cls=Group)
@@ -42,7 +46,9 @@ peer_argument = click.argument("peer", shell_complete=completes("peers"))
 @click.option(
     "--address", "addresses", metavar="HOST:9091", multiple=True, help="Where the joining node dials; may be repeated."
 )
-@click.option("--uses", type=click.IntRange(min=1), help="How many nodes may join with it.  [default: 1]")
+@click.option(
+    "--uses", metavar="N", type=click.IntRange(1, MAX_USES), help="How many nodes may join with it.  [default: 1]"
+)
 @click.option("--expires", metavar="1h", help="How long it is valid: 30m, 1h, 2d.  [default: 1h]")
 @pass_settings
 def invite(
@@ -55,6 +61,7 @@ def invite(
         if printed_json(settings, answer):
             return
         made = answer.data
+        serving = api.get("/node/info").data.get("serving")
     token = shown(made["token"], 4000)
     if tables.is_terminal():
         _show_qr(token)
@@ -68,6 +75,8 @@ def invite(
     if made.get("words"):
         rows.append(("Words", shown(made["words"])))
     click.echo(pairs(rows))
+    if not serving:
+        note("This node does not serve now: nobody can join before `miner-ctrl node serve` runs here.")
 
 
 def _show_qr(token: str) -> None:
@@ -126,7 +135,7 @@ def revoke(settings: Settings, invite: str) -> None:
 @peer.command(
     epilog="""
     miner-ctrl peer add --address 192.168.1.100:9091 --name rig-alpha
-    miner-ctrl peer add --address 192.168.1.100:9091 --fingerprint "eight words of the rig"
+    miner-ctrl peer add --address rig.example:9091 --fingerprint "eight words"
     """
 )
 @click.option("--address", metavar="HOST:9091", help="Where the node listens.")
@@ -147,7 +156,9 @@ def add(settings: Settings, address: str | None, name: str | None, token: str | 
             return
         added = answer.data
         own = api.get("/node/info").data.get("identity") or {} if added.get("state") == "pending" else {}
-    name = shown(added["name"])
+    asked_for, name = name, shown(added["name"])
+    if asked_for and asked_for != added["name"]:
+        note(f"This node is known here as {name}: --name is not used.")
     if added.get("state") == "pending":
         click.echo(f"{name} is added and waits for approval there. Compare the words on both screens, then run there:")
         click.echo(f"\n  miner-ctrl peer approve {shown(own.get('id'))}\n")
@@ -185,7 +196,7 @@ def list_(settings: Settings) -> None:
     for one in found:
         failure = one.get("lastFailure")
         if failure and not one.get("connected"):
-            click.echo(f"{shown(one['name'])}: {shown(failure.get('reason'), 1000)} ({since(failure.get('at'))})")
+            click.echo(f"{remark(shown(one['name'], 63), failure.get('reason'))} ({since(failure.get('at'))})")
 
 
 def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
@@ -271,8 +282,15 @@ def grant(settings: Settings, peer: str, grants: tuple[str, ...]) -> None:
 
 
 def _split(grants: str) -> list[str]:
-    words = [word.strip() for word in grants.split(",") if word.strip()]
-    return [] if words == ["none"] else words
+    words = [word.strip().lower() for word in grants.split(",") if word.strip()]
+    if words == ["none"]:
+        return []
+    for word in words:
+        if word not in GRANTS:
+            raise click.UsageError(f"{word[:40]!r} cannot be granted: there are {', '.join(GRANTS)}, or none alone.")
+    if not words:
+        raise click.UsageError(f"Say what it may do here: {', '.join(GRANTS)}, or none.")
+    return words
 
 
 @peer.command(epilog="miner-ctrl peer remove rig-alpha")

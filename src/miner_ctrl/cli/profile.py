@@ -13,11 +13,17 @@ from miner_ctrl.cli.command import Group, Settings, completes, pass_settings
 from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.local_api import MAX_LISTED, part
 from miner_ctrl.cli.local_node import local_node
-from miner_ctrl.cli.output import printed_json
+from miner_ctrl.cli.output import note, printed_json
 from miner_ctrl.cli.tables import Column, Table, pairs
 
 TEXT_FIELDS = frozenset({"pool", "wallet", "password", "rigId", "algo", "coin", "randomxMode"})
 """Their values are text even where they look like a number."""
+MINER_TYPES = ("xmrig", "simulated")
+"""What rigs of this version can run; a newer rig may know more, so others are only remarked on."""
+
+
+def _complete_miner_types(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in MINER_TYPES if name.startswith(incomplete)]
 
 
 @click.group(cls=Group)
@@ -30,15 +36,30 @@ name_argument = click.argument("name", shell_complete=completes("profiles"))
 
 @profile.command(
     epilog="""
-    miner-ctrl profile create my-profile --miner xmrig --pool pool.example:3333 --wallet 48ab…
-    miner-ctrl profile create solo --miner xmrig --pool 127.0.0.1:18081 --wallet 48ab… --set daemon=true --set threads=4
+    miner-ctrl profile create my-profile --pool pool.example:3333 --wallet 48ab…
+    miner-ctrl profile create test --miner simulated --pool pool.example:3333
+    miner-ctrl profile create solo --pool HOST:18081 --wallet 48ab… --set daemon=true
     """
 )
 @click.argument("name")
-@click.option("--miner", "miner_type", metavar="TYPE", default="xmrig", show_default=True, help="Which miner program.")
+@click.option(
+    "--miner",
+    "miner_type",
+    metavar="TYPE",
+    default="xmrig",
+    show_default=True,
+    help="Which miner program: xmrig or simulated.",
+    shell_complete=_complete_miner_types,
+)
 @click.option("--pool", metavar="HOST:PORT", required=True, help="The pool, or a node's RPC port with daemon=true.")
 @click.option("--wallet", metavar="ADDRESS", help="Who is paid.")
-@click.option("--set", "settings_", metavar="KEY=VALUE", multiple=True, help="Any other field; may be repeated.")
+@click.option(
+    "--set",
+    "settings_",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Any other field, for example threads=4; may be repeated.",
+)
 @pass_settings
 def create(
     settings: Settings, *, name: str, miner_type: str, pool: str, wallet: str | None, settings_: tuple[str, ...]
@@ -50,6 +71,8 @@ def create(
     config.update(parse_settings(settings_))
     with local_node(settings.home) as api:
         answer = api.post("/profiles", {"name": name, "minerType": miner_type, "config": config})
+    if miner_type not in MINER_TYPES:
+        note(f"This version knows no miner {shown(miner_type, 40)}, only {' and '.join(MINER_TYPES)}: a rig must.")
     if not printed_json(settings, answer):
         name = shown(answer.data["name"])
         click.echo(f"Profile {name} is made. Start it: miner-ctrl remote start RIG --profile {name}")

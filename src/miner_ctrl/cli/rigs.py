@@ -63,7 +63,7 @@ def _rows(rig: Rig, older_s: float) -> Iterator[tuple[str, ...]]:
     for miner in miners:
         yield (
             name,
-            state if state == "late" else shown(miner.get("state"), 20),
+            shown(miner.get("state"), 20) if state in ("mining", "idle") else state,
             shown(miner.get("name"), 63),
             hashrate(miner.get("hashrate")),
             shown(miner.get("algorithm"), 24),
@@ -80,13 +80,19 @@ def remarks(rigs: Mapping[str, Rig]) -> list[str]:
     for rig in in_order(rigs):
         name = shown(rig.get("nodeName") or rig.get("nodeId"), 63)
         if rig.get("error"):
-            lines.append(f"{name}: {shown(rig['error'], 1000)}")
+            lines.append(remark(name, rig["error"]))
         lines.extend(
             f"{name}, {shown(miner.get('name'), 63)}: {shown(miner['reason'], 1000)}"
             for miner in rig.get("miners") or ()
             if miner.get("reason")
         )
     return lines
+
+
+def remark(name: str, reason: object) -> str:
+    """Return ``reason`` with the rig's name before it, unless it begins with the name itself."""
+    text = shown(reason, 1000)
+    return text if text.startswith(f"{name} ") else f"{name}: {text}"
 
 
 def summary(rigs: Mapping[str, Rig]) -> str:

@@ -25,10 +25,17 @@ import click
 from miner_ctrl.cli.command import COMPLETION_VARIABLE, PROGRAM, Settings
 from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.root import root
-from miner_ctrl.errors import BadInput, MinerCtrlError, Refused, Unreachable
+from miner_ctrl.errors import BadInput, MinerCtrlError, OperationFailed, Refused, Unreachable
 
 DONE, FAILED, USAGE, UNREACHABLE, REFUSED = 0, 1, 2, 3, 4
 INTERRUPTED, PIPE_CLOSED = 130, 141
+_SYSTEM_SAYS_NO = {
+    errno.ENOSPC: "Make room on the disk of this node's home, or choose another with --home DIR.",
+    errno.EDQUOT: "Make room within your disk quota, or choose another home with --home DIR.",
+    errno.EROFS: "Choose a home that can be written to with --home DIR.",
+    errno.EACCES: "See to the owner and permissions of this node's home, or choose another with --home DIR.",
+}
+"""What to do where the machine is at fault, and not the program."""
 
 
 def exit_code_of(error: MinerCtrlError) -> int:
@@ -73,20 +80,37 @@ def _ended_by(error: BaseException, settings: Settings, asked_for_json: bool) ->
             code = INTERRUPTED
         case click.ClickException():
             code = error.exit_code
-            if as_json and not isinstance(error, click.exceptions.NoArgsIsHelpError):
-                show_error(BadInput(error.format_message(), code="USAGE"), as_json=True)
-            else:
+            if isinstance(error, click.exceptions.NoArgsIsHelpError):
                 error.show()
+            else:
+                show_error(_wrong_usage(error), as_json=as_json)
         case OSError(errno=errno.EPIPE):
             code = PIPE_CLOSED
             _silence_stdout()
         case _:
             if settings.debug:
                 traceback.print_exception(error)
-            told = error if isinstance(error, MinerCtrlError) else _unexpected(error)
+            told = error if isinstance(error, MinerCtrlError) else _told_of(error)
             code = exit_code_of(told)
             show_error(told, as_json=as_json)
     return code
+
+
+def _wrong_usage(error: click.ClickException) -> BadInput:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    command = context.command_path if context else PROGRAM
+    return BadInput(error.format_message(), suggestion=f"See {command} --help.", code="USAGE")
+
+
+def _told_of(error: BaseException) -> MinerCtrlError:
+    if not isinstance(error, OSError) or error.errno not in _SYSTEM_SAYS_NO:
+        return _unexpected(error)
+    where = f" ({error.filename})" if error.filename else ""
+    return OperationFailed(
+        f"The system refused to store something: {error.strerror}{where}.",
+        suggestion=_SYSTEM_SAYS_NO[error.errno],
+        code="NOT_STORED",
+    )
 
 
 def _unexpected(error: BaseException) -> MinerCtrlError:
@@ -112,8 +136,8 @@ def show_error(error: MinerCtrlError, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(envelope_of(error), ensure_ascii=False), err=True)
         return
-    suggestion = error.suggestion or "Add --debug to see more."
-    click.echo(f"{click.style('Error:', fg='red')} {shown(error.message, 1000)} {shown(suggestion, 1000)}", err=True)
+    suggestion = f" {shown(error.suggestion, 1000)}" if error.suggestion else ""
+    click.echo(f"{click.style('Error:', fg='red')} {shown(error.message, 1000)}{suggestion}", err=True)
 
 
 def _silence_stdout() -> None:
