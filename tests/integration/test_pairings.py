@@ -392,14 +392,43 @@ def test_changed_grants_take_effect_at_once(desk: NodeProcess, rig: NodeProcess)
         desk.wait_until_connected("rig-alpha", within_s=10)
 
     grant("observe")
-    told(desk.cli("remote", "stop", "rig-alpha"), REFUSED, "not granted", "control")
+    told(desk.cli("remote", "stop", "rig-alpha"), REFUSED, "not granted", "control", "on rig-alpha, run")
     assert desk.rig("rig-alpha")["nodeName"] == "rig-alpha"
     grant("none")
-    told(desk.cli("remote", "logs", "rig-alpha", "simulated-1"), REFUSED, "not granted", "observe")
-    told(desk.cli("remote", "status", "rig-alpha"), REFUSED, "not granted", "observe")
+    told(desk.cli("remote", "logs", "rig-alpha", "simulated-1"), REFUSED, "not granted", "observe", "on rig-alpha, run")
+    followed = desk.cli("remote", "logs", "rig-alpha", "simulated-1", "--follow")
+    told(followed, REFUSED, "not granted", "observe", "on rig-alpha, run")
+    told(desk.cli("remote", "status", "rig-alpha"), REFUSED, "not granted", "observe", "on rig-alpha, run")
     assert f"refused get_logs from {identity(desk)['id']}" in rig.log()
     grant("observe,control")
     desk.done("remote", "stop", "rig-alpha")
+
+
+def test_a_profile_that_is_not_there_is_said_to_be_missing_where_it_was_sought(
+    desk: NodeProcess, rig: NodeProcess
+) -> None:
+    joined(desk, rig)
+    told(desk.cli("remote", "start", "rig-alpha", "--profile", "none"), FAILED, "neither this node nor rig-alpha")
+    told(desk.cli("remote", "start", "rig-alpha", "--profile", "local:none"), FAILED, "rig-alpha has no", "deploy")
+
+
+def test_a_controller_that_is_asked_to_mine_is_named_as_no_rig(desk: NodeProcess, rig: NodeProcess) -> None:
+    joined(desk, rig)
+    told(rig.cli("remote", "status", "desk"), FAILED, "desk is a controller")
+    told(rig.cli("remote", "start", "desk", "--profile", "none"), FAILED, "desk is a controller")
+    told(rig.cli("remote", "logs", "desk", "simulated-1"), FAILED, "desk is a controller")
+
+
+def test_a_rig_that_moved_is_found_again_by_its_new_address(desk: NodeProcess, rig: NodeProcess) -> None:
+    paired_by_address(desk, rig, "alpha")
+    before = rig.address
+    rig.stop()
+    rig.serve("127.0.0.1:0")
+    assert rig.address != before
+    told(desk.cli("remote", "stop", "alpha"), UNREACHABLE, "alpha has another address now")
+    desk.done("peer", "add", "--address", rig.address)
+    desk.wait_until_connected("alpha")
+    assert [(peer["name"], peer["address"]) for peer in desk.answer("peer", "list")] == [("alpha", rig.address)]
 
 
 def test_a_rig_that_was_removed_is_out_at_once_and_stays_out(desk: NodeProcess, rig: NodeProcess) -> None:

@@ -56,7 +56,7 @@ def test_the_named_one_goes_before_the_deployed_one_before_the_path(tmp_path: Pa
 def test_what_is_not_there_is_said_with_how_to_get_it(tmp_path: Path) -> None:
     adapter = XmrigAdapter(tmp_path, environ={"PATH": str(tmp_path)})
     assert not adapter.locate().installed
-    with pytest.raises(NotFound, match="not on this machine") as caught:
+    with pytest.raises(NotFound, match="not on this rig") as caught:
         plan(adapter, tmp_path)
     assert "apt install xmrig" in caught.value.suggestion
     assert PROGRAM_VARIABLE in caught.value.suggestion

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from typing import Protocol
 
 from miner_ctrl.controller.answers import expect, wrong_answer
 from miner_ctrl.controller.fleet import Fleet, RigMissing, RigPinged, RigReported
 from miner_ctrl.controller.log_parts import ReaderTooSlow, parts_of, read_log
-from miner_ctrl.errors import MinerCtrlError, NotFound, RequestTimedOut, Unreachable
+from miner_ctrl.errors import MinerCtrlError, NotFound, Refused, RequestTimedOut, Unreachable
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.profiles import ConfigValue, Profile
 from miner_ctrl.model.text import one_line
@@ -119,13 +119,14 @@ class Commands:
         Raises:
             Unreachable, Refused, OperationFailed: why it did not answer.
         """
-        record = self._registry.find(query)
+        record = self._rig(query)
         error = await self._refresh(record, timeout_s)
         if error is not None:
-            raise error
+            with _advised(record):
+                raise error
         view = self._fleet.rig(record.keys.fingerprint)
         if view is None:
-            raise NotFound(f"{record.name} is a controller of this node, not one of its rigs.", code="NOT_A_RIG")
+            raise _not_a_rig(record)
         return view
 
     async def start(
@@ -133,14 +134,15 @@ class Commands:
     ) -> CommandView:
         """Start a miner: from our profile ``profile``, or from the rig's own (``local:NAME``, or a name that only
         the rig knows)."""
-        record = self._registry.find(query)
+        record = self._rig(query)
         overrides = {"miner_type": miner_type or "", "config": dict(config)}
         if profile is None:
             return _done(await self._command(record, StartMiner(**overrides)))  # type: ignore[arg-type]
         name = profile.removeprefix(LOCAL_PREFIX)
         ours = None if profile.startswith(LOCAL_PREFIX) else self._own_profile(profile)
         if ours is None:
-            return _done(await self._command(record, StartMiner(local_profile=name, **overrides)))  # type: ignore[arg-type]
+            with _profile_sought(record, name, only_there=profile.startswith(LOCAL_PREFIX)):
+                return _done(await self._command(record, StartMiner(local_profile=name, **overrides)))  # type: ignore[arg-type]
         validate(miner_type or ours.miner_type, {**ours.config, **config})
         try:
             ack = await self._command(record, StartMiner(profile_hash=ours.content_hash, **overrides))  # type: ignore[arg-type]
@@ -153,23 +155,23 @@ class Commands:
 
     async def stop(self, query: str, miner: str | None) -> CommandView:
         """Stop one miner of a rig, or all."""
-        return _done(await self._command(self._registry.find(query), StopMiner(miner=miner)))
+        return _done(await self._command(self._rig(query), StopMiner(miner=miner)))
 
     async def restart(self, query: str, miner: str | None) -> CommandView:
         """Restart one miner of a rig, or all."""
-        return _done(await self._command(self._registry.find(query), RestartMiner(miner=miner)))
+        return _done(await self._command(self._rig(query), RestartMiner(miner=miner)))
 
     async def pause(self, query: str, miner: str | None) -> CommandView:
         """Pause one miner of a rig, or all."""
-        return _done(await self._command(self._registry.find(query), PauseMiner(miner=miner)))
+        return _done(await self._command(self._rig(query), PauseMiner(miner=miner)))
 
     async def resume(self, query: str, miner: str | None) -> CommandView:
         """Resume one miner of a rig, or all."""
-        return _done(await self._command(self._registry.find(query), ResumeMiner(miner=miner)))
+        return _done(await self._command(self._rig(query), ResumeMiner(miner=miner)))
 
     async def deploy_profile(self, query: str, profile: str) -> CommandView:
         """Store one of our profiles on a rig, under its name."""
-        await self._command(self._registry.find(query), Deploy(profile=self._profiles.find(profile)))
+        await self._command(self._rig(query), Deploy(profile=self._profiles.find(profile)))
         return CommandView(status="stored")
 
     async def info(self, query: str) -> NodeInfo:
@@ -181,13 +183,14 @@ class Commands:
 
     async def logs(self, query: str, miner: str, lines: int) -> list[str]:
         """Return the last lines of a miner's log, at most ``lines``."""
-        channel = await self._reach(self._registry.find(query))
-        return await read_log(channel, miner, lines)
+        record = self._rig(query)
+        with _advised(record):
+            return await read_log(await self._reach(record), miner, lines)
 
     async def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[Logs]:
         """Yield a miner's log as it grows, after its last ``lines`` lines, until it ends. After a lost link it goes on
         where it was, if the rig is back within ``RIG_RETURNS_WITHIN_S``."""
-        record = self._registry.find(query)
+        record = self._rig(query)
         cursor: int | None = None
         lost_at_s: float | None = None
         while True:
@@ -195,11 +198,12 @@ class Commands:
                 channel = await self._reach(record, RIG_ARRIVES_WITHIN_S)
                 question = FollowLogs(miner=miner, lines=lines, cursor=cursor)
                 async with aclosing(parts_of(channel, question)) as parts:
-                    async for part in parts:
-                        lost_at_s = None
-                        if part.more:
-                            cursor = part.cursor
-                        yield part
+                    with _advised(record):
+                        async for part in parts:
+                            lost_at_s = None
+                            if part.more:
+                                cursor = part.cursor
+                            yield part
             except ReaderTooSlow:
                 continue
             except Unreachable:
@@ -254,7 +258,7 @@ class Commands:
         message_id = self._new_message_id()
         deadline_s = self._clock() + COMMAND_WITHIN_S
         sent = False
-        with _Scored(self._registry, record.keys.fingerprint):
+        with _advised(record), _Scored(self._registry, record.keys.fingerprint):
             while True:
                 left_s = deadline_s - self._clock()
                 try:
@@ -276,11 +280,65 @@ class Commands:
                         )
                 await asyncio.sleep(REPEAT_EVERY_S)
 
+    def _rig(self, query: str) -> PeerRecord:
+        """Return the peer that ``query`` names.
+
+        Raises:
+            NotFound: there is none, or it has said that it runs no miners.
+            Conflict: there are several.
+        """
+        record = self._registry.find(query)
+        if not record.role.works and record.last_seen_ms is not None:
+            raise _not_a_rig(record)
+        return record
+
     def _own_profile(self, name: str) -> Profile | None:
         try:
             return self._profiles.find(name)
         except NotFound:
             return None
+
+
+def _not_a_rig(record: PeerRecord) -> NotFound:
+    return NotFound(
+        f"{record.name} is a controller, and no rig of this node.",
+        suggestion="See miner-ctrl remote status for the rigs there are.",
+        code="NOT_A_RIG",
+    )
+
+
+@contextmanager
+def _advised(record: PeerRecord) -> Iterator[None]:
+    """Say what to do about a rig's refusal where the rig itself has not."""
+    try:
+        yield
+    except Refused as error:
+        error.suggestion = error.suggestion or (
+            f"On {record.name}, run miner-ctrl peer list, then give this node what it needs:"
+            " miner-ctrl peer grant PEER observe,control."
+        )
+        raise
+
+
+@contextmanager
+def _profile_sought(record: PeerRecord, name: str, *, only_there: bool) -> Iterator[None]:
+    """Say of a profile that the rig did not find where it was looked for."""
+    try:
+        yield
+    except NotFound as error:
+        if error.code != "PROFILE_NOT_FOUND":
+            raise
+        if only_there:
+            raise NotFound(
+                f"{record.name} has no profile {one_line(name, 80)!r} of its own.",
+                suggestion=f"Give it one of this node's: miner-ctrl remote deploy {record.name} --profile NAME.",
+                code=error.code,
+            ) from None
+        raise NotFound(
+            f"Neither this node nor {record.name} has a profile {one_line(name, 80)!r}.",
+            suggestion="See miner-ctrl profile list for those there are, or make it with miner-ctrl profile create.",
+            code=error.code,
+        ) from None
 
 
 class _Scored:

@@ -63,7 +63,7 @@ class XmrigAdapter:
         """
         program = self._program()
         if program is None:
-            raise self._missing(f"XMRig is not on this machine{self._variable_hint()}.")
+            raise self._missing(f"XMRig is not on this rig{self._variable_hint()}.")
         if not self._version(program):
             raise self._missing(f"The program {program} is not a working XMRig.")
         folder = folder.absolute()

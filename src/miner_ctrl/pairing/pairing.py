@@ -251,9 +251,13 @@ class Pairing:
                 code="NOT_CONNECTED",
             )
         target = parse_address(record.address)
-        channel = await self._endpoint.dial(
-            target, check=lambda keys: check_pinned(keys, record, target, self._registry)
-        )
+        try:
+            channel = await self._endpoint.dial(
+                target, check=lambda keys: check_pinned(keys, record, target, self._registry)
+            )
+        except Unreachable as error:
+            error.suggestion += f" If {record.name} has another address now: miner-ctrl peer add --address HOST:PORT."
+            raise
         if self._serving:
             self._endpoint.keep_dialled(fingerprint, target)
         return channel
