@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from pathlib import Path
 
@@ -21,6 +22,9 @@ async def measure(scale: Scale, home: Path) -> list[Figure]:
     raw_server = RawServer()
     async with other_process(count, home) as other, controller(count, home) as here:
         raw_port = await raw_server.start()
+        await other.order("settle")
+        gc.collect()
+        gc.freeze()
         for _ in range(max(2, scale.rounds // 2)):
             cpu_began = time.process_time()
             each_s = await other.order("dial", here.port)

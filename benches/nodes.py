@@ -18,7 +18,7 @@ from miner_ctrl.model.nodes import ALL_GRANTS, NO_GRANTS, Grants, Role
 from miner_ctrl.pairing import Pairing
 from miner_ctrl.peers import Invites, Pending, Registry, Trust
 from miner_ctrl.profiles import ProfileStore
-from miner_ctrl.transport import Channel, Endpoint
+from miner_ctrl.transport import Channel, Endpoint, Timings
 
 CONTROLLER = 1_000_000
 """The number of the controller's keys; rigs count from 0."""
@@ -55,7 +55,7 @@ def trust_of(registry: Registry) -> tuple[Trust, Invites, Pending]:
     return Trust(registry, invites, pending, ()), invites, pending
 
 
-def endpoint_of(keys: NodeKeys, name: str, role: Role, registry: Registry) -> Endpoint:
+def endpoint_of(keys: NodeKeys, name: str, role: Role, registry: Registry, timings: Timings | None = None) -> Endpoint:
     """Return an endpoint as a node has it."""
     trust, invites, _ = trust_of(registry)
     return Endpoint(
@@ -67,6 +67,7 @@ def endpoint_of(keys: NodeKeys, name: str, role: Role, registry: Registry) -> En
         judge=trust.judge,
         find_psk=invites.find_psk,
         grants_of=registry.grants_of,
+        timings=timings,
     )
 
 

@@ -55,6 +55,8 @@ def _resident(nodes: RealNodes, watched_s: float) -> list[Figure]:
         for process, began in zip((worker, controller, keeper), before, strict=True)
     ]
     memory = {process: process.memory_full_info() for process in (worker, controller, keeper)}
+    nodes.worker_api.get("/node/info")
+    asked = worker.memory_full_info()
     return [
         Figure(
             "worker, resident (RSS)",
@@ -65,6 +67,8 @@ def _resident(nodes: RealNodes, watched_s: float) -> list[Figure]:
         ),
         Figure("  its share (PSS)", "MiB", Spread(memory[worker].pss / MIB), Spread(bare_pss)),
         Figure("  CPU in an hour", "s", Spread(used[0])),
+        Figure("worker asked locally (RSS)", "MiB", Spread(asked.rss / MIB), Spread(bare_rss)),
+        Figure("  its share (PSS)", "MiB", Spread(asked.pss / MIB), Spread(bare_pss)),
         Figure("keeper, resident (RSS)", "MiB", Spread(memory[keeper].rss / MIB), Spread(bare_rss)),
         Figure("  its share (PSS)", "MiB", Spread(memory[keeper].pss / MIB), Spread(bare_pss)),
         Figure("  CPU in an hour", "s", Spread(used[2])),

@@ -32,6 +32,8 @@ class RealNodes:
     def __init__(self, base: Path) -> None:
         self._base = base
         self.controller_api = LocalApi(Home.resolve(str(base / "controller")).socket)
+        self.worker_api = LocalApi(Home.resolve(str(base / "worker")).socket)
+        """Nothing asks the worker locally before a figure does: that loads its HTTP stack."""
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:

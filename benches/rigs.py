@@ -21,12 +21,14 @@ from miner_ctrl.model.addresses import Address
 from miner_ctrl.model.miners import Hashrates, MinerState, MinerStats
 from miner_ctrl.model.nodes import ALL_GRANTS, Grant, Role
 from miner_ctrl.protocol.messages import GetStats, SubscribeStats
-from miner_ctrl.transport import Channel, Endpoint
+from miner_ctrl.transport import Channel, Endpoint, Timings
 from miner_ctrl.worker.stats import StatsDesk
 
 T = TypeVar("T")
 DIAL_WITHIN_S = 60.0
 DIALLERS = 64
+_TIMINGS = Timings(tick_s=1.0)
+"""A rig's ticker runs five times a second; a thousand of them share this process, which no machine has to bear."""
 
 THREE_MINERS = tuple(
     MinerStats(
@@ -77,7 +79,7 @@ class Rigs:
 
     def _rig(self, number: int) -> Endpoint:
         keys, name = keys_of(number), f"rig-{number:04d}"
-        rig = endpoint_of(keys, name, Role.WORKER, self._registry)
+        rig = endpoint_of(keys, name, Role.WORKER, self._registry, _TIMINGS)
         desk = StatsDesk(
             cast("Miners", _ThreeMiners()),
             node_id=keys.public.node_id,
