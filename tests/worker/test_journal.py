@@ -41,6 +41,7 @@ async def test_a_repeat_gets_the_first_answer_also_from_the_next_process(tmp_pat
 async def test_the_same_id_with_other_content_or_from_another_peer(tmp_path: Path) -> None:
     journal = opened(tmp_path / "worker.db")
     await journal.begin(PEER, "m1", START)
+    assert (await journal.begin(PEER, "m1", command_hash(StopMiner())))[0] is Standing.DIFFERENT, "also while it runs"
     await journal.finish(PEER, "m1", MinerAck(status="started"))
     assert (await journal.begin(PEER, "m1", command_hash(StopMiner())))[0] is Standing.DIFFERENT
     assert (await journal.begin(OTHER, "m1", START))[0] is Standing.NEW

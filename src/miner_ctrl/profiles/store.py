@@ -60,6 +60,8 @@ class ProfileStore:
         self._path = path
         self._random_bytes = random_bytes
         self._database: apsw.Connection | None = None
+        self.revision = 0
+        """Another number after each change of what ``list`` returns: a thousand profiles are slow to read."""
 
     def open(self) -> None:
         """Open the file, made if it is not there.
@@ -149,6 +151,7 @@ class ProfileStore:
         profile = self.find(query)
         with transaction(self._connection):
             self._connection.execute("DELETE FROM profile WHERE id = ?", (profile.id,))
+        self.revision += 1
         return profile
 
     def remember(self, profile: Profile) -> None:
@@ -193,6 +196,7 @@ class ProfileStore:
                 " config = excluded.config",
                 (profile.id, profile.name, profile.content_hash, profile.miner_type, _config_text(profile)),
             )
+        self.revision += 1
 
     def _select(self, rest: str, *values: str) -> tuple[Profile, ...]:
         rows = self._connection.execute(f"SELECT id, name, hash, miner_type, config FROM {rest}", values)  # noqa: S608

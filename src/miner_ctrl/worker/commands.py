@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
@@ -31,6 +32,9 @@ from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
 
 log = logging.getLogger(__name__)
 
+ENDS_WITHIN_S = 5.0
+"""What a command that is under way gets when the agent stops."""
+
 _Each = Callable[[str], Awaitable[None]]
 
 
@@ -41,12 +45,34 @@ class CommandDesk:
         self._miners = miners
         self._profiles = profiles
         self._journal = journal
+        self._under_way: set[asyncio.Task[object]] = set()
+        self._closing = False
+
+    async def close(self) -> None:
+        """Carry out no more commands; what is under way gets ``ENDS_WITHIN_S`` to have its answer recorded."""
+        self._closing = True
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=ENDS_WITHIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def carry_out(self, request: Request) -> Answer:
         """Answer one command; a repeat of its message id is never carried out again.
 
         The answer names the SHA-256 of the command's message, so that a third party can match the two.
         """
+        if self._closing:
+            raise OperationFailed("The rig's miner-ctrl is shutting down.", suggestion="Try again when it is back.")
+        this = asyncio.current_task()
+        assert this is not None  # noqa: S101 - handlers run in tasks
+        self._under_way.add(this)
+        try:
+            return await self._carry_out(request)
+        finally:
+            self._under_way.discard(this)
+
+    async def _carry_out(self, request: Request) -> Answer:
         digest = command_hash(request.payload)
         standing, known = await self._journal.begin(request.peer, request.id, digest)
         if standing is Standing.NEW:
@@ -55,7 +81,7 @@ class CommandDesk:
             return answer
         if isinstance(known, MinerAck):
             return msgspec.structs.replace(known, repeated=True)
-        return known or self._explain(standing)
+        return known or _naming(self._explain(standing), request)
 
     async def _attempt(self, request: Request) -> Answer:
         payload = request.payload

@@ -63,7 +63,7 @@ class Journal:
     def __init__(self, path: Path, *, now_ms: Callable[[], int]) -> None:
         self._path = path
         self._now_ms = now_ms
-        self._running: set[tuple[bytes, str]] = set()
+        self._running: dict[tuple[bytes, str], bytes] = {}
         self._thread = ThreadPoolExecutor(1, "journal")
         self._database: apsw.Connection | None = None
 
@@ -84,16 +84,17 @@ class Journal:
 
     async def begin(self, peer: bytes, message_id: str, digest: bytes) -> tuple[Standing, Answer | None]:
         """Record that a command is about to be carried out; durable when this returns ``NEW``."""
-        if (peer, message_id) in self._running:
-            return Standing.IN_PROGRESS, None
-        self._running.add((peer, message_id))
+        running = self._running.get((peer, message_id))
+        if running is not None:
+            return (Standing.IN_PROGRESS if running == digest else Standing.DIFFERENT), None
+        self._running[peer, message_id] = digest
         try:
             standing, answer = await self._in_thread(lambda: self._begin(peer, message_id, digest))
         except BaseException:
-            self._running.discard((peer, message_id))
+            del self._running[peer, message_id]
             raise
         if standing is not Standing.NEW:
-            self._running.discard((peer, message_id))
+            del self._running[peer, message_id]
         return standing, answer
 
     async def finish(self, peer: bytes, message_id: str, answer: Answer) -> None:
@@ -106,7 +107,7 @@ class Journal:
                 )
             )
         finally:
-            self._running.discard((peer, message_id))
+            del self._running[peer, message_id]
 
     @property
     def _connection(self) -> apsw.Connection:

@@ -52,6 +52,7 @@ class Worker:
         self._node_name = node_name
         self._version = version
         self._machine: Machine | None = None
+        self._refs: tuple[int, tuple[ProfileRef, ...]] = (-1, ())
         self._journal = Journal(journal_path, now_ms=now_ms)
         self._commands = CommandDesk(miners, profiles, self._journal)
         self._logs = LogDesk(miners)
@@ -81,6 +82,7 @@ class Worker:
     async def close(self) -> None:
         """Stop answering. Miners go on."""
         await self._stats.close()
+        await self._commands.close()
         await self._miners.close()
         await self._journal.close()
 
@@ -99,9 +101,16 @@ class Worker:
                 cpu_cores=machine.cpu_cores,
                 ram_bytes=machine.ram_bytes,
                 miners=self._miners.installed(),
-                profiles=tuple(
-                    ProfileRef(id=profile.id, name=profile.name, hash=profile.content_hash)
-                    for profile in self._profiles.list()[:1000]
-                ),
+                profiles=self._profile_refs(),
             )
         )
+
+    def _profile_refs(self) -> tuple[ProfileRef, ...]:
+        revision, refs = self._refs
+        if revision != self._profiles.revision:
+            refs = tuple(
+                ProfileRef(id=profile.id, name=profile.name, hash=profile.content_hash)
+                for profile in self._profiles.list()
+            )
+            self._refs = self._profiles.revision, refs
+        return refs
