@@ -95,6 +95,13 @@ async def test_added_by_address_a_peer_is_pending_and_connects_when_approved(des
     await until(lambda: desk.pairing.peer("alpha").state == "connected")
 
 
+async def test_who_waits_and_is_added_from_here_waits_no_more(desk: Inside, rig: Inside) -> None:
+    await desk.pairing.add(rig.address, name="alpha", fingerprint=None)
+    assert len(rig.pairing.pending()) == 1
+    await rig.pairing.add(desk.address, name="desk", fingerprint=None)
+    assert rig.pairing.pending() == []
+
+
 async def test_a_controller_that_approves_grants_nothing(desk: Inside, rig: Inside) -> None:
     await rig.pairing.add(desk.address, name=None, fingerprint=None)
     assert (await desk.pairing.approve(rig.fingerprint.hex(), None)).grants == ()

@@ -103,6 +103,8 @@ class Pairing:
                 expires_at=time_text(entry.expires_ms),
             )
             for entry in self._pending.list()
+            if self._registry.get(entry.keys.fingerprint)
+            is None  # one that was added from here meanwhile waits no more
         ]
 
     def invites(self) -> list[InviteView]:

@@ -20,7 +20,7 @@ def no_connection(address: Address, error: OSError) -> MinerCtrlError:
         )
     if isinstance(error, ssl.SSLCertVerificationError):
         return OperationFailed(
-            f"The TLS certificate at {address} is not trusted: {error.verify_message}.",
+            f"The TLS certificate at {address} is not trusted: {error.verify_message.rstrip('.')}.",
             suggestion="Pin it by adding #sha256:HEX to the address, as `miner-ctrl node tls` shows it there.",
             code="TLS_REFUSED",
         )
@@ -36,8 +36,8 @@ def no_connection(address: Address, error: OSError) -> MinerCtrlError:
             suggestion="Check that `miner-ctrl node serve` runs there, and the port.",
         )
     return Unreachable(
-        f"{address} cannot be reached: {error.strerror or error or 'the connection failed'}.",
-        suggestion="Check the network, the address and the firewall there (TCP port 9091).",
+        f"{address} cannot be reached: {error.strerror or str(error) or 'the connection broke'}.",
+        suggestion=f"Check the network, the address and its firewall (TCP port {address.port}){_or_tls(address)}.",
     )
 
 
@@ -72,7 +72,7 @@ def no_answer(address: Address, timeout_s: float) -> MinerCtrlError:
     """Return what it means that not even a connection came about in time."""
     return Unreachable(
         f"{address} does not answer: no connection within {timeout_s:g} s.",
-        suggestion="Check that the machine is on, the address, and the firewall there (TCP port 9091).",
+        suggestion=f"Check that the machine is on, the address, and the firewall there (TCP port {address.port}).",
     )
 
 
@@ -80,5 +80,13 @@ def hung_up(address: Address) -> MinerCtrlError:
     """Return what a connection that the other side closed before the session stood means."""
     return Unreachable(
         f"{address} closed the connection before a session stood.",
-        suggestion="It may be starting, stopping or too busy: try again in a few seconds.",
+        suggestion=f"It may be starting, stopping or too busy: try again in a few seconds{_or_tls(address)}.",
+    )
+
+
+def _or_tls(address: Address) -> str:
+    return (
+        "; if it listens without TLS, leave wss:// away"
+        if address.tls
+        else "; if it listens with TLS, put wss:// before"
     )
