@@ -71,8 +71,12 @@ async def _serve(settings: NodeSettings, *, init: bool) -> None:
     node = Node(settings, serving=True)
     try:
         await node.start(init=init)
-        where = ", ".join(node.addresses())
-        log.info("Serving at %s. Stop with Ctrl-C; miners go on.", where)
+        if node.info().has_identity:
+            log.info("Serving at %s. Stop with Ctrl-C; miners go on.", ", ".join(node.addresses()))
+        else:
+            log.info(
+                "Waiting for an identity: miner-ctrl node init, or node join. Peers cannot reach this node before."
+            )
         await stop.wait()
     finally:
         await node.close()

@@ -47,6 +47,18 @@ def serving(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             drain.join(10)
 
 
+def test_a_node_without_an_identity_does_not_say_that_it_serves(home: Path) -> None:
+    arguments = ("node", "serve", "--listen", "127.0.0.1:0", "--no-init")
+    with ended_after(
+        subprocess.Popen(command(home, *arguments), stderr=subprocess.PIPE, env=environment(), text=True)
+    ) as process:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert "Waiting for an identity" in said
+
+
 def test_without_a_running_node_a_command_does_its_work_and_leaves_nothing_running(home: Path) -> None:
     made = answer(home, "node", "init", "--name", "desk", "--role", "controller")
     assert made["name"] == "desk"
