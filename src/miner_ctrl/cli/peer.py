@@ -297,7 +297,7 @@ def _split(grants: str) -> list[str]:
 @peer_argument
 @pass_settings
 def remove(settings: Settings, peer: str) -> None:
-    """Forget PEER and end its connections at once."""
+    """Forget PEER and end its connections at once. Miners that run there go on."""
     with local_node(settings.home) as api:
         answer = api.delete(f"/peers/{part(peer)}")
     if not printed_json(settings, answer):
