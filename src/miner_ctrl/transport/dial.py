@@ -32,23 +32,38 @@ class HungUp(Exception):
 
 
 class _Inbox:
-    """Frames of a link as they come, for a driver that awaits them one by one."""
+    """Frames of a link as they come, for a driver that awaits them one by one, for ``within_s`` seconds in all."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, within_s: float) -> None:
         self.link = link
         self._frames: deque[bytes] = deque()
         self._closed = False
+        self._late = False
         self._waiter: asyncio.Future[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(within_s, self._time_is_up)
         link.on_frame = self._arrived
         link.on_closed = self._gone
 
     async def next(self) -> bytes:
+        """Return the next frame.
+
+        Raises:
+            HungUp: there will be none.
+            TimeoutError: it did not come in time.
+        """
         while not self._frames:
             if self._closed:
                 raise HungUp
-            self._waiter = asyncio.get_running_loop().create_future()
+            if self._late:
+                raise TimeoutError
+            self._waiter = self._loop.create_future()
             await self._waiter
         return self._frames.popleft()
+
+    def stop_waiting(self) -> None:
+        """Nothing is awaited any more."""
+        self._timer.cancel()
 
     def rest(self) -> list[bytes]:
         """Return what came early."""
@@ -60,6 +75,10 @@ class _Inbox:
 
     def _gone(self) -> None:
         self._closed = True
+        self._wake()
+
+    def _time_is_up(self) -> None:
+        self._late = True
         self._wake()
 
     def _wake(self) -> None:
@@ -84,11 +103,10 @@ async def shake_hands(
         OperationFailed: what answers does not keep the protocol (``NOT_MINER_CTRL``).
         PendingApproval, Refused, IdentityMismatch: the verdict there, or ``check``'s here.
     """
-    inbox = _Inbox(link)
+    inbox = _Inbox(link, within_s)
     try:
-        async with asyncio.timeout(within_s):
-            session = await _introduce(shared, inbox, address, check, join)
-            hello = open_hello(session, await _hello_frame(inbox, address, join))
+        session = await _introduce(shared, inbox, address, check, join)
+        hello = open_hello(session, await _hello_frame(inbox, address, join))
     except TimeoutError:
         link.abort()
         raise dial_errors.silent(address, within_s) from None
@@ -100,6 +118,8 @@ async def shake_hands(
     except (MinerCtrlError, asyncio.CancelledError):
         link.close()
         raise
+    finally:
+        inbox.stop_waiting()
     try:
         _check_verdict(hello, session.remote)
         if before_up is not None:
