@@ -342,3 +342,11 @@ def test_the_printed_conversation_leaves_pool_passwords_out() -> None:
     assert "h:1" in printed
     assert "hunter2" not in printed
     assert "x1" not in printed
+
+
+def test_what_is_printed_cannot_drive_a_terminal() -> None:
+    said = "\x1b[2J\x9b31m\u202e\x7f\U000e0001 é 矿"
+    printed = to_json(message(messages.Disconnect(reason=said)))
+    assert printed.isprintable()
+    assert "é 矿" in printed
+    assert msgspec.json.decode(printed)["payload"]["reason"] == said

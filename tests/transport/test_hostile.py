@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -31,6 +32,7 @@ from miner_ctrl.protocol.messages import (
 )
 from miner_ctrl.session import Opened, Session
 from miner_ctrl.transport import Request, Timings
+from miner_ctrl.transport.limits import STRANGERS_LINES_BURST
 from miner_ctrl.transport.link import WRITE_LIMIT_BYTES
 from miner_ctrl.transport.picows_link import PicowsLinks
 from tests.transport.nodes import LOCAL, STATS, Node, Stranger, anyone, keys_of, nodes, pair, until
@@ -336,6 +338,22 @@ async def test_who_does_not_renew_its_session_loses_it() -> None:
         stranger = await Stranger.meet(node)
         await until(lambda: stranger.closed)
         assert "as long as one may" in node.downs[0].reason
+
+
+async def test_strangers_write_few_lines_of_log(caplog: pytest.LogCaptureFixture) -> None:
+    now = 0.0
+    node = Node(2, clock=lambda: now)
+    accepting = node.endpoint._accepting
+    with caplog.at_level(logging.INFO):
+        for _ in range(1000):
+            accepting.log("handshake from %s failed: %s", "192.0.2.1", "The bytes are not a message.")
+        now = 2.0
+        accepting.log("%s from %s is %s: %s", "who", "192.0.2.1", "pending", "It waits.")
+    assert len(caplog.messages) == STRANGERS_LINES_BURST + 1
+    assert (
+        caplog.messages[-1]
+        == f"who from 192.0.2.1 is pending: It waits. ({1000 - STRANGERS_LINES_BURST} more since the last line)"
+    )
 
 
 async def test_slow_handshakes_are_cut() -> None:

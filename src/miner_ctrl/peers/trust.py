@@ -39,11 +39,9 @@ class Trust:
         In this order: blocked → refused; a join → the invite decides; pinned → accepted; provisioned → pinned and
         accepted; anybody else waits. What is accepted is durable before this returns.
         """
-        keys = introduction.keys
         try:
             return self._judge(introduction, remote_host)
         except MinerCtrlError as error:
-            log.warning("refused %s from %s: %s", keys.node_id, remote_host, error.message)
             return Verdict(VerdictStatus.REFUSED, error.message)
 
     def _judge(self, introduction: Introduction, remote_host: str) -> Verdict:

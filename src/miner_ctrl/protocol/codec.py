@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeVar, get_args
 
 import msgspec
@@ -102,8 +103,10 @@ def message_class(payload_class: type[P]) -> type[Message[P]]:
 
 
 def to_json(message: Message[Payload]) -> str:
-    """Return a message as JSON, for the switch that prints the conversation; pool passwords are left out."""
-    return msgspec.json.encode(_without_secrets(msgspec.to_builtins(message))).decode()
+    """Return a message as JSON, for the switch that prints the conversation; pool passwords are left out, and what
+    could drive a terminal is escaped."""
+    text = msgspec.json.encode(_without_secrets(msgspec.to_builtins(message))).decode()
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def _without_secrets(value: object) -> object:

@@ -12,6 +12,7 @@ from miner_ctrl.session import Responder, Session
 from miner_ctrl.transport.channel import Channel
 from miner_ctrl.transport.half_open import HalfOpen, Visit
 from miner_ctrl.transport.hello import open_hello, seal_hello
+from miner_ctrl.transport.limits import STRANGERS_LINES_BURST, STRANGERS_LINES_PER_S, LogLines
 from miner_ctrl.transport.link import NORMAL, PROTOCOL_ERROR, Link
 from miner_ctrl.transport.shared import Shared
 
@@ -46,7 +47,7 @@ class _Arrival:
         try:
             step(frame)
         except (ProtocolViolation, Refused) as error:
-            logger.info("handshake from %s failed: %s", self.visit.host, error.message)
+            self._accepting.log("handshake from %s failed: %s", self.visit.host, error.message)
             self._fail()
         except Exception:
             logger.exception("a handshake from %s could not be handled", self.visit.host)
@@ -73,8 +74,8 @@ class _Arrival:
         verdict = shared.judge(introduction, self.visit.host)
         self.link.send(seal_hello(shared, session, shared.hello(session.remote.fingerprint, verdict)))
         if verdict.status is not VerdictStatus.ACCEPTED:
-            node_id, name = session.remote.node_id, introduction.name
-            logger.info("%s (%s) from %s: %s", node_id, name, self.visit.host, verdict.status.value)
+            who = f"{session.remote.node_id} ({introduction.name})"
+            self._accepting.log("%s from %s is %s: %s", who, self.visit.host, verdict.status.value, verdict.reason)
             self._leave(NORMAL)
             return
         self._accepting.extend(self.visit)
@@ -108,6 +109,7 @@ class Accepting:
         self._on_established = on_established
         self._half_open = HalfOpen(shared.clock())
         self._arrivals: dict[Visit, _Arrival] = {}
+        self._log_lines = LogLines(STRANGERS_LINES_PER_S, STRANGERS_LINES_BURST, shared.clock())
         self._open = True
 
     @property
@@ -145,6 +147,12 @@ class Accepting:
     def note_failure(self, visit: Visit) -> None:
         """A handshake failed."""
         self._half_open.note_failure(visit.host, self.shared.clock())
+
+    def log(self, line: str, *values: str) -> None:
+        """Tell of a handshake that came to nothing. Strangers must not fill the disk with it."""
+        more = self._log_lines.admit(self.shared.clock())
+        if more is not None:
+            logger.info(f"{line}%s", *values, more)
 
     def established(self, arrival: _Arrival, channel: Channel) -> None:
         """It is a session now."""

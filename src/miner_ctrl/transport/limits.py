@@ -15,6 +15,8 @@ ERRORS_PER_S, ERRORS_BURST = 50.0, 300
 """Error answers one peer can cause, each of which costs a signature; what is over them is excess like any other."""
 SIGNED_REPLIES_PER_S, SIGNED_REPLIES_BURST = 200.0, 1000
 """Signatures one peer can make this node check without having been asked for each."""
+STRANGERS_LINES_PER_S, STRANGERS_LINES_BURST = 1.0, 60
+"""Lines of log that all handshakes together can cause."""
 _CALM_S = 2.0
 
 
@@ -41,6 +43,25 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
+
+
+class LogLines:
+    """How many lines somebody can write into this node's log: ``rate_per_s``, and ``burst`` at once. The rest is
+    counted, and said with the next."""
+
+    __slots__ = ("_bucket", "_unlogged")
+
+    def __init__(self, rate_per_s: float, burst: float, now: float) -> None:
+        self._bucket = TokenBucket(rate_per_s, burst, now)
+        self._unlogged = 0
+
+    def admit(self, now: float) -> str | None:
+        """Return what to add to the line; ``None`` is not to write it."""
+        if not self._bucket.take(now):
+            self._unlogged += 1
+            return None
+        unlogged, self._unlogged = self._unlogged, 0
+        return f" ({unlogged} more since the last line)" if unlogged else ""
 
 
 class Answer(Enum):

@@ -12,7 +12,7 @@ from miner_ctrl.protocol.codec import TYPE_NAMES, DecodeFailed
 from miner_ctrl.protocol.codes import WireCode, error_to_wire
 from miner_ctrl.protocol.messages import COMMANDS, Error, Message, Payload
 from miner_ctrl.session import Opened
-from miner_ctrl.transport.limits import Answer, RequestLimits, TokenBucket
+from miner_ctrl.transport.limits import Answer, LogLines, RequestLimits
 from miner_ctrl.transport.request import STREAMS, Handler, Request
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 class Serving:
     """Serves one peer in one session. A handler that is slow or fails costs that peer's requests only."""
 
-    __slots__ = ("_channel", "_limits", "_refusal_log", "_refusals_unlogged", "_streams", "_tasks")
+    __slots__ = ("_channel", "_limits", "_refusal_log", "_streams", "_tasks")
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -32,8 +32,7 @@ class Serving:
         self._limits = RequestLimits(shared.timings.excess_at_most_s, shared.command_limits(channel.fingerprint))
         self._streams: dict[str, Request] = {}
         self._tasks: set[asyncio.Future[Payload | None]] | None = None
-        self._refusal_log: TokenBucket | None = None
-        self._refusals_unlogged = 0
+        self._refusal_log: LogLines | None = None
 
     @property
     def busy(self) -> bool:
@@ -215,10 +214,7 @@ class Serving:
     def _log_refusal(self, type_name: str) -> None:
         now = self._channel.shared.clock()
         if self._refusal_log is None:
-            self._refusal_log = TokenBucket(1, 1, now)
-        if not self._refusal_log.take(now):
-            self._refusals_unlogged += 1
-            return
-        more = f" ({self._refusals_unlogged} more since the last line)" if self._refusals_unlogged else ""
-        self._refusals_unlogged = 0
-        logger.warning("refused %s from %s: not granted%s", type_name, self._channel.node_id, more)
+            self._refusal_log = LogLines(1, 1, now)
+        more = self._refusal_log.admit(now)
+        if more is not None:
+            logger.warning("refused %s from %s: not granted%s", type_name, self._channel.node_id, more)
