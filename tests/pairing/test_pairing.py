@@ -18,6 +18,7 @@ from miner_ctrl.errors import (
     PendingApproval,
     Unreachable,
 )
+from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.nodes import ALL_GRANTS, NO_GRANTS, Grant, Role
 from tests.integration.inside import Inside, joined, running, until
 
@@ -102,6 +103,18 @@ async def test_who_waits_and_is_added_from_here_waits_no_more(desk: Inside, rig:
     assert rig.pairing.pending() == []
 
 
+async def test_who_cannot_be_approved_goes_on_waiting(desk: Inside, rig: Inside) -> None:
+    await desk.pairing.add(rig.address, name=None, fingerprint=None)
+    half = PublicKeys(desk.keys.public.x, rig.keys.public.e)
+    rig.registry.add(half, name="half")
+    with pytest.raises(Conflict):
+        await rig.pairing.approve(desk.id, None)
+    assert [entry.id for entry in rig.pairing.pending()] == [desk.id]
+    rig.registry.remove(half.fingerprint)
+    assert (await rig.pairing.approve(desk.id, None)).id == desk.id
+    assert rig.pairing.pending() == []
+
+
 async def test_a_controller_that_approves_grants_nothing(desk: Inside, rig: Inside) -> None:
     await rig.pairing.add(desk.address, name=None, fingerprint=None)
     assert (await desk.pairing.approve(rig.fingerprint.hex(), None)).grants == ()
@@ -151,6 +164,7 @@ async def test_a_name_that_is_taken_is_refused_and_one_that_is_no_name_too(desk:
             await desk.pairing.patch("rig-alpha", name=name)
     assert (await desk.pairing.patch("rig-alpha", name="beta", tags=["hall-2"])).tags == ("hall-2",)
     assert desk.pairing.peer("beta").connected
+    assert (await desk.pairing.patch("beta", name="Beta")).name == "Beta"
 
 
 async def test_changed_grants_are_known_at_both_ends_at_once(desk: Inside, rig: Inside) -> None:

@@ -142,11 +142,12 @@ class Pairing:
 
     async def approve(self, query: str, grants: Grants | None) -> PeerView:
         """Let a waiting node in; ``query`` is its full ID or fingerprint. Its next dial gets a session."""
-        entry = self._pending.take(query)
+        entry = self._pending.get(query)
         if grants is None:
             grants = frozenset({Grant.OBSERVE, Grant.CONTROL}) if self._own_role.works else frozenset()
         role = Role.CONTROLLER if grants else Role.WORKER
         record = self._registry.add(entry.keys, name=entry.name, address="", role=role, grants=grants, verified=True)
+        self._pending.forget(entry.keys.fingerprint)
         self._registered(record)
         return self._view(record)
 
@@ -189,7 +190,7 @@ class Pairing:
         record = self._registry.find(query)
         fingerprint = record.keys.fingerprint
         if name is not None and name != record.name:
-            self._must_be_free(check_name(name))
+            self._must_be_free(check_name(name), record)
         target = parse_address(address) if address else None
         updated = self._registry.update(
             fingerprint,
@@ -286,10 +287,12 @@ class Pairing:
         fingerprint = record.keys.fingerprint
         return peer_view(record, self._endpoint.channel(fingerprint), self._endpoint.dial_failure(fingerprint))
 
-    def _must_be_free(self, name: str) -> None:
+    def _must_be_free(self, name: str, record: PeerRecord) -> None:
         try:
-            self._registry.find(name)
+            found = self._registry.find(name)
         except NotFound:
+            return
+        if found.keys == record.keys:  # its own name in other letters, or a part of its own ID
             return
         raise Conflict(f"Another peer is called {name} already.", suggestion="Choose another name.", code="NAME_TAKEN")
 
