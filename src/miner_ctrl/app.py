@@ -29,6 +29,7 @@ from miner_ctrl.peers import Invites, Pending, Registry, Trust, parse_trust, rea
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.telemetry.machine import host_name, own_addresses
 from miner_ctrl.transport import Endpoint
+from miner_ctrl.transport.sockets import check_can_listen
 from miner_ctrl.transport.tls import ensure_certificate, pin_of_file, server_context
 from miner_ctrl.worker import Worker
 
@@ -69,6 +70,8 @@ class Node:
             keys, identity = load_identity(self._home.key_file, self._home.node_file)
         except NotFound:
             if init:
+                if self._settings.listen:  # a start that cannot listen makes no identity
+                    check_can_listen(self._settings.listen.host, self._settings.listen.port)
                 await self.init(None, None, None)
         else:
             await self._bring_up(keys, identity)

@@ -52,7 +52,8 @@ def test_the_miner_gets_the_environment_of_the_plan_and_no_other(kept: Kept) -> 
 
 def test_the_miner_starts_with_no_signal_ignored_or_blocked(kept: Kept) -> None:
     kept.start(["/bin/grep", "-E", "^Sig(Ign|Blk)", "/proc/self/status"]).until_ended()
-    assert {int(line.split()[1], 16) for line in kept.log().splitlines()} == {0}
+    standard = 2**31 - 1  # signals from 32 on are the C library's own
+    assert {int(line.split()[1], 16) & standard for line in kept.log().splitlines()} == {0}
 
 
 def test_the_miner_has_no_file_of_the_keepers_open(kept: Kept) -> None:

@@ -24,6 +24,12 @@ _NEXT_ADDRESS_AFTER_S = 2.0
 _IPV6_FIELDS = 4
 
 
+def check_can_listen(host: str | None, port: int) -> None:
+    """See that one could listen there now. Raises as ``bind``."""
+    for listener in bind(host, port):
+        listener.close()
+
+
 def bind(host: str | None, port: int) -> list[socket.socket]:
     """Return sockets that listen on ``host``; ``None`` is all addresses, IPv4 and, where there is any, IPv6.
 

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from miner_ctrl.miners import Miners
-from miner_ctrl.model.miners import NodeStats
+from miner_ctrl.model.miners import MinerState, NodeStats
 from miner_ctrl.protocol.messages import GetStats, Stats, SubscribeStats
 from miner_ctrl.transport import Channel, Request
 
@@ -15,6 +15,8 @@ log = logging.getLogger(__name__)
 
 FRESH_FOR_S = 1.0
 """A sample this young answers a request; one sampling serves all who ask meanwhile."""
+STARTING_LOOKED_AT_EVERY_S = 2.0
+"""Nothing tells of a miner's first hashrate but the miner itself, when it is asked."""
 SETTLE_S = 0.05
 """Changes within this time go out together."""
 
@@ -131,24 +133,25 @@ class StatsDesk:
             changed, self._changed = self._changed, False
             now_s = self._clock()
             due = [held for held in self._subscriptions.values() if changed or held.due_s <= now_s]
-            if not due:
-                continue
             for held in due:
                 held.due_s = now_s + held.interval_s
             try:
-                await self._push(due)
+                await self._sample()
+                self._push(due)
             except Exception:  # the boundary of this task: what fails now must not end it for everybody and for good
                 log.exception("statistics could not be pushed")
 
-    async def _push(self, due: Sequence[_Subscription]) -> None:
-        await self._sample()
+    def _push(self, due: Sequence[_Subscription]) -> None:
         stats = Stats(stats=self._latest())
         for held in due:
             if held.request.channel.writable:
                 held.request.reply(stats)
 
     async def _until_due(self) -> None:
+        """Wait for a change, the next push, or, while a miner starts and somebody watches, the next look at it."""
         next_s = min((held.due_s for held in self._subscriptions.values()), default=None)
+        if next_s is not None and any(stats.state is MinerState.STARTING for stats in self._miners.latest()):
+            next_s = min(next_s, self._clock() + STARTING_LOOKED_AT_EVERY_S)
         self._wake.clear()
         if self._changed:
             return
