@@ -17,6 +17,7 @@ from miner_ctrl.config import Home, NodeSettings, TlsFiles, parse_listen
 from miner_ctrl.storage.home_lock import HomeLock
 
 log = logging.getLogger("miner_ctrl")
+MANY_FILES = 65_536
 
 
 def serve(
@@ -37,6 +38,7 @@ def serve(
     settings = NodeSettings(home, parse_listen(listen), tls, trace)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home.prepare()
+    _allow_many_files()
     with HomeLock(home.lock_file), _runner() as runner:
         runner.run(_serve(settings, init=init))
     return 0
@@ -112,6 +114,18 @@ def _run_briefly(
             log.exception("the node failed while it was stopping")
         else:
             started.set_exception(error)
+
+
+def _allow_many_files() -> None:
+    """Raise the soft limit of open files, usually 1024, as far as may be: every peer is a socket."""
+    if sys.platform == "win32":
+        return
+    import resource  # noqa: PLC0415 - not on Windows
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MANY_FILES if hard == resource.RLIM_INFINITY else min(hard, MANY_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _runner() -> asyncio.Runner:

@@ -123,3 +123,12 @@ def test_details_no_peer_would_take_stay_here(details: dict[str, object]) -> Non
 def test_a_long_sentence_is_cut_to_what_a_peer_takes() -> None:
     payload = error_to_wire(OperationFailed("x" * 5000))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(payload), type=Error) == payload
+
+
+def test_details_of_a_peer_are_shown_without_what_drives_a_terminal() -> None:
+    error = error_from_wire(
+        Error(
+            code=1004, message="m", details={"a\x1b[2J": "b\x9b\u202ec", "list": ["\x07"], "map": {"k\n": {"d": "\r"}}}
+        )
+    )
+    assert error.details == {"a [2J": "b  c", "list": [" "], "map": {"k ": {"d": " "}}}

@@ -257,7 +257,7 @@ async def test_tls_with_another_pin_is_refused_before_the_handshake(certificate:
     here, there = Node(1), Node(2)
     async with nodes(here, there):
         port = await tls_listener(there, certificate)
-        with pytest.raises(OperationFailed, match=certificate[2]) as failure:
+        with pytest.raises(IdentityMismatch, match=certificate[2]) as failure:
             await here.endpoint.dial(Address(LOCAL, port, True, "0" * 64), check=anyone)
         assert failure.value.code == "TLS_REFUSED"
         assert there.met == []
@@ -275,7 +275,7 @@ async def test_tls_of_an_unknown_ca_is_refused(certificate: tuple[Path, Path, st
     here, there = Node(1), Node(2)
     async with nodes(here, there):
         port = await tls_listener(there, certificate)
-        with pytest.raises(OperationFailed, match="not trusted") as failure:
+        with pytest.raises(IdentityMismatch, match="not trusted") as failure:
             await here.endpoint.dial(Address("localhost", port, tls=True), check=anyone)
         assert failure.value.code == "TLS_REFUSED"
 

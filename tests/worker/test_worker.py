@@ -18,6 +18,7 @@ from miner_ctrl.protocol.messages import (
     IN_PROGRESS,
     Deploy,
     DeployAck,
+    Error,
     GetInfo,
     Info,
     MinerAck,
@@ -60,6 +61,19 @@ async def test_a_command_under_way_is_answered_before_the_rig_goes(
         assert (await peer.hear_a(MinerAck, reply_to="start")).repeated, "the answer is on the disk"
         asked = await peer.say(StopMiner())
         assert (await peer.hear_a(MinerAck, reply_to=asked)).miners == ("simulated-1",)
+
+
+async def test_one_profile_started_twice_at_the_same_moment_runs_once(tmp_path: Path) -> None:
+    async with running(tmp_path, "rig-alpha", Role.WORKER) as rig:
+        rig.know_controller(KEYS)
+        async with dialled(KEYS, rig.address) as peer:
+            await peer.say_bytes(start_of(peer, "one"), sign=True)
+            await peer.say_bytes(start_of(peer, "two"), sign=True)
+            assert (await peer.hear_a(MinerAck, reply_to="one")).miners == ("simulated-1",)
+            refused = await peer.hear_a(Error, reply_to="two")
+            assert refused.details["code"] == "ALREADY_RUNNING"
+            asked = await peer.say(StopMiner())
+            assert (await peer.hear_a(MinerAck, reply_to=asked)).miners == ("simulated-1",)
 
 
 async def test_info_names_the_profiles_there_are_now(tmp_path: Path) -> None:

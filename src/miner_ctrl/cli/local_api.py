@@ -287,6 +287,8 @@ def _connect(path: Path, timeout_s: float) -> socket.socket:
 
 def _check_owner(connection: socket.socket, path: Path) -> None:
     """Refuse a node of another user's: it would see tokens that are given to it (protocol.md, "Local control")."""
+    if sys.platform == "win32":  # there the loopback proof says whose node it is
+        return
     if sys.platform == "linux":
         credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         owner = struct.unpack("3i", credentials)[1]

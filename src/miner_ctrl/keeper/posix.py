@@ -42,7 +42,7 @@ STATE_RETRY_S = 10.0
 
 def keep(folder: str, socket_path: str) -> int:
     """Start the miner of the plan on stdin, tell stdout how that went, and keep it in a process of its own."""
-    os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # whatever the agent left open: it is none of the miner's business
+    _close_inherited_files()
     plan = json.loads(sys.stdin.buffer.read())
     report_read, report_write = os.pipe()
     if os.fork():
@@ -57,6 +57,14 @@ def keep(folder: str, socket_path: str) -> int:
     _detach_standard_files()
     Keeper(plan, folder, socket_path).run(report_write)
     os._exit(0)
+
+
+def _close_inherited_files() -> None:
+    """Close whatever the agent left open: it is none of the miner's business."""
+    for name in os.listdir("/dev/fd"):
+        if int(name) > 2:
+            with contextlib.suppress(OSError):  # the listing's own
+                os.close(int(name))
 
 
 def _detach_standard_files() -> None:

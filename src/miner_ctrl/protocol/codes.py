@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -81,7 +83,7 @@ def error_from_wire(payload: Error) -> MinerCtrlError:
 
     The texts are the peer's: bounded and without control characters.
     """
-    details = dict(payload.details)
+    details: dict[str, Any] = _harmless(payload.details)
     code, suggestion = details.pop("code", ""), details.pop("suggestion", "")
     return _FROM_WIRE.get(payload.code, OperationFailed)(
         one_line(payload.message),
@@ -89,3 +91,14 @@ def error_from_wire(payload: Error) -> MinerCtrlError:
         suggestion=one_line(suggestion) if isinstance(suggestion, str) else "",
         details=details,
     )
+
+
+def _harmless(value: Any) -> Any:
+    """Return a JSON value with every text in it made safe to show."""
+    if isinstance(value, str):
+        return one_line(value)
+    if isinstance(value, Mapping):
+        return {one_line(key, 64): _harmless(held) for key, held in value.items()}
+    if isinstance(value, list):
+        return [_harmless(held) for held in value]
+    return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
-from miner_ctrl.errors import MinerCtrlError, OperationFailed, Unreachable
+from miner_ctrl.errors import IdentityMismatch, MinerCtrlError, OperationFailed, Unreachable
 from miner_ctrl.model.addresses import Address
 
 NOT_MINER_CTRL = "NOT_MINER_CTRL"
@@ -19,7 +19,7 @@ def no_connection(address: Address, error: OSError) -> MinerCtrlError:
             suggestion="Check the spelling, or use the machine's IP address.",
         )
     if isinstance(error, ssl.SSLCertVerificationError):
-        return OperationFailed(
+        return IdentityMismatch(
             f"The TLS certificate at {address} is not trusted: {error.verify_message.rstrip('.')}.",
             suggestion="Pin it by adding #sha256:HEX to the address, as `miner-ctrl node tls` shows it there.",
             code="TLS_REFUSED",
@@ -43,7 +43,7 @@ def no_connection(address: Address, error: OSError) -> MinerCtrlError:
 
 def wrong_certificate(address: Address, found: str) -> MinerCtrlError:
     """Return what a certificate that is not the pinned one means."""
-    return OperationFailed(
+    return IdentityMismatch(
         f"The TLS certificate at {address} is not the pinned one: it has SHA-256 {found}.",
         suggestion="If it was renewed, take the new pin from that node; otherwise something sits in between.",
         code="TLS_REFUSED",

@@ -147,11 +147,11 @@ class Endpoint:
 
         Raises:
             Unreachable: nobody there, no such name, silence, or the link went.
-            OperationFailed: something else answers there (``NOT_MINER_CTRL``), or TLS failed (``TLS_REFUSED``).
+            OperationFailed: something else answers there (``NOT_MINER_CTRL``).
             PendingApproval: a person has to approve this node there; ``details`` has name, publicKey, signingKey
                 (base64) and fingerprint (hex) of the node there.
             Refused: no; with ``join`` also INVITE_UNKNOWN, INVITE_EXPIRED, INVITE_REVOKED, JOIN_REFUSED.
-            IdentityMismatch: ``check`` found other keys.
+            IdentityMismatch: ``check`` found other keys, or the certificate is not to be trusted (``TLS_REFUSED``).
         """
         self._start()
         dropped: set[bytes] = set()

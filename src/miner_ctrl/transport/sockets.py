@@ -150,7 +150,7 @@ def check_pin(transport: asyncio.BaseTransport, address: Address) -> None:
     """Compare the certificate of a TLS connection with the address's pin, if it has one.
 
     Raises:
-        OperationFailed: ``TLS_REFUSED``, it is another.
+        IdentityMismatch: ``TLS_REFUSED``, it is another.
     """
     if not address.tls_pin:
         return

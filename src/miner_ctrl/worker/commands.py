@@ -47,6 +47,7 @@ class CommandDesk:
         self._journal = journal
         self._under_way: set[asyncio.Task[object]] = set()
         self._closing = False
+        self._starting = asyncio.Lock()
 
     async def close(self) -> None:
         """Carry out no more commands; what is under way gets ``ENDS_WITHIN_S`` to have its answer recorded."""
@@ -122,6 +123,11 @@ class CommandDesk:
                 config={**profile.config, **payload.config},
             )
         config = validate(profile.miner_type, profile.config)
+        async with self._starting:  # two controllers at the same moment: the second sees what the first has started
+            self._check_not_running(profile)
+            return await self._miners.launch(profile, config)
+
+    def _check_not_running(self, profile: Profile) -> None:
         for running in self._miners.latest():
             if running.state.alive and running.profile_hash == profile.content_hash:
                 raise Conflict(
@@ -130,7 +136,6 @@ class CommandDesk:
                     code="ALREADY_RUNNING",
                     details={"miner": running.name},
                 )
-        return await self._miners.launch(profile, config)
 
     async def _restart(self, miner: str) -> None:
         profile = self._miners.profile_of(miner)

@@ -91,8 +91,9 @@ class StatsDesk:
         if payload.cancel is None and request.open:
             if held is not None:
                 held.request.finish()
-            due_s = self._clock() + payload.interval_s
-            self._subscriptions[request.channel] = _Subscription(request, payload.interval_s, due_s)
+            interval_s = max(payload.interval_s, FRESH_FOR_S)
+            due_s = self._clock() + interval_s
+            self._subscriptions[request.channel] = _Subscription(request, interval_s, due_s)
             request.on_over = lambda: self._subscriptions.pop(request.channel, None)
             self._wake.set()
         return await self._sample_and_answer()
