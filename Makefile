@@ -35,6 +35,7 @@ lint: $(DEV_STAMP) ## ruff and mypy
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
+	$(BIN)/mypy --platform win32 --no-warn-unreachable src
 
 format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff check --fix $(CHECKED)

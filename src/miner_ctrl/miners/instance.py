@@ -92,7 +92,7 @@ class Instance:
     async def _connect_again(self) -> bool:
         """Have a keeper that lives make its socket anew: runtime directories are cleared at logouts."""
         facts = self._facts_on_disk()
-        if facts is None or facts.ended_ms is not None:
+        if sys.platform == "win32" or facts is None or facts.ended_ms is not None:
             return False
         for _ in range(KNOCKS):
             if process_start(facts.keeper_pid) != facts.keeper_start or not facts.keeper_start:
