@@ -6,7 +6,6 @@ whether the node or the command line found the fault.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import socket
@@ -15,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlencode
 
 from miner_ctrl.errors import (
@@ -29,6 +28,9 @@ from miner_ctrl.errors import (
     StateDamaged,
     Unreachable,
 )
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 BASE_PATH = "/api/v1/mining"
 ANSWER_TIMEOUT_S = 120.0
@@ -168,8 +170,10 @@ class LocalApi:
     @contextmanager
     def _sent(
         self, method: str, path: str, body: Mapping[str, object] | None, query: Query | None, timeout_s: float | None
-    ) -> Iterator[http.client.HTTPResponse]:
-        connection = _Connection(self._connected, timeout_s)
+    ) -> Iterator[HTTPResponse]:
+        from miner_ctrl.cli.local_http import Connection, NotHttp  # noqa: PLC0415 - 2 MB: not for who only serves
+
+        connection = Connection(self._connected, timeout_s)
         headers = {"Accept": "application/json" if timeout_s is not None else "text/event-stream"}
         content = None
         if body is not None:
@@ -188,7 +192,7 @@ class LocalApi:
                 suggestion="See what the node says where it was started, or restart it.",
                 code="LOCAL_NODE_SILENT",
             ) from None
-        except (ConnectionError, FileNotFoundError, http.client.HTTPException) as error:
+        except (ConnectionError, FileNotFoundError, NotHttp) as error:
             raise NodeGone from error
         finally:
             connection.close()
@@ -239,7 +243,7 @@ def error_of_stream_end(end: Mapping[str, object]) -> MinerCtrlError | None:
     return _error(status if isinstance(status, int) else 502, end)
 
 
-def _parse_events(response: http.client.HTTPResponse) -> Iterator[Event]:
+def _parse_events(response: HTTPResponse) -> Iterator[Event]:
     name, data = "message", list[str]()
     while True:
         line = response.readline(MAX_EVENT_LINE_BYTES)
@@ -255,18 +259,6 @@ def _parse_events(response: http.client.HTTPResponse) -> Iterator[Event]:
             if data:
                 yield Event(name, "\n".join(data))
             name, data = "message", []
-
-
-class _Connection(http.client.HTTPConnection):
-    """An HTTP connection over the node's local door."""
-
-    def __init__(self, connected: Callable[[], socket.socket], timeout_s: float | None) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._connected = connected
-
-    def connect(self) -> None:
-        self.sock = self._connected()
-        self.sock.settimeout(self.timeout)
 
 
 def _connect(path: Path, timeout_s: float) -> socket.socket:

@@ -10,7 +10,6 @@ import socket
 from pathlib import Path
 
 import msgspec
-import psutil
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -25,6 +24,8 @@ class Machine(msgspec.Struct, frozen=True):
 
 def read_machine() -> Machine:
     """Return what this machine is."""
+    import psutil  # noqa: PLC0415 - a megabyte, for who asks
+
     return Machine(
         os=_os_name(),
         architecture=platform.machine(),
@@ -57,6 +58,8 @@ def own_addresses() -> list[str]:
 
     Without link-local and loopback ones; the loopback address alone if there is no other.
     """
+    import psutil  # noqa: PLC0415 - a megabyte, for who asks
+
     states = psutil.net_if_stats()
     found: list[str] = []
     for interface, entries in psutil.net_if_addrs().items():
