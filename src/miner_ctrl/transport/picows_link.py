@@ -43,7 +43,6 @@ from miner_ctrl.transport.link import (
     Listening,
     Reception,
 )
-from miner_ctrl.transport.sockets import BACKLOG
 
 if TYPE_CHECKING:
 
@@ -270,16 +269,6 @@ class _ServerProtocol(_Protocol):
         self._reception.arrived(visit, self.link)
 
 
-class _PicowsListening:
-    def __init__(self, servers: list[asyncio.Server], addresses: list[tuple[str, int]]) -> None:
-        self._servers = servers
-        self.addresses = addresses
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.close()
-
-
 class PicowsLinks:
     """Makes links over picows."""
 
@@ -287,21 +276,9 @@ class PicowsLinks:
         self, host: str | None, port: int, *, tls: ssl.SSLContext | None, reception: Reception
     ) -> Listening:
         """See ``LinkFactory``."""
-        loop = asyncio.get_running_loop()
-        bound = sockets.bind(host, port)
-        addresses = [sockets.bound_address(sock) for sock in bound]
-        tls_within_s = None if tls is None else _UPGRADE_WITHIN_S
-        servers = [
-            await loop.create_server(
-                lambda: _ServerProtocol(reception),
-                sock=sock,
-                ssl=tls,
-                backlog=BACKLOG,
-                ssl_handshake_timeout=tls_within_s,
-            )
-            for sock in bound
-        ]
-        return _PicowsListening(servers, addresses)
+        return await sockets.serve(
+            lambda: _ServerProtocol(reception), host, port, tls=tls, tls_within_s=_UPGRADE_WITHIN_S
+        )
 
     async def connect(self, address: Address, *, tls: ssl.SSLContext | None, timeout_s: float) -> Link:
         """See ``LinkFactory``."""

@@ -24,6 +24,44 @@ _NEXT_ADDRESS_AFTER_S = 2.0
 _IPV6_FIELDS = 4
 
 
+class Listeners:
+    """Servers on one port, of one address or of all. Closing them ends no connection."""
+
+    def __init__(self, servers: list[asyncio.Server], addresses: list[tuple[str, int]]) -> None:
+        self._servers = servers
+        self.addresses = addresses
+
+    def close(self) -> None:
+        """Stop listening: the ports are free when this returns, or soon after."""
+        for server in self._servers:
+            server.close()
+
+
+async def serve(
+    protocol: Callable[[], asyncio.BaseProtocol],
+    host: str | None,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None,
+    tls_within_s: float,
+) -> Listeners:
+    """Serve ``protocol`` on ``host`` and ``port`` as ``bind`` has them; a TLS handshake gets ``tls_within_s``.
+
+    Raises:
+        OperationFailed: as ``bind``.
+    """
+    loop = asyncio.get_running_loop()
+    bound = bind(host, port)
+    addresses = [bound_address(sock) for sock in bound]
+    servers = [
+        await loop.create_server(
+            protocol, sock=sock, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=tls_within_s if tls else None
+        )
+        for sock in bound
+    ]
+    return Listeners(servers, addresses)
+
+
 def check_can_listen(host: str | None, port: int) -> None:
     """See that one could listen there now. Raises as ``bind``."""
     for listener in bind(host, port):

@@ -239,16 +239,6 @@ class _ClientLink(WebsocketsLink):
             self.stands.set_result(None)
 
 
-class _WebsocketsListening:
-    def __init__(self, servers: list[asyncio.Server], addresses: list[tuple[str, int]]) -> None:
-        self._servers = servers
-        self.addresses = addresses
-
-    def close(self) -> None:
-        for server in self._servers:
-            server.close()
-
-
 class WebsocketsLinks:
     """Makes links over websockets."""
 
@@ -256,21 +246,7 @@ class WebsocketsLinks:
         self, host: str | None, port: int, *, tls: ssl.SSLContext | None, reception: Reception
     ) -> Listening:
         """See ``LinkFactory``."""
-        loop = asyncio.get_running_loop()
-        bound = sockets.bind(host, port)
-        addresses = [sockets.bound_address(sock) for sock in bound]
-        tls_within_s = None if tls is None else MESSAGE_1_WITHIN_S
-        servers = [
-            await loop.create_server(
-                lambda: _ServerLink(reception),
-                sock=sock,
-                ssl=tls,
-                backlog=sockets.BACKLOG,
-                ssl_handshake_timeout=tls_within_s,
-            )
-            for sock in bound
-        ]
-        return _WebsocketsListening(servers, addresses)
+        return await sockets.serve(lambda: _ServerLink(reception), host, port, tls=tls, tls_within_s=MESSAGE_1_WITHIN_S)
 
     async def connect(self, address: Address, *, tls: ssl.SSLContext | None, timeout_s: float) -> Link:
         """See ``LinkFactory``."""
