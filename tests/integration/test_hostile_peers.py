@@ -25,8 +25,9 @@ from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
 from miner_ctrl.model.nodes import Grant, Role
 from miner_ctrl.model.profiles import Profile
 from miner_ctrl.peers import parse_token
+from miner_ctrl.peers import pending as pending_bounds
 from miner_ctrl.protocol.codec import MESSAGE_CLASS
-from miner_ctrl.protocol.limits import HALF_OPEN_TOTAL, PENDING_PER_ADDRESS, PENDING_TOTAL
+from miner_ctrl.protocol.limits import HALF_OPEN_TOTAL
 from miner_ctrl.protocol.messages import (
     Deploy,
     Error,
@@ -82,13 +83,13 @@ async def test_a_flood_of_strangers_fills_no_more_than_the_places_there_are(rig:
                     await stranger.hear()
 
         await asyncio.gather(*(introduce(number, "127.0.0.8") for number in range(16)))
-        assert len(desk.pairing.pending()) == PENDING_PER_ADDRESS
+        assert len(desk.pairing.pending()) == pending_bounds.PER_ADDRESS
         for start in range(16, 208, 16):
             await asyncio.gather(*(introduce(number, f"127.0.{number % 24}.9") for number in range(start, start + 16)))
         waiting = desk.pairing.pending()
-        assert len(waiting) == PENDING_TOTAL
+        assert len(waiting) == pending_bounds.TOTAL
         for address in {one.address for one in waiting}:
-            assert sum(1 for one in waiting if one.address == address) <= PENDING_PER_ADDRESS
+            assert sum(1 for one in waiting if one.address == address) <= pending_bounds.PER_ADDRESS
         assert sorted(desk.registry.database.execute("SELECT name FROM peer").fetchall()) == stored
         assert (await desk.commands.ping("rig-alpha")).rtt_ms > 0
 

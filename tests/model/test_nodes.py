@@ -12,7 +12,6 @@ from miner_ctrl.model.nodes import (
     Role,
     check_name,
     parse_grants,
-    parse_role,
 )
 
 GOOD = ["rig-alpha", "a", "A.b_c-1", "x" * 63, "0123456789abcde", "0123456789abcdef0", "0123456789abcdeg"]
@@ -44,10 +43,6 @@ def test_names_that_would_be_read_as_something_else(name: str) -> None:
 
 def test_roles() -> None:
     assert [(role.controls, role.works) for role in Role] == [(True, False), (False, True), (True, True)]
-    assert parse_role("dual") is Role.DUAL
-    for text in ("Dual", "", "admin", "x" * 1000):
-        with pytest.raises(BadInput, match="is not a role"):
-            parse_role(text)
 
 
 @pytest.mark.parametrize(

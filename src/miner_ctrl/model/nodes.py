@@ -83,20 +83,6 @@ def check_name(name: str) -> str:
     return name
 
 
-def parse_role(text: str) -> Role:
-    """Return the role called ``text``.
-
-    Raises:
-        BadInput: there is none of that name.
-    """
-    try:
-        return Role(text)
-    except ValueError:
-        raise BadInput(
-            f"{text[:40]!r} is not a role.", suggestion="Use controller, worker or dual.", code="BAD_ROLE"
-        ) from None
-
-
 def parse_grants(text: str) -> Grants:
     """Return the grants in a comma-separated list; ``none`` or an empty text is no grant at all.
 

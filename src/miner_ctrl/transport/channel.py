@@ -25,7 +25,6 @@ from miner_ctrl.transport.serving import Serving
 from miner_ctrl.transport.shared import Shared
 
 logger = logging.getLogger(__name__)
-_SMOOTHING = 0.125
 _VERIFY_EVERY_S = 1.0
 """How often a signature is checked that came with nothing to act on."""
 
@@ -33,7 +32,6 @@ _VERIFY_EVERY_S = 1.0
 class Channel:
     """Both directions of one session. Made by ``Endpoint``; usable until ``closed``.
 
-    ``ping_ms`` is the last round trip, ``ping_smoothed_ms`` a running mean; both ``None`` before the first ping.
     ``opened_at`` is on the endpoint's monotonic clock; ``dialled`` is the address, if this node dialled.
     """
 
@@ -55,8 +53,6 @@ class Channel:
         "hello",
         "node_id",
         "opened_at",
-        "ping_ms",
-        "ping_smoothed_ms",
         "session",
         "shared",
     )
@@ -70,8 +66,6 @@ class Channel:
         self.node_id: str = session.remote.node_id
         self.opened_at = shared.clock()
         self.closed = False
-        self.ping_ms: float | None = None
-        self.ping_smoothed_ms: float | None = None
         self._link = link
         self._local_id: str = session.local.node_id
         self._correlation = Correlation()
@@ -174,9 +168,6 @@ class Channel:
         pong = await self.request(Ping(), timeout_s=timeout_s)
         rtt_s = self.shared.clock() - before
         assert isinstance(pong, Pong)  # noqa: S101 - nothing else answers a ping
-        self.ping_ms = rtt_s * 1000
-        smoothed = self.ping_ms if self.ping_smoothed_ms is None else self.ping_smoothed_ms
-        self.ping_smoothed_ms = smoothed + _SMOOTHING * (self.ping_ms - smoothed)
         return rtt_s, pong.clock_ms - (before_ms + self.shared.now_ms()) / 2
 
     async def drained(self) -> None:
