@@ -91,7 +91,8 @@ def _message_seeds() -> tuple[bytes, ...]:
         messages.Logs(lines=("one", "two"), cursor=5),
         messages.StartMiner(profile=profile, config={"threads": 2}),
         messages.MinerAck(status="started", miners=("xmrig-1",)),
-        messages.Deploy(profile=profile, bundle_sha256="ab" * 32, chunk=b"chunk"),
+        messages.Deploy(profile=profile),
+        messages.DeployChunk(sha256="ab" * 32, offset=1, data=b"chunk"),
     ]
     return tuple(
         codec.encode(

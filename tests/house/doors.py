@@ -87,9 +87,9 @@ def violations(package: Path) -> list[str]:
         for each in imports(package)
         if not _may(each)
     ]
-    app = package / f"{WIRES}.py"
-    if app.exists() and (lines := len(app.read_text("utf-8").splitlines())) >= MAX_APP_LINES:
-        found.append(f"{WIRES}.py has {lines} lines: it wires, in under {MAX_APP_LINES}")
+    for path in sorted([*package.glob(f"{WIRES}.py"), *package.glob(f"{WIRES}/*.py")]):
+        if (lines := len(path.read_text("utf-8").splitlines())) >= MAX_APP_LINES:
+            found.append(f"{path.relative_to(package)} has {lines} lines: it wires, in under {MAX_APP_LINES}")
     return found
 
 

@@ -24,6 +24,7 @@ from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
 from miner_ctrl.model.nodes import Grant, Role
 from miner_ctrl.model.profiles import Profile
+from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.peers import parse_token
 from miner_ctrl.peers import pending as pending_bounds
 from miner_ctrl.protocol.codec import MESSAGE_CLASS
@@ -358,11 +359,23 @@ async def test_a_profile_that_is_not_the_one_its_hash_names_is_refused(rig: Insi
         assert error.details["code"] == "PROFILE_CHANGED"
 
 
+OFFER = BundleOffer(
+    miner_type="xmrig",
+    version="1",
+    archive="tar",
+    sha256="0" * 64,
+    size_bytes=4,
+    unpacked_bytes=4,
+    files=1,
+    program="xmrig",
+)
+
+
 async def test_miner_programs_are_not_taken(rig: Inside, tmp_path: Path) -> None:
     rig.know_controller(keys(1))
     before = files(tmp_path / "rig")
     async with dialled(keys(1), rig.address) as peer:
-        asked = await peer.say(Deploy(bundle_sha256="0" * 64, bundle_bytes=4, chunk=b"\x7fELF"))
+        asked = await peer.say(Deploy(bundle=OFFER))
         assert (await peer.hear_a(Error, reply_to=asked)).details["code"] == "NO_BUNDLES"
     assert files(tmp_path / "rig") == before
 

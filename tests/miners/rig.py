@@ -34,6 +34,10 @@ class ScriptedAdapter:
         self.script = script
         self.port = port
 
+    @property
+    def fields(self) -> frozenset[str]:
+        return frozenset(MinerConfig.__struct_encode_fields__)
+
     def locate(self) -> InstalledMiner:
         return InstalledMiner(type=self.type, installed=True, path=sys.executable)
 
@@ -44,10 +48,13 @@ class ScriptedAdapter:
     async def check(self, plan: LaunchPlan, folder: Path) -> None:
         return
 
-    async def read(self, api: MinerApi) -> Reading:
+    async def read(self, api: MinerApi, *, log: LogFile | None = None) -> Reading:
         if self.port is not None:
             return await read_summary(MinerApi(port=self.port, token=api.token))
         return Reading(state=MinerState.MINING)
+
+    async def reload(self, plan: LaunchPlan) -> bool:
+        return False
 
     async def pause(self, api: MinerApi) -> None:
         raise AssertionError("it cannot be paused")

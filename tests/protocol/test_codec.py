@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miner_ctrl.errors import ProtocolViolation
+from miner_ctrl.model.history import JournalEntry, MinerSample, RigEvent, Sample
 from miner_ctrl.model.miners import (
     Hashrates,
     InstalledMiner,
@@ -24,6 +25,7 @@ from miner_ctrl.model.miners import (
 )
 from miner_ctrl.model.nodes import Role
 from miner_ctrl.model.profiles import Profile
+from miner_ctrl.model.rig import BundleOffer, Schedule, ScheduleRule
 from miner_ctrl.protocol import messages
 from miner_ctrl.protocol.codec import MESSAGE_CLASS, TYPE_NAMES, DecodeFailed, decode, encode, message_class, to_json
 from miner_ctrl.protocol.limits import MAX_MESSAGE_BYTES
@@ -48,6 +50,21 @@ INFO = NodeInfo(
     miners=(InstalledMiner(type="xmrig", installed=True),),
     profiles=(ProfileRef(id="p1", name="xmr", hash="00"),),
 )
+OFFER = BundleOffer(
+    miner_type="xmrig",
+    version="6.26.0",
+    archive="tar.gz",
+    sha256="ab" * 32,
+    size_bytes=5,
+    unpacked_bytes=9,
+    files=1,
+    program="xmrig",
+    signing_key=b"k" * 32,
+    signature=b"s" * 64,
+)
+RULE = ScheduleRule(days=(0, 6), start_minute=480, end_minute=1440, do="profile:night")
+SAMPLE = Sample(at_ms=5, miners=(MinerSample("xmrig-1", MinerState.MINING, "rx/0", 12.5, 3),), cpu_temperature_c=61.0)
+EVENT = RigEvent(at_ms=6, kind="crashed", miner="xmrig-1", text="It ended by itself with exit code 1.")
 PAYLOADS: list[Payload] = [
     messages.Hello(name="rig", role=Role.WORKER, version="1", instance="i" * 16, capabilities=("deploy",)),
     messages.Ping(),
@@ -69,7 +86,12 @@ PAYLOADS: list[Payload] = [
     messages.PauseMiner(miner="xmrig-1"),
     messages.ResumeMiner(),
     messages.MinerAck(status="started", miners=("xmrig-1",), command_hash="ab" * 32),
-    messages.Deploy(bundle_sha256="ab" * 32, bundle_bytes=5, offset=2, chunk=b"\x00\xff"),
+    messages.Deploy(bundle=OFFER, schedule=Schedule(rules=(RULE,), otherwise="pause")),
+    messages.DeployChunk(sha256="ab" * 32, offset=2, data=b"\x00\xff"),
+    messages.RollbackMiner(miner_type="xmrig"),
+    messages.SetLock(document=b"{}", signature=b"\1" * 64),
+    messages.GetHistory(journal="j", after=4),
+    messages.History(journal="j", entries=(JournalEntry(1, SAMPLE), JournalEntry(2, EVENT)), first=1, more=True),
     messages.DeployAck(status="more", next_offset=4),
 ]
 EVERY = pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: type(payload).__name__)
@@ -227,8 +249,8 @@ def test_headers_out_of_bounds(fields: dict[str, Any]) -> None:
         ("start_miner", {"config": {str(n): n for n in range(101)}}),
         ("stop_miner", {"miner": ""}),
         ("miner_ack", {"status": "x" * 256}),
-        ("deploy", {"chunk": bytes(256 * 1024 + 1)}),
-        ("deploy", {"offset": -1}),
+        ("deploy_chunk", {"sha256": "ab" * 32, "offset": 0, "data": bytes(256 * 1024 + 1)}),
+        ("deploy_chunk", {"sha256": "ab" * 32, "offset": -1, "data": b""}),
         ("error", {"code": 1000, "message": "x" * 1001}),
         ("error", {"code": 1000, "message": "x", "details": {str(n): n for n in range(33)}}),
         ("error", {"code": 1000, "message": "x", "details": {"a": msgspec.msgpack.Ext(5, b"x")}}),
@@ -251,7 +273,7 @@ def test_numbers_at_the_edges_of_their_kind(value: float) -> None:
 
 
 def test_size_limits() -> None:
-    chunk = messages.Deploy(chunk=bytes(256 * 1024))
+    chunk = messages.DeployChunk(sha256="ab" * 32, offset=0, data=bytes(256 * 1024))
     assert decode(encode(message(chunk))).payload == chunk
     lines = messages.Logs(lines=("x" * 4096,) * 300)
     with pytest.raises(ProtocolViolation, match="limit"):

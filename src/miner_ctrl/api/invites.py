@@ -13,7 +13,7 @@ from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.peers import TokenText
 from miner_ctrl.api.routes import Resource
 from miner_ctrl.errors import BadInput
-from miner_ctrl.model.miners import ShortText
+from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import InviteView, TokenView
 
 INVITES = Resource("invites")

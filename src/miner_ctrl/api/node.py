@@ -7,8 +7,8 @@ import msgspec
 from miner_ctrl.api.faces import NodeFace
 from miner_ctrl.api.routes import Resource
 from miner_ctrl.errors import MinerCtrlError
-from miner_ctrl.model.miners import ShortText
 from miner_ctrl.model.nodes import Role, check_name
+from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import IdentityView, NodeInfoView, StatusView, TlsView
 
 NODE = Resource("node")

@@ -11,8 +11,8 @@ from miner_ctrl.api.faces import CommandsFace, PairingFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.routes import Resource
 from miner_ctrl.errors import BadInput
-from miner_ctrl.model.miners import ShortText
 from miner_ctrl.model.nodes import Grant, check_name
+from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import PeerView, PingView, StatusView
 
 PEERS = Resource("peers")

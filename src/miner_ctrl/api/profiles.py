@@ -10,9 +10,9 @@ from msgspec import Meta
 from miner_ctrl.api.faces import ProfilesFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.routes import Resource
-from miner_ctrl.model.miners import ShortText
 from miner_ctrl.model.nodes import check_name
 from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import ProfileView, StatusView
 
 PROFILES = Resource("profiles")

@@ -12,8 +12,9 @@ from miner_ctrl.api.faces import CommandsFace, FleetFace
 from miner_ctrl.api.routes import Encoded, Resource
 from miner_ctrl.api.streams import EndView, Event, Stream, close_with
 from miner_ctrl.errors import BadInput
-from miner_ctrl.model.miners import MAX_LOG_LINES, LogLine, NodeInfo, ShortText
+from miner_ctrl.model.miners import MAX_LOG_LINES, LogLine, NodeInfo
 from miner_ctrl.model.profiles import ConfigValue
+from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import CommandView, RigView, View
 
 REMOTE = Resource("remote")

@@ -8,18 +8,32 @@ from typing import Protocol
 
 import msgspec
 
-from miner_ctrl.model.miners import Hashrates, InstalledMiner, MinerState
+from miner_ctrl.miners.log_file import LogFile
+from miner_ctrl.model.miners import DeviceStats, Hashrates, HugePages, InstalledMiner, MinerState
 from miner_ctrl.model.profiles import MinerConfig
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a miner can do from afar; said, not pretended."""
+    """What a miner can do from afar, and what it tells; said, not pretended."""
 
     pause: bool
+    reload: bool = False
+    """Takes another configuration while it runs."""
+    per_thread: bool = False
+    per_device: bool = False
+    difficulty: bool = False
+    """Tells the job's difficulty, so that the time to the next share can be predicted."""
+    pool_state: bool = False
+    """Tells whether it is connected to its pool."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of those it has."""
+        return tuple(name for name in self.__struct_fields__ if getattr(self, name))
 
 
 class MinerApi(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a running miner answers: a loopback port and the bearer token made for it."""
+    """Where a running miner answers: a loopback port and the bearer token made for it (empty: it takes none)."""
 
     port: int
     token: str
@@ -45,8 +59,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     hashrates_hps: Hashrates = Hashrates()
     threads_hps: tuple[float | None, ...] = ()
+    devices: tuple[DeviceStats, ...] = ()
     accepted: int = 0
     rejected: int = 0
+    stale: int = 0
+    invalid: int = 0
+    huge_pages: HugePages | None = None
+    msr: bool | None = None
     uptime_s: int = 0
     pool: str = ""
     pool_ping_ms: int | None = None
@@ -70,6 +89,10 @@ class Adapter(Protocol):
     @property
     def capabilities(self) -> Capabilities: ...
 
+    @property
+    def fields(self) -> frozenset[str]:
+        """The profile fields (names as in JSON) that it heeds; ``plan`` refuses a config that sets another one."""
+
     def locate(self) -> InstalledMiner:
         """Return the program this machine has, or that it has none."""
 
@@ -88,8 +111,8 @@ class Adapter(Protocol):
             OperationFailed: it does not; in its own words.
         """
 
-    async def read(self, api: MinerApi) -> Reading:
-        """Ask a running miner.
+    async def read(self, api: MinerApi, *, log: LogFile | None = None) -> Reading:
+        """Ask a running miner; ``log`` is what it has written, for those that tell nothing otherwise.
 
         Raises:
             Unreachable, RequestTimedOut: it does not answer.
@@ -101,3 +124,7 @@ class Adapter(Protocol):
 
     async def resume(self, api: MinerApi) -> None:
         """Go on hashing. Raises as ``pause``."""
+
+    async def reload(self, plan: LaunchPlan) -> bool:
+        """Have the running miner of ``plan.api`` take over ``plan``'s configuration; whether it did. ``False``: it
+        cannot, or not this change, and has to be restarted. Raises as ``read``."""

@@ -165,7 +165,7 @@ class Instance:
             return
         try:
             async with asyncio.timeout(READ_WITHIN_S):
-                reading = await self.adapter.read(self.record.api)
+                reading = await self.adapter.read(self.record.api, log=self.log)
         except (MinerCtrlError, TimeoutError) as error:
             self._missed(error)
             return

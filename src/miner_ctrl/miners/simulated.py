@@ -13,6 +13,7 @@ import msgspec
 from miner_ctrl.errors import OperationFailed
 from miner_ctrl.miners.brief_run import run_briefly, spoken_lines
 from miner_ctrl.miners.contract import Capabilities, LaunchPlan, MinerApi, Reading
+from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.miners.xmrig_api import call, read_summary
 from miner_ctrl.model.miners import InstalledMiner
 from miner_ctrl.model.profiles import MinerConfig
@@ -30,6 +31,11 @@ class SimulatedAdapter:
     type = "simulated"
     description = "Simulated miner for demonstrations: mines nothing, its numbers are made up"
     capabilities: ClassVar[Capabilities] = Capabilities(pause=True)
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every field there is."""
+        return frozenset(MinerConfig.__struct_encode_fields__)
 
     def locate(self) -> InstalledMiner:
         """Return the program that comes with this package."""
@@ -67,13 +73,17 @@ class SimulatedAdapter:
             words = " / ".join(spoken_lines(run.output))[-400:]
             raise _not_accepted(words or "it gave no reason")
 
-    async def read(self, api: MinerApi) -> Reading:
+    async def read(self, api: MinerApi, *, log: LogFile | None = None) -> Reading:
         """Ask a running one. Raises as ``Adapter.read``."""
         return await read_summary(api)
 
     async def pause(self, api: MinerApi) -> None:
         """Stop making up shares. Raises as ``Adapter.pause``."""
         await call(api, "pause")
+
+    async def reload(self, plan: LaunchPlan) -> bool:
+        """Not offered yet."""
+        return False
 
     async def resume(self, api: MinerApi) -> None:
         """Go on. Raises as ``Adapter.pause``."""

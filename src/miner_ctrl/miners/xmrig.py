@@ -15,6 +15,7 @@ import msgspec
 from miner_ctrl.errors import NotFound, OperationFailed
 from miner_ctrl.miners.brief_run import run_briefly, spoken_lines, without_secrets
 from miner_ctrl.miners.contract import Capabilities, LaunchPlan, MinerApi, Reading
+from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.miners.xmrig_api import call, read_summary
 from miner_ctrl.miners.xmrig_config import xmrig_config
 from miner_ctrl.model.miners import InstalledMiner
@@ -43,6 +44,11 @@ class XmrigAdapter:
         self._deployed = data / "programs" / "xmrig" / "current" / "xmrig"
         self._environ = environ
         self._versions: dict[_Stamp, str] = {}
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """Every field there is."""
+        return frozenset(MinerConfig.__struct_encode_fields__)
 
     def locate(self) -> InstalledMiner:
         """Return the XMRig named by ``MINER_CTRL_XMRIG``, else the deployed one, else the one on ``PATH``.
@@ -86,13 +92,17 @@ class XmrigAdapter:
         if run.code != 0:
             raise _not_accepted(_complaint(run.output, plan))
 
-    async def read(self, api: MinerApi) -> Reading:
+    async def read(self, api: MinerApi, *, log: LogFile | None = None) -> Reading:
         """Ask a running XMRig. Raises as ``Adapter.read``."""
         return await read_summary(api)
 
     async def pause(self, api: MinerApi) -> None:
         """Stop hashing, keep process, dataset and pool connection. Raises as ``Adapter.pause``."""
         await call(api, "pause")
+
+    async def reload(self, plan: LaunchPlan) -> bool:
+        """Not offered yet."""
+        return False
 
     async def resume(self, api: MinerApi) -> None:
         """Go on hashing. Raises as ``Adapter.pause``."""

@@ -16,8 +16,9 @@ from msgspec import Meta
 from miner_ctrl.errors import OperationFailed
 from miner_ctrl.miners.contract import Reading
 from miner_ctrl.miners.loopback_http import Answer, not_a_miner
-from miner_ctrl.model.miners import Count, Hashrates, MinerState
+from miner_ctrl.model.miners import Hashrates, MinerState
 from miner_ctrl.model.text import one_line
+from miner_ctrl.model.values import Count
 
 MAX_TEXT_CHARS = 255
 NORMAL_CONNECT_S = 5

@@ -8,12 +8,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from miner_ctrl.model.machine import Hardware, MachineStats
 from miner_ctrl.model.nodes import Name
+from miner_ctrl.model.values import Count, Sentence, ShortText
 
-ShortText = Annotated[str, Meta(max_length=255)]
-Sentence = Annotated[str, Meta(max_length=1000)]
 LogLine = Annotated[str, Meta(max_length=4096)]
-Count = Annotated[int, Meta(ge=0, le=2**53)]
 MAX_MINERS = 64
 MAX_LOG_LINES = 10_000
 
@@ -43,6 +42,47 @@ class Hashrates(msgspec.Struct, frozen=True, omit_defaults=True):
     m15: float | None = None
 
 
+class DeviceStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """One GPU as its miner reports it. ``index`` is the miner's own number for it; ``None``: not known."""
+
+    index: Count
+    name: ShortText = ""
+    kind: ShortText = ""
+    """``opencl``, ``cuda`` or empty."""
+    hashrate_hps: float | None = msgspec.field(default=None, name="hashrate")
+    temperature_c: float | None = None
+    fan_percent: float | None = None
+    power_w: float | None = None
+
+
+class HugePages(msgspec.Struct, frozen=True):
+    """Huge pages that a miner got, of those it wanted."""
+
+    got: Count
+    wanted: Count
+
+
+class WatchStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """What supervision has done for a miner and knows of it.
+
+    ``restarts`` counts those of the watchdog since the miner was started by a command; ``gave_up``: it will not try
+    again by itself. ``next_try_at_ms``: when it will. ``baseline_hps``: the hashrate learned as this miner's own.
+    ``share_expected_every_s`` follows from difficulty and hashrate; ``last_share_at_ms`` is when one was last accepted.
+    """
+
+    restarts: Count = 0
+    gave_up: bool = False
+    last_reason: Sentence = ""
+    last_at_ms: int | None = None
+    next_try_at_ms: int | None = None
+    baseline_hps: float | None = None
+    share_expected_every_s: float | None = None
+    last_share_at_ms: int | None = None
+
+
+MAX_DEVICES = 64
+
+
 class MinerStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """One miner instance at one moment.
 
@@ -61,6 +101,8 @@ class MinerStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     threads_hps: Annotated[tuple[float | None, ...], Meta(max_length=1024)] = msgspec.field(default=(), name="threads")
     accepted: Count = msgspec.field(default=0, name="shares")
     rejected: Count = 0
+    stale: Count = 0
+    invalid: Count = 0
     uptime_s: Count = msgspec.field(default=0, name="uptime")
     pool: ShortText = ""
     pool_ping_ms: Count | None = None
@@ -73,6 +115,19 @@ class MinerStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     pid: Count | None = None
     exit_code: int | None = None
     reason: Sentence = ""
+    devices: Annotated[tuple[DeviceStats, ...], Meta(max_length=MAX_DEVICES)] = ()
+    huge_pages: HugePages | None = None
+    msr: bool | None = None
+    """Whether the miner could set the CPU's model-specific registers (about 10 % on RandomX)."""
+    adopted: bool = False
+    """Somebody else started it: it is watched, and obeys as far as its API lets it."""
+    part: ShortText = ""
+    """``cpu`` or ``gpu`` where one profile makes two miners."""
+    wanted: ShortText = ""
+    """What it should be doing: ``running`` or ``paused``."""
+    resume_at_ms: int | None = None
+    """When a pause ends by itself (Unix, ms, the rig's clock)."""
+    watch: WatchStats | None = None
 
 
 class NodeStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -84,6 +139,13 @@ class NodeStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     uptime_s: Count = msgspec.field(default=0, name="uptime")
     version: ShortText = ""
     miners: Annotated[tuple[MinerStats, ...], Meta(max_length=MAX_MINERS)] = ()
+    machine: MachineStats | None = None
+    problems: Annotated[tuple[Sentence, ...], Meta(max_length=16)] = ()
+    """What is wrong with the rig itself, each one sentence: a full disk, a schedule that names a lost profile."""
+    schedule: ShortText = ""
+    """What the schedule asks for now: ``run``, ``pause`` or ``profile:NAME``; empty without a schedule."""
+    locked: bool = False
+    """The owner has pinned wallets and pools here."""
 
 
 class InstalledMiner(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -94,6 +156,15 @@ class InstalledMiner(msgspec.Struct, frozen=True, kw_only=True, rename="camel", 
     version: ShortText = ""
     path: ShortText = ""
     simulated: bool = False
+    description: Sentence = ""
+    capabilities: Annotated[tuple[ShortText, ...], Meta(max_length=32)] = ()
+    """What this type can do from afar, by name (``Capabilities`` in the miners' contract)."""
+    fields: Annotated[tuple[ShortText, ...], Meta(max_length=64)] = ()
+    """The profile fields it heeds."""
+    source: ShortText = ""
+    """Where the program comes from: ``deployed``, ``path``, ``named`` or ``package``."""
+    previous: ShortText = ""
+    """The version that a rollback would go back to."""
 
 
 class ProfileRef(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -115,5 +186,6 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     cpu: ShortText = ""
     cpu_cores: Count = 0
     ram_bytes: Count = 0
+    hardware: Hardware | None = None
     miners: Annotated[tuple[InstalledMiner, ...], Meta(max_length=MAX_MINERS)] = ()
     profiles: Annotated[tuple[ProfileRef, ...], Meta(max_length=1000)] = ()

@@ -8,9 +8,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from miner_ctrl.model.miners import ShortText
 from miner_ctrl.model.nodes import Name
-from miner_ctrl.model.values import JsonValue
+from miner_ctrl.model.values import JsonValue, ShortText
 
 ConfigValue = JsonValue
 
@@ -30,11 +29,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return hashlib.sha256(canonical).hexdigest()
 
 
-class MinerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
-    """The fields a profile's config may have, checked by ``profiles.validation``; in JSON in camelCase (``rigId``).
+class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """One pool, whole: what a failover pool leaves out has been filled in from the first one.
 
-    ``pool`` is ``host:port``; ``threads`` a count (``None``: the miner decides); ``daemon`` mines solo against
-    a node's RPC port; ``randomx_mode`` is ``auto``, ``light`` or ``fast``; ``donate_level`` in per cent.
+    ``pool`` is ``host:port``; ``tls_fingerprint`` the SHA-256 of the certificate (64 hex digits; empty: any);
+    ``daemon`` mines solo against a node's RPC port.
     """
 
     pool: str
@@ -43,13 +42,57 @@ class MinerConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
     rig_id: str = ""
     algo: str = ""
     coin: str = ""
-    threads: int | None = None
     tls: bool = False
+    tls_fingerprint: str = ""
     daemon: bool = False
     nicehash: bool = False
     keepalive: bool = True
+
+
+class MinerConfig(PoolConfig, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """The fields a profile's config may have, checked by ``profiles.validation``; in JSON in camelCase (``rigId``).
+
+    The first pool is its own fields; ``failover`` holds the others, in the order they are tried. ``gpu_pool``: the
+    GPUs mine there, in a miner process of their own. ``{rig}`` in wallet, password and rig id stands for the rig's
+    name. ``None`` leaves a choice to the miner.
+    """
+
+    failover: tuple[PoolConfig, ...] = ()
+    gpu_pool: PoolConfig | None = None
+    proxy: str = ""
+    """SOCKS5 proxy for all pools, ``host:port``."""
+    cpu: bool = True
+    """Whether the CPU mines; for miners that can use both."""
+    threads: int | None = None
+    cpu_affinity: tuple[int, ...] = ()
+    """The logical CPUs to use, by number."""
+    cpu_priority: int | None = None
+    """0 (idle) to 5 (highest)."""
+    max_threads_hint: int | None = None
+    """Per cent of the CPU's threads that the miner may choose to use, 1 to 100."""
     huge_pages: bool = True
+    gb_pages: bool = False
+    """1 GB pages for RandomX, 1 to 3 % faster than 2 MB ones; needs root, Linux."""
     randomx_mode: str = "auto"
+    """``auto``, ``light`` (256 MB, slow) or ``fast`` (2 GB)."""
     donate_level: int = 1
+    """Per cent of the time that the miner mines for its developers. Upstream XMRig takes no less than 1: with 0 it
+    still does so at times."""
+    opencl: bool = False
+    cuda: bool = False
+    devices: tuple[int, ...] = ()
+    """The GPUs to use, by number; empty: all."""
+    intensity: float | None = None
+    pause_on_battery: bool = False
+    pause_on_activity: int | None = None
+    """Pause while somebody uses the machine, and for this many seconds after."""
+    extra_args: tuple[str, ...] = ()
+    """Further arguments for the miner's program; each adapter says which it allows."""
     seed: int | None = None
     """Only for the simulated miner: makes its numbers repeatable."""
+
+    @property
+    def pools(self) -> tuple[PoolConfig, ...]:
+        """Every pool this config may mine to, the first one first, that of the GPUs last."""
+        first = PoolConfig(**{name: getattr(self, name) for name in PoolConfig.__struct_fields__})
+        return (first, *self.failover, *((self.gpu_pool,) if self.gpu_pool else ()))

@@ -12,10 +12,12 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
-from miner_ctrl.model.miners import MAX_LOG_LINES, Count, LogLine, NodeInfo, NodeStats, Sentence, ShortText
+from miner_ctrl.model.history import JournalEntry
+from miner_ctrl.model.miners import MAX_LOG_LINES, LogLine, NodeInfo, NodeStats
 from miner_ctrl.model.nodes import Name, Role
 from miner_ctrl.model.profiles import ConfigValue, Profile
-from miner_ctrl.model.values import JsonValue
+from miner_ctrl.model.rig import BundleOffer, Schedule
+from miner_ctrl.model.values import Count, JsonValue, Sentence, ShortText
 
 MessageId = Annotated[str, Meta(min_length=1, max_length=64)]
 NodeIdText = Annotated[str, Meta(min_length=16, max_length=16)]
@@ -134,12 +136,14 @@ class Info(Payload, frozen=True, kw_only=True):
 
 class StartMiner(Payload, frozen=True, kw_only=True):
     """Start a miner from the profile with ``profile_hash`` (sent along as ``profile`` if the rig lacks it), or
-    from the rig's own profile ``local_profile``. ``config`` overrides single fields."""
+    from the rig's own profile ``local_profile``. ``config`` overrides single fields. With ``replace`` the miner of that
+    name (``*``: the only one there is) runs it from now on, without a restart where it can."""
 
     profile_hash: ShortText = ""
     profile: Profile | None = None
     local_profile: ShortText = ""
     miner_type: ShortText = ""
+    replace: ShortText = ""
     config: Annotated[dict[str, ConfigValue], Meta(max_length=100)] = msgspec.field(default_factory=dict)
 
 
@@ -156,9 +160,10 @@ class RestartMiner(Payload, frozen=True, kw_only=True):
 
 
 class PauseMiner(Payload, frozen=True, kw_only=True):
-    """Pause one miner; without a name, all."""
+    """Pause one miner; without a name, all. With ``resume_after_s`` it goes on by itself then, agent or not."""
 
     miner: Name | None = None
+    resume_after_s: Annotated[int, Meta(ge=1, le=366 * 86400)] | None = None
 
 
 class ResumeMiner(Payload, frozen=True, kw_only=True):
@@ -182,22 +187,67 @@ class MinerAck(Payload, frozen=True, kw_only=True):
 
 
 class Deploy(Payload, frozen=True, kw_only=True):
-    """A profile to keep, a miner bundle in chunks, or both. ``offset`` is the chunk's place in bytes."""
+    """What a rig should keep: a profile, a schedule, a miner program, or all of these.
+
+    A program is offered first; the answer ``send`` says where its bytes are wanted from. Once they are all there
+    (``DeployChunk``), the same offer again has it checked, unpacked and switched to: ``installed``.
+    """
 
     profile: Profile | None = None
-    bundle_sha256: ShortText = ""
-    bundle_bytes: Count = 0
-    offset: Count = 0
-    chunk: Chunk = b""
+    schedule: Schedule | None = None
+    bundle: BundleOffer | None = None
+
+
+class DeployChunk(Payload, frozen=True, kw_only=True):
+    """Bytes of an offered bundle, from ``offset`` on; they come in order, several on their way at a time."""
+
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    offset: Count
+    data: Chunk
+
+
+class RollbackMiner(Payload, frozen=True, kw_only=True):
+    """Go back to the version of a miner program that was there before the present one."""
+
+    miner_type: ShortText
 
 
 class DeployAck(Payload, frozen=True, kw_only=True):
-    """How far a deploy has come. ``next_offset`` is the first byte still missing."""
+    """How far a deploy has come: ``stored``, ``send``, ``received`` or ``installed``; ``rolled back``. ``next_offset``
+    is the first byte still missing, ``version`` what is installed now."""
 
     status: ShortText
     next_offset: Count = 0
     profile_hash: ShortText = ""
+    version: ShortText = ""
     command_hash: ShortText = ""
+
+
+class SetLock(Payload, frozen=True, kw_only=True):
+    """Change the wallet lock from afar: ``document`` is canonical JSON of ``{rig, lock}``, signed by a key that the
+    present lock names (docs/protocol.md, "Wallet lock")."""
+
+    document: Annotated[bytes, Meta(max_length=64 * 1024)]
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+
+# --- remembering ----------------------------------------------------------------------------------------
+
+
+class GetHistory(Payload, frozen=True, kw_only=True):
+    """Asks for the rig's journal after the entry ``after`` of the journal ``journal``; of another journal, all."""
+
+    journal: ShortText = ""
+    after: Count = 0
+
+
+class History(Payload, frozen=True, kw_only=True):
+    """A part of a rig's journal, in order. ``more`` is there already; ``first`` is the oldest entry it still has."""
+
+    journal: ShortText
+    entries: Annotated[tuple[JournalEntry, ...], Meta(max_length=2000)] = ()
+    first: Count = 0
+    more: bool = False
 
 
 # --- the union ------------------------------------------------------------------------------------------
@@ -279,6 +329,21 @@ class MinerAckMessage(Message[MinerAck], frozen=True, kw_only=True, tag="miner_a
 class DeployMessage(Message[Deploy], frozen=True, kw_only=True, tag="deploy"): ...
 
 
+class DeployChunkMessage(Message[DeployChunk], frozen=True, kw_only=True, tag="deploy_chunk"): ...
+
+
+class RollbackMinerMessage(Message[RollbackMiner], frozen=True, kw_only=True, tag="rollback_miner"): ...
+
+
+class SetLockMessage(Message[SetLock], frozen=True, kw_only=True, tag="set_lock"): ...
+
+
+class GetHistoryMessage(Message[GetHistory], frozen=True, kw_only=True, tag="get_history"): ...
+
+
+class HistoryMessage(Message[History], frozen=True, kw_only=True, tag="history"): ...
+
+
 class DeployAckMessage(Message[DeployAck], frozen=True, kw_only=True, tag="deploy_ack"): ...
 
 
@@ -304,17 +369,28 @@ AnyMessage = (
     | ResumeMinerMessage
     | MinerAckMessage
     | DeployMessage
+    | DeployChunkMessage
+    | RollbackMinerMessage
     | DeployAckMessage
+    | SetLockMessage
+    | GetHistoryMessage
+    | HistoryMessage
 )
 
-COMMANDS: frozenset[type[Payload]] = frozenset({StartMiner, StopMiner, RestartMiner, PauseMiner, ResumeMiner, Deploy})
+COMMANDS: frozenset[type[Payload]] = frozenset(
+    {StartMiner, StopMiner, RestartMiner, PauseMiner, ResumeMiner, Deploy, RollbackMiner, SetLock}
+)
 """What changes a rig: signed, verified before use, at most once, rate-limited."""
 
-REQUESTS: frozenset[type[Payload]] = COMMANDS | {Ping, GetStats, SubscribeStats, GetLogs, FollowLogs, GetInfo}
+REQUESTS: frozenset[type[Payload]] = COMMANDS | {
+    Ping, GetStats, SubscribeStats, GetLogs, FollowLogs, GetInfo, DeployChunk, GetHistory
+}  # fmt: skip
 """What is owed an answer."""
 
-SIGNED: frozenset[type[Payload]] = COMMANDS | {MinerAck, DeployAck, Error, Hello, Disconnect, Checkpoint}
+SIGNED: frozenset[type[Payload]] = COMMANDS | {
+    MinerAck, DeployAck, DeployChunk, Error, Hello, Disconnect, Checkpoint
+}  # fmt: skip
 """What is signed at once, and ends the session when it comes unsigned; the rest is covered by the next signature."""
 
-REPLIES: frozenset[type[Payload]] = frozenset({Pong, Stats, Logs, Info, MinerAck, DeployAck, Error})
+REPLIES: frozenset[type[Payload]] = frozenset({Pong, Stats, Logs, Info, History, MinerAck, DeployAck, Error})
 """What answers something, and is therefore never answered with an error."""

@@ -12,11 +12,14 @@ from miner_ctrl.protocol.codes import error_from_wire
 from miner_ctrl.protocol.messages import (
     Deploy,
     DeployAck,
+    DeployChunk,
     Error,
     FollowLogs,
+    GetHistory,
     GetInfo,
     GetLogs,
     GetStats,
+    History,
     Info,
     Logs,
     MinerAck,
@@ -26,6 +29,8 @@ from miner_ctrl.protocol.messages import (
     Pong,
     RestartMiner,
     ResumeMiner,
+    RollbackMiner,
+    SetLock,
     StartMiner,
     Stats,
     StopMiner,
@@ -48,6 +53,10 @@ REPLY_TO: dict[type[Payload], type[Payload]] = {
     PauseMiner: MinerAck,
     ResumeMiner: MinerAck,
     Deploy: DeployAck,
+    DeployChunk: DeployAck,
+    RollbackMiner: DeployAck,
+    SetLock: MinerAck,
+    GetHistory: History,
 }
 """The one type that answers each request, besides ``Error``."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from miner_ctrl.errors import MinerCtrlError, OperationFailed, ProtocolViolation, RateLimited, Refused
 from miner_ctrl.protocol.codec import TYPE_NAMES, DecodeFailed
 from miner_ctrl.protocol.codes import WireCode, error_to_wire
-from miner_ctrl.protocol.messages import COMMANDS, Error, Message, Payload
+from miner_ctrl.protocol.messages import COMMANDS, SIGNED, Error, Message, Payload
 from miner_ctrl.session import Opened
 from miner_ctrl.transport.limits import Answer, LogLines, RequestLimits
 from miner_ctrl.transport.request import STREAMS, Handler, Request
@@ -50,7 +50,7 @@ class Serving:
         if not self._admits(kind, message):
             self._excess(message.id)
             return
-        if kind in COMMANDS:
+        if kind in SIGNED:
             channel.verify(opened)
         route = channel.shared.routes.find(kind)
         if route is None:

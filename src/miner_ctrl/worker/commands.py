@@ -178,7 +178,7 @@ class CommandDesk:
         )
 
     def _deploy(self, payload: Deploy) -> DeployAck:
-        if payload.profile is None or payload.bundle_sha256:
+        if payload.profile is None or payload.bundle is not None:
             raise BadInput("This rig takes profiles, not miner programs.", code="NO_BUNDLES")
         validate(payload.profile.miner_type, payload.profile.config)
         self._profiles.put(payload.profile)

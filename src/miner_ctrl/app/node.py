@@ -1,4 +1,4 @@
-"""The whole node, built and wired: the only place that knows every room. ``run`` gives it a process."""
+"""One node: built, started and closed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.api.faces import Faces
+from miner_ctrl.app.rig import bring_up_rig
 from miner_ctrl.config import Home, NodeSettings
 from miner_ctrl.controller import Commands, Fleet, FleetWatch
 from miner_ctrl.errors import Conflict, NotFound
 from miner_ctrl.identity.first_start import FirstStart, make_identity, read_first_start, write_first_start
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.identity.node_file import load_identity
-from miner_ctrl.miners import Miners
-from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.addresses import DEFAULT_PEER_PORT
 from miner_ctrl.model.nodes import Identity, Role
 from miner_ctrl.model.times import now_ms, time_text
@@ -31,7 +30,6 @@ from miner_ctrl.telemetry.machine import host_name, own_addresses
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.transport.sockets import check_can_listen
 from miner_ctrl.transport.tls import ensure_certificate, pin_of_file, server_context
-from miner_ctrl.worker import Worker
 
 conversation = logging.getLogger("miner_ctrl.conversation")
 USUAL = ("::", DEFAULT_PEER_PORT)
@@ -174,16 +172,7 @@ class Node:
             new_message_id=lambda: secrets.token_hex(12),
         )  # fmt: skip
         if self._serving and role.works:
-            miners = Miners(
-                adapters=default_adapters(home.data), data_dir=home.miners_data,
-                socket_for=home.socket_for, rig_name=identity.name,
-            )  # fmt: skip
-            worker = Worker(
-                endpoint, miners, profiles, journal_path=home.worker_database, node_id=identity.id,
-                node_name=identity.name, version=__version__, clock=time.monotonic, now_ms=now_ms,
-            )  # fmt: skip
-            up.push_async_callback(worker.close)
-            await worker.start()
+            await bring_up_rig(up, home=home, identity=identity, endpoint=endpoint, profiles=profiles)
         self._keys, self._identity, self._endpoint, self._registry = keys, identity, endpoint, registry
         if self._serving:
             await self._listen(endpoint)
