@@ -13,7 +13,7 @@ import msgspec
 
 from benches.figures import Group, Verdict, table
 from benches.machine import this_machine
-from benches.running import GROUPS, measured
+from benches.running import GROUPS, ON_REQUEST, measured
 from benches.scale import FULL, QUICK
 
 
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     scale = QUICK if options.quick else FULL
     groups = []
-    for name in options.groups or GROUPS:
+    for name in options.groups or (name for name in GROUPS if name not in ON_REQUEST):
         if not options.json:
             print(f"measuring: {name}", file=sys.stderr)
         groups.append(measured(name, scale))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,16 +29,17 @@ def program() -> list[str]:
 
 
 class RealNodes:
-    """A controller and a worker that has joined it and runs one simulated miner."""
+    """A controller and a worker that has joined it and runs one miner. ``env`` is added to their environment."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, env: Mapping[str, str] | None = None) -> None:
         self._base = base
+        self._env = {**os.environ, **(env or {})}
         self.controller_api = LocalApi(Home.resolve(str(base / "controller")).socket)
         self.worker_api = LocalApi(Home.resolve(str(base / "worker")).socket)
         """Nothing asks the worker locally before a figure does: that loads its HTTP stack."""
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start(self) -> None:
+    def start(self, miner_type: str, config: Mapping[str, object]) -> None:
         """Start and pair them; return once the controller has the miner's stats."""
         self.controller = self._spawn("controller", "node", "init", "--name", "controller", "--role", "controller")
         self.controller.wait()
@@ -46,16 +49,25 @@ class RealNodes:
         [address, *_] = self.controller_api.get("/node/info").data["addresses"]
         token = self.controller_api.post("/invites", {"for": "rig", "address": [address]}).data["token"]
         self._spawn("worker", "node", "join", "-", "--name", RIG, token=token).wait()
+        self.serve_worker()
+        self.controller_api.post(f"/remote/{RIG}/start", {"minerType": miner_type, "config": config})
+        self._wait(lambda: any(rig["miners"] for rig in self._rigs()))
+
+    def serve_worker(self) -> None:
+        """Start the worker; return once it is connected."""
         self.worker = self._spawn("worker", "node", "serve", "--listen", "127.0.0.1:0", "--no-init")
         self._wait(lambda: any(rig["connected"] for rig in self._rigs()))
-        config = {"pool": "pool.invalid:3333", "wallet": "nobody"}
-        self.controller_api.post(f"/remote/{RIG}/start", {"minerType": "simulated", "config": config})
-        self._wait(lambda: any(rig["miners"] for rig in self._rigs()))
+
+    def kill_worker(self) -> None:
+        """End the worker as a crash does; its miner goes on. Returns once the controller has noticed."""
+        self.worker.send_signal(signal.SIGKILL)
+        self.worker.wait()
+        self._wait(lambda: not any(rig["connected"] for rig in self._rigs()))
 
     def stop(self) -> None:
         """Stop the miner and both nodes."""
         try:
-            if len(self._processes) > 3:
+            if any(rig["connected"] for rig in self._rigs()):
                 self.controller_api.post(f"/remote/{RIG}/stop")
         finally:
             for process in self._processes:
@@ -90,6 +102,7 @@ class RealNodes:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                env=self._env,
             )
         assert process.stdin is not None
         with process.stdin as stdin:
@@ -106,12 +119,20 @@ class RealNodes:
             time.sleep(0.05)
 
 
+SIMULATED = {"pool": "pool.invalid:3333", "wallet": "nobody"}
+
+
 @contextmanager
-def real_nodes(base: Path) -> Iterator[RealNodes]:
-    """Run them."""
-    nodes = RealNodes(base)
+def real_nodes(
+    base: Path,
+    miner_type: str = "simulated",
+    config: Mapping[str, object] = SIMULATED,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[RealNodes]:
+    """Run them, the simulated miner unless told otherwise."""
+    nodes = RealNodes(base, env)
     try:
-        nodes.start()
+        nodes.start(miner_type, config)
         yield nodes
     finally:
         nodes.stop()

@@ -21,8 +21,12 @@ GROUPS = {
     "fleet": ("benches.fleet", "A fleet in another process"),
     "memory": ("benches.connections", "Memory of a connection"),
     "processes": ("benches.processes", "Whole processes (raw: a bare interpreter)"),
+    "hashrate": ("benches.hashrate", "What the agent costs real XMRig"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
+
+ON_REQUEST = frozenset({"hashrate"})
+"""Groups that take long or need programs of others: measured only when they are named."""
 
 
 def measured(name: str, scale: Scale) -> Group:

@@ -17,6 +17,8 @@ class Scale(msgspec.Struct, frozen=True):
     runs: int = 15
     watched_s: float = 120.0
     repeats: int = 5000
+    pairs: int = 10
+    window_s: float = 60.0
 
 
 FULL = Scale()
@@ -30,4 +32,6 @@ QUICK = Scale(
     runs=2,
     watched_s=1.0,
     repeats=50,
+    pairs=2,
+    window_s=3.0,
 )

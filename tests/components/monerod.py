@@ -44,10 +44,20 @@ def obtain() -> Path:
 
 
 class Chain:
-    """A running monerod with a chain of its own. ``address`` is ``HOST:PORT`` of its RPC."""
+    """A running monerod with a chain of its own. ``address`` is ``HOST:PORT`` of its RPC; a hash finds a
+    block once in ``difficulty`` times."""
 
-    def __init__(self, program: Path, folder: Path, *, host: str = "127.0.0.1", inside: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        program: Path,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        inside: tuple[str, ...] = (),
+        difficulty: int = 100,
+    ) -> None:
         self._program = program
+        self._difficulty = difficulty
         self._folder = folder
         self._host = host
         self._inside = inside
@@ -62,7 +72,7 @@ class Chain:
         """Start the daemon and wait until it answers. ``inside`` is a command prefix (``ip netns exec NAME``)."""
         self.port, zmq_port, p2p_port = free_ports(3)
         options = {
-            "fixed-difficulty": "100",
+            "fixed-difficulty": str(self._difficulty),
             "data-dir": str(self._folder),
             "rpc-bind-ip": self._host,
             "rpc-bind-port": str(self.port),
