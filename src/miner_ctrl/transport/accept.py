@@ -122,6 +122,7 @@ class Accepting:
         if not self._open:
             return None
         shared = self.shared
+        shared.hasten()
         visit, evicted = self._half_open.admit(host, shared.clock(), shared.timings.message_1_within_s, abort)
         if evicted is not None:
             self._cut(evicted)
@@ -159,6 +160,11 @@ class Accepting:
         self.left(arrival.visit)
         self._half_open.note_good(arrival.visit.host, self.shared.clock())
         self._on_established(channel)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody is in the middle of a handshake."""
+        return bool(self._half_open.visits())
 
     def tick(self) -> None:
         """Cut what has taken too long."""

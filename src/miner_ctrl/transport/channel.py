@@ -126,6 +126,7 @@ class Channel:
         message_id = message_id or self.shared.new_id()
         future: asyncio.Future[Payload] = asyncio.get_running_loop().create_future()
         self._correlation.wait(message_id, future, type(payload), self.shared.clock() + timeout_s)
+        self.shared.hasten()
         try:
             self._send(payload, message_id, None)
         except ProtocolViolation:
@@ -202,10 +203,16 @@ class Channel:
         """Another session has taken this one's place: end it when nothing is under way in it any more."""
         if self._correlation.waiting or self._serving.busy:
             self._retire_by = self.shared.clock() + self.shared.timings.retire_within_s
+            self.shared.hasten()
         else:
             self.disconnect(reason)
 
     # --- what the endpoint calls ------------------------------------------------------------------------
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a request of ours waits for its answer, or this session is to end soon."""
+        return self._correlation.waiting > 0 or self._retire_by is not None
 
     def tick(self) -> None:
         """Do what time asks for."""

@@ -26,6 +26,7 @@ from miner_ctrl.transport.redial import Redial, check_fingerprint
 from miner_ctrl.transport.request import Handler, Request
 from miner_ctrl.transport.shared import Shared
 from miner_ctrl.transport.standing import Standing
+from miner_ctrl.transport.ticker import Ticker
 from miner_ctrl.transport.timings import Timings
 from miner_ctrl.transport.tls import client_context, pinned_context
 from miner_ctrl.transport.verdict import FindPsk, GrantsOf, Judge
@@ -107,7 +108,8 @@ class Endpoint:
         self._renewing: set[bytes] = set()
         self._dropped_meanwhile: list[set[bytes]] = []
         """For each dial under way, who was dropped since it began: its session must not stand."""
-        self._ticker: asyncio.TimerHandle | None = None
+        self._ticker = Ticker(self._shared.timings, self._is_urgent, self._tick)
+        self._shared.hasten = self._ticker.hasten
         self._ticked_at = clock()
         self._closed = False
         self.route(Ping, self._pong, needs=None)
@@ -226,9 +228,7 @@ class Endpoint:
     async def close(self) -> None:
         """End all sessions with a signed disconnect, stop listening and dialling, and await every task."""
         self._closed = True
-        if self._ticker is not None:
-            self._ticker.cancel()
-            self._ticker = None
+        self._ticker.stop()
         for listening in self._listening:
             listening.close()
         self._redial.close()
@@ -244,15 +244,17 @@ class Endpoint:
     def _start(self) -> None:
         if self._closed:
             raise RuntimeError("the endpoint is closed")
-        if self._ticker is None:
+        if not self._ticker.runs:
             self._ticked_at = self._shared.clock()
-            self._ticker = asyncio.get_running_loop().call_later(self._shared.timings.tick_s, self._tick)
+            self._ticker.start()
 
-    def _tick(self) -> None:
+    def _is_urgent(self) -> bool:
+        return self._accepting.urgent or self._redial.urgent or self._standing.urgent
+
+    def _tick(self, waited_s: float) -> None:
         shared = self._shared
-        self._ticker = asyncio.get_running_loop().call_later(shared.timings.tick_s, self._tick)
         now = shared.clock()
-        shared.attentive_now += min(now - self._ticked_at, shared.timings.tick_s + _PAUSE_NOTICED_S)
+        shared.attentive_now += min(now - self._ticked_at, waited_s + _PAUSE_NOTICED_S)
         self._ticked_at = now
         try:
             self._accepting.tick()

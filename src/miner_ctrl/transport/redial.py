@@ -82,6 +82,11 @@ class Redial:
         for fingerprint in list(self._targets):
             self.stop(fingerprint)
 
+    @property
+    def urgent(self) -> bool:
+        """Whether somebody is to be dialled, or is being dialled."""
+        return any(not self._connected(fingerprint) for fingerprint in self._targets)
+
     def tick(self) -> None:
         """Start the dials that are due, those first that have waited longest: peers that let every dial run into its
         time-out must not keep the others from theirs."""
@@ -116,6 +121,7 @@ class Redial:
 
     def _wait(self, target: _Target) -> None:
         target.due_at = self._shared.clock() + target.backoff.next_wait_s(self._shared.random)
+        self._shared.hasten()
 
 
 def check_fingerprint(expected: bytes, address: Address) -> Callable[[PublicKeys], None]:

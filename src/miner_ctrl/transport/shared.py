@@ -33,6 +33,7 @@ class Shared:
         "clock",
         "find_psk",
         "grants_of",
+        "hasten",
         "instance",
         "judge",
         "keys",
@@ -85,6 +86,8 @@ class Shared:
         self.new_id = new_id
         self.on_ended = on_ended
         self.trace = trace
+        self.hasten: Callable[[], None] = _nothing
+        """Has the ticker look soon: something that has a time limit has begun."""
         self.routes = Routes()
         self.attentive_now = clock()
         self.tasks: set[asyncio.Future[Any]] = set()
@@ -115,3 +118,7 @@ class Shared:
         """Hold a task until it is done; ``Endpoint.close`` awaits what is left."""
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+
+def _nothing() -> None:
+    """There is no ticker yet."""

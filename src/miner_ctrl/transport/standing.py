@@ -105,6 +105,11 @@ class Standing:
         for channel in list(self._alive):
             channel.disconnect(reason)
 
+    @property
+    def urgent(self) -> bool:
+        """Whether any session has something under way."""
+        return any(channel.urgent for channel in self._alive)
+
     def tick(self) -> None:
         """Let every session do what time asks for."""
         for channel in list(self._alive):

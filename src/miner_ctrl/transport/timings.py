@@ -11,7 +11,8 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds unless the name says otherwise; the defaults are protocol.md's ("Handshake", "Sessions")."""
 
     tick_s: float = 0.2
-    """How often the shared ticker looks at every session; time limits are kept this exactly."""
+    """How often the ticker looks at every session while something is under way; its time limits are kept this
+    exactly."""
     message_1_within_s: float = limits.MESSAGE_1_WITHIN_S
     message_3_within_s: float = limits.MESSAGE_3_WITHIN_S
     keepalive_after_s: float = limits.KEEPALIVE_AFTER_S
@@ -28,3 +29,9 @@ class Timings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a replaced session may go on to finish the requests that are under way in it."""
     close_within_s: float = 2.0
     """How long a link that was closed may take to send what it holds, before it is cut."""
+
+    @property
+    def calm_tick_s(self) -> float:
+        """How often it looks while nothing is under way: often enough for signs of life and checkpoints."""
+        shortest_s = min(self.keepalive_after_s / 5, self.checkpoint_after_s / 5, self.session_at_most_s / 100)
+        return max(self.tick_s, min(10 * self.tick_s, shortest_s))
