@@ -14,6 +14,9 @@ from pathlib import Path
 
 from miner_ctrl.app import Node
 from miner_ctrl.config import Home, NodeSettings, TlsFiles, parse_listen
+from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.identity.node_file import read_node_file
+from miner_ctrl.model.nodes import Role
 from miner_ctrl.storage.home_lock import HomeLock
 
 log = logging.getLogger("miner_ctrl")
@@ -39,7 +42,7 @@ def serve(
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home.prepare()
     _allow_many_files()
-    with HomeLock(home.lock_file), _runner() as runner:
+    with HomeLock(home.lock_file), _runner(home) as runner:
         runner.run(_serve(settings, init=init))
     return 0
 
@@ -107,7 +110,7 @@ def _run_briefly(
             await node.close()
 
     try:
-        with _runner() as runner:
+        with _runner(home) as runner:
             runner.run(live())
     except BaseException as error:
         if started.done():
@@ -128,10 +131,18 @@ def _allow_many_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _runner() -> asyncio.Runner:
-    """Return a runner on uvloop where there is one (not on Windows)."""
-    if sys.platform == "win32":
+def _runner(home: Home) -> asyncio.Runner:
+    """Return a runner on uvloop, where there is one (not on Windows) and many peers to serve: a rig's node, with its
+    few, is 2.2 MB smaller on asyncio's own loop."""
+    if sys.platform == "win32" or _only_works(home):
         return asyncio.Runner()
     import uvloop  # noqa: PLC0415 - not on Windows
 
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+def _only_works(home: Home) -> bool:
+    try:
+        return read_node_file(home.node_file).role is Role.WORKER
+    except MinerCtrlError:
+        return False

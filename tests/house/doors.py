@@ -40,7 +40,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "controller": "transport protocol peers profiles deploy",
         "api": "controller worker peers pairing profiles history audit telemetry storage",
         "config": "storage",
-        "run": "config storage",
+        "run": "config storage identity",
         "cli": "config",
     }.items()
 }
