@@ -22,12 +22,13 @@ from typing import NoReturn
 import msgspec
 
 from miner_ctrl.errors import BadInput
-from miner_ctrl.model.profiles import MAX_DOCUMENT_BYTES, Profile, ProfileDraft, check_profile_name
+from miner_ctrl.model.profiles import MAX_DOCUMENT_BYTES, PoolConfig, Profile, ProfileDraft, check_profile_name
 from miner_ctrl.model.text import one_line
 from miner_ctrl.profiles.validation import validate
 
 MAX_DEPTH = 8
 MAX_DRAFTS = 1000
+_NO_PASSWORD = PoolConfig(pool="").password
 
 
 class DocumentFormat(StrEnum):
@@ -46,6 +47,14 @@ def write_document(profiles: Sequence[Profile], form: DocumentFormat, *, alone: 
     from miner_ctrl.profiles.yaml_writer import write_yaml  # noqa: PLC0415 - PyYAML is needed seldom
 
     return write_yaml(content)
+
+
+def has_passwords(profile: Profile) -> bool:
+    """Return whether a pool of ``profile`` has a password other than the customary placeholder."""
+    pools: list[object] = [profile.config, profile.config.get("gpuPool")]
+    failover = profile.config.get("failover")
+    pools += failover if isinstance(failover, list) else []
+    return any(isinstance(pool, dict) and pool.get("password", "") not in ("", _NO_PASSWORD) for pool in pools)
 
 
 def read_document(text: str, form: DocumentFormat) -> tuple[ProfileDraft, ...]:
