@@ -9,11 +9,12 @@ from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from miner_ctrl.errors import ProtocolViolation, Refused
+from miner_ctrl.errors import BadInput, ProtocolViolation, Refused
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
 from miner_ctrl.model.nodes import Role
-from miner_ctrl.model.profiles import Profile
+from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.profiles import DocumentFormat, read_document, write_document
 from miner_ctrl.protocol import codec, messages
 from miner_ctrl.session import Initiator, InviteStatus, JoinKey, Responder, Session
 from miner_ctrl.session.frame import HEADER
@@ -140,10 +141,46 @@ def _handshake_seeds() -> tuple[bytes, ...]:
     return tuple(seeds)
 
 
+def run_profiles(data: bytes) -> None:
+    """The bytes as a file of profiles, in both forms; what is read is written and read again as the same."""
+    text = data.decode("utf-8", "replace")
+    for form in DocumentFormat:
+        try:
+            drafts = read_document(text, form)
+        except BadInput as error:
+            if not error.message.isprintable():
+                raise AssertionError("the error would be shown as more than one line") from None
+            continue
+        kept = [Profile(id="", name=one.name, miner_type=one.miner_type, config=one.config) for one in drafts]
+        for other in DocumentFormat:
+            if read_document(write_document(kept, other), other) != drafts:
+                raise AssertionError("profiles change when they are written and read again")
+
+
+def _profile_seeds() -> tuple[bytes, ...]:
+    config: dict[str, ConfigValue] = {
+        "pool": "stratum+ssl://pool.example:443",
+        "wallet": "48ab.{rig}",
+        "failover": ["b.example:1", {"pool": "c.example:2", "tls": False, "password": "p:w"}],
+        "cpuAffinity": "0-3,8",
+        "threads": 4,
+        "intensity": 1.5,
+        "opencl": True,
+        "extraArgs": ["--cpu-no-yield", "a b"],
+    }
+    profiles = [Profile(id="", name=name, miner_type="xmrig", config=config) for name in ("one", "two")]
+    return (
+        *(write_document(profiles, form).encode() for form in DocumentFormat),
+        write_document(profiles[:1], DocumentFormat.YAML, alone=True).encode(),
+        b"a: &a [x]\nb: [*a, *a]\n---\n!!python/object:x {<<: *a, ? [k] : v}\n",
+    )
+
+
 def targets() -> dict[str, Target]:
     """Return every target by its name."""
     return {
         "frame": Target("frame", _frame_seeds(), run_frame),
         "message": Target("message", _message_seeds(), run_message),
+        "profiles": Target("profiles", _profile_seeds(), run_profiles),
         "handshake": Target("handshake", _handshake_seeds(), run_handshake),
     }

@@ -11,6 +11,7 @@ from miner_ctrl.api.application import ROUTES, build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.model.nodes import Grant
+from tests.api import test_profiles
 from tests.api.in_memory import GOOD_TOKEN, MINER, RIG_ID, WAITING_ID, Answer, Client, World
 
 Call = tuple[str, str, object]
@@ -128,6 +129,7 @@ async def test_every_route_is_tried() -> None:
         {("GET", path) for path in lists | streams}
         | {("DELETE", path) for path in lists}
         | {("DELETE", "/invites/{id}")}
+        | test_profiles.TRIED
     )
     patterns = {(route.method, route.path) for route in ROUTES}
     tried = {

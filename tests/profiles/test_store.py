@@ -10,9 +10,13 @@ import msgspec
 import pytest
 
 from miner_ctrl.errors import BadInput, Conflict, NotFound, StateDamaged
-from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft
 from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.profiles.schema import MAX_VERSIONS
 from miner_ctrl.profiles.store import MAX_PROFILES, MAX_REMEMBERED
+
+SCHEMA_1 = Path(__file__).with_name("schema-1.db")
+"""Written by the version of miner-ctrl before versions were kept: profiles one, two and test, and one remembered."""
 
 
 @pytest.fixture
@@ -35,6 +39,10 @@ def opened(path: Path) -> ProfileStore:
 
 def config(port: int = 1, **fields: ConfigValue) -> dict[str, ConfigValue]:
     return {"pool": f"pool.example:{port}", "wallet": "48abc", **fields}
+
+
+def draft(name: str, port: int = 1, **fields: ConfigValue) -> ProfileDraft:
+    return ProfileDraft(name=name, miner_type="xmrig", config=config(port, **fields))
 
 
 def sent(port: int = 1, name: str = "theirs", **fields: ConfigValue) -> Profile:
@@ -89,7 +97,7 @@ def test_names_are_unique_whatever_their_case(store: ProfileStore) -> None:
     assert store.list() == [made]
 
 
-@pytest.mark.parametrize("name", ["", "a b", "stats", "../x", "x" * 64, "a\n"])
+@pytest.mark.parametrize("name", ["", "a b", "stats", "../x", "x" * 64, "a\n", "import", "export", "fields", "inspect"])
 def test_names_are_checked(store: ProfileStore, name: str) -> None:
     with pytest.raises(BadInput):
         store.create(name, "xmrig", config())
@@ -158,6 +166,136 @@ def test_profiles_are_bounded(store: ProfileStore, monkeypatch: pytest.MonkeyPat
         store.put(sent(name="three"))
     store.put(sent(9, name="two"))
     assert store.find("two").config == config(9)
+
+
+# --- change, versions, import ---------------------------------------------------------------------------
+
+
+def test_a_change_replaces_all_but_the_id(store: ProfileStore) -> None:
+    made = store.create("mine", "xmrig", config(threads=2))
+    changed = store.change("MINE", "other", "simulated", {"pool": "a:1"})
+    assert changed == Profile(id=made.id, name="other", miner_type="simulated", config={"pool": "a:1"})
+    assert store.list() == [changed]
+    assert store.change("other", "Other", "simulated", {"pool": "a:1"}).name == "Other", "its own name in other letters"
+
+
+def test_a_change_that_cannot_be_changes_nothing(store: ProfileStore) -> None:
+    made, other = store.create("mine", "xmrig", config()), store.create("other", "xmrig", config(2))
+    with pytest.raises(Conflict, match="changed meanwhile"):
+        store.change("mine", "mine", "xmrig", config(3), if_hash=other.content_hash)
+    with pytest.raises(Conflict, match="There is a profile OTHER already"):
+        store.change("mine", "OTHER", "xmrig", config(3))
+    with pytest.raises(BadInput, match="threads"):
+        store.change("mine", "mine", "xmrig", config(3, threads=True))
+    with pytest.raises(NotFound):
+        store.change("nobody", "mine", "xmrig", config(3))
+    assert store.list() == [made, other]
+    assert len(store.versions("mine")) == 1
+    assert store.change("mine", "mine", "xmrig", config(3), if_hash=made.content_hash).config == config(3)
+
+
+def test_versions_are_kept_by_hash_with_their_time(path: Path) -> None:
+    moments = iter(range(1000, 9000, 1000))
+    store = ProfileStore(path, now_ms=lambda: next(moments))
+    store.open()
+    first = store.create("mine", "xmrig", config())
+    second = store.change("mine", "mine", "xmrig", config(2))
+    store.change("mine", "renamed", "xmrig", config(2))
+    store.put(sent(3, name="renamed"))
+    versions = store.versions("renamed")
+    assert [(version.at_ms, version.config) for version in versions] == [
+        (4000, config(3)),
+        (2000, config(2)),
+        (1000, config(1)),
+    ]
+    assert [version.hash for version in versions][1:] == [second.content_hash, first.content_hash]
+    back = store.revert("renamed", first.content_hash[:12].upper())
+    assert back == Profile(id=first.id, name="renamed", miner_type="xmrig", config=config())
+    assert [version.config["pool"][-1] for version in store.versions("renamed")] == ["1", "3", "2"]  # type: ignore[index]
+    store.close()
+
+
+def test_a_version_that_is_not_there_or_not_one(store: ProfileStore) -> None:
+    store.create("mine", "xmrig", config())
+    for port in range(2, 40):
+        store.change("mine", "mine", "xmrig", config(port))
+    for wanted in ("", "zz", "%", "0" * 64):
+        with pytest.raises(NotFound, match="has no version"):
+            store.revert("mine", wanted)
+    with pytest.raises(Conflict, match="is ambiguous"):
+        store.revert("mine", next(d for d in "0123456789abcdef" if _many(store, d)))
+
+
+def _many(store: ProfileStore, digit: str) -> bool:
+    return sum(version.hash.startswith(digit) for version in store.versions("mine")) > 1
+
+
+def test_versions_are_bounded_and_go_with_their_profile(store: ProfileStore, path: Path) -> None:
+    store.create("mine", "xmrig", config())
+    other = store.create("other", "xmrig", config())
+    for port in range(2, MAX_VERSIONS + 10):
+        store.change("mine", "mine", "xmrig", config(port))
+    versions = store.versions("mine")
+    assert len(versions) == MAX_VERSIONS
+    assert versions[0].config == config(MAX_VERSIONS + 9)
+    assert [version.hash for version in store.versions("other")] == [other.content_hash]
+    store.delete("mine")
+    with sqlite3.connect(path) as plain:
+        assert plain.execute("SELECT count(*) FROM version").fetchone() == (1,)
+    plain.close()
+
+
+def test_an_import_makes_replaces_and_leaves(store: ProfileStore) -> None:
+    same, old = store.create("same", "xmrig", config()), store.create("old", "xmrig", config(2))
+    drafts = [draft("new", 9), draft("Same"), draft("OLD", 3)]
+    with pytest.raises(Conflict, match="1 of these profiles is there already, and different: OLD"):
+        store.import_drafts(drafts)
+    assert store.list() == [old, same]
+    done = store.import_drafts(drafts, replace=True)
+    assert done == ImportOutcome(created=("new",), replaced=("OLD",), unchanged=("same",))
+    assert store.find("old").id == old.id
+    assert [(one.name, one.config) for one in store.list()] == [
+        ("new", config(9)),
+        ("OLD", config(3)),
+        ("same", config()),
+    ]
+    assert len(store.versions("old")) == 2
+
+
+def test_an_import_that_fails_half_way_leaves_nothing(store: ProfileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create("mine", "xmrig", config())
+    before = store.list()
+    with pytest.raises(BadInput):
+        store.import_drafts([draft("one"), draft("two", wallet="-x")])
+    assert store.list() == before
+    monkeypatch.setattr("miner_ctrl.profiles.store.MAX_PROFILES", 2)
+    with pytest.raises(Conflict, match="2 profiles already"):
+        store.import_drafts([draft("mine", 7), draft("one"), draft("two")], replace=True)
+    assert store.list() == before
+    assert len(store.versions("mine")) == 1
+
+
+def test_a_store_of_the_first_schema_is_brought_up(path: Path) -> None:
+    path.write_bytes(SCHEMA_1.read_bytes())
+    for _ in range(2):  # the second time there is nothing to do
+        store = opened(path)
+        assert [(one.name, one.config["pool"]) for one in store.list()] == [
+            ("one", "pool.example:1"),
+            ("test", "pool.example:3"),
+            ("two", "pool.example:2"),
+        ]
+        [version] = store.versions("one")
+        assert (version.hash, version.at_ms) == (store.find("one").content_hash, None)
+        theirs = Profile(id="", name="", miner_type="xmrig", config=config(9))
+        remembered = store.by_hash(theirs.content_hash)
+        assert remembered is not None
+        assert remembered.name == "theirs"
+        store.close()
+    store = opened(path)
+    old = store.find("one")
+    store.change("one", "one", "xmrig", config(8))
+    assert store.revert("one", old.content_hash) == old
+    store.close()
 
 
 KILLED = """

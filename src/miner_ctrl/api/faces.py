@@ -8,7 +8,7 @@ from typing import Protocol
 
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
-from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.views import (
     CommandView,
     IdentityView,
@@ -118,6 +118,16 @@ class ProfilesFace(Protocol):
     def list(self) -> Sequence[Profile]: ...
     def find(self, query: str) -> Profile: ...
     def create(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile: ...
+    def change(
+        self, query: str, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, if_hash: str
+    ) -> Profile:
+        """Replace all of a profile but its ID; only if its hash is ``if_hash``, where that is given."""
+
+    def versions(self, query: str) -> Sequence[ProfileVersion]: ...
+    def revert(self, query: str, hash_prefix: str) -> Profile: ...
+    def import_drafts(self, drafts: Sequence[ProfileDraft], *, replace: bool) -> ImportOutcome:
+        """Keep all of them, or none."""
+
     def delete(self, query: str) -> object: ...
 
 

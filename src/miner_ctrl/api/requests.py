@@ -25,15 +25,16 @@ BODY_WITHIN_S = 30.0
 _SEE_OPENAPI = "GET /api/v1/mining/openapi.json says what this route takes."
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
+async def read_body(scope: Scope, receive: Receive, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Return the request's body.
 
     Raises:
-        BadInput: it is over ``MAX_BODY_BYTES`` (413), is not there within ``BODY_WITHIN_S`` (408), or was cut off.
+        BadInput: it is over ``max_bytes`` (413), is not there within ``BODY_WITHIN_S`` (408), or was cut off.
     """
     announced = header(scope, b"content-length")
-    if announced.isdigit() and int(announced) > MAX_DRAINED_BYTES:
-        raise _too_large()
+    drained = max(MAX_DRAINED_BYTES, max_bytes)
+    if announced.isdigit() and int(announced) > drained:
+        raise _too_large(max_bytes)
     parts: list[bytes] = []
     size = 0
     try:
@@ -44,11 +45,11 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
                     raise BadInput("The request ended before its body was complete.")
                 part = message.get("body", b"")
                 size += len(part)
-                if size <= MAX_BODY_BYTES:
+                if size <= max_bytes:
                     parts.append(part)
                 ended = not message.get("more_body", False)
-                if size > (MAX_BODY_BYTES if ended else MAX_DRAINED_BYTES):
-                    raise _too_large()
+                if size > (max_bytes if ended else drained):
+                    raise _too_large(max_bytes)
                 if ended:
                     return b"".join(parts)
     except TimeoutError:
@@ -150,9 +151,9 @@ def _does_not_fit(what: str, error: msgspec.ValidationError) -> BadInput:
     return BadInput(f"The {what} does not fit this route: {reason}.", suggestion=_SEE_OPENAPI)
 
 
-def _too_large() -> BadInput:
+def _too_large(max_bytes: int) -> BadInput:
     return BadInput(
-        f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.",
+        f"The body is larger than {max_bytes // 1024} KiB.",
         suggestion="Send less at once.",
         code="BODY_TOO_LARGE",
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from miner_ctrl.api.errors import no_identity
 from miner_ctrl.api.faces import CommandsFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace
 from miner_ctrl.api.lists import Listing
-from miner_ctrl.api.requests import check_path, decode_body, decode_query, read_body
+from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
@@ -72,6 +72,7 @@ class Route:
     errors: tuple[int, ...]
     events: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] | None = field(repr=False)
+    max_body_bytes: int = MAX_BODY_BYTES
 
     @property
     def needs_identity(self) -> bool:
@@ -93,7 +94,7 @@ class Route:
         if self.query is not None:
             values["query"] = decode_query(scope, self.query)
         if self.decoder is not None:
-            body = decode_body(scope, await read_body(scope, receive), self.decoder)
+            body = decode_body(scope, await read_body(scope, receive, self.max_body_bytes), self.decoder)
             if self.body is not None:
                 values["body"] = body
         result = await self.handler(**values)
@@ -118,8 +119,13 @@ class Resource:
     ) -> Callable[[Handler], Handler]:
         return self._added("GET", path, 200, errors, events or {})
 
-    def post(self, path: str, *, status: int = 200, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
-        return self._added("POST", path, status, errors, {})
+    def post(
+        self, path: str, *, status: int = 200, errors: tuple[int, ...] = (), max_body_bytes: int = MAX_BODY_BYTES
+    ) -> Callable[[Handler], Handler]:
+        return self._added("POST", path, status, errors, {}, max_body_bytes=max_body_bytes)
+
+    def put(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
+        return self._added("PUT", path, 200, errors, {})
 
     def patch(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
         return self._added("PATCH", path, 200, errors, {})
@@ -128,10 +134,18 @@ class Resource:
         return self._added("DELETE", path, 200, errors, {})
 
     def _added(
-        self, method: str, path: str, status: int, errors: tuple[int, ...], events: Mapping[str, object]
+        self,
+        method: str,
+        path: str,
+        status: int,
+        errors: tuple[int, ...],
+        events: Mapping[str, object],
+        *,
+        max_body_bytes: int = MAX_BODY_BYTES,
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
-            self.routes.append(declared(method, path, self.name, handler, status=status, errors=errors, events=events))
+            route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
+            self.routes.append(replace(route, max_body_bytes=max_body_bytes))
             return handler
 
         return add

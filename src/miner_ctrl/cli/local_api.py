@@ -130,6 +130,10 @@ class LocalApi:
         """``POST path`` with a JSON body (fields that are ``None`` left out); see ``call``."""
         return self.call("POST", path, body={} if body is None else body)
 
+    def put(self, path: str, body: Mapping[str, object]) -> Answer:
+        """``PUT path``; see ``call``."""
+        return self.call("PUT", path, body=body)
+
     def patch(self, path: str, body: Mapping[str, object]) -> Answer:
         """``PATCH path``; see ``call``."""
         return self.call("PATCH", path, body=body)

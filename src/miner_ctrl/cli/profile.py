@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Sequence
 
 import click
 
@@ -14,10 +12,11 @@ from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.local_api import MAX_LISTED, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import note, printed_json
-from miner_ctrl.cli.tables import Column, Table, pairs
+from miner_ctrl.cli.profile_edit import edit, history, revert
+from miner_ctrl.cli.profile_files import export, import_
+from miner_ctrl.cli.profile_settings import in_camel_case, lines_of, parse_settings, with_pools
+from miner_ctrl.cli.tables import Column, Table, pairs, terminal_width
 
-TEXT_FIELDS = frozenset({"pool", "wallet", "password", "rigId", "algo", "coin", "randomxMode"})
-"""Their values are text even where they look like a number."""
 MINER_TYPES = ("xmrig", "simulated")
 """What rigs of this version can run; a newer rig may know more, so others are only remarked on."""
 
@@ -38,6 +37,7 @@ name_argument = click.argument("name", shell_complete=completes("profiles"))
     epilog="""
     miner-ctrl profile create my-profile --pool pool.example:3333 --wallet 48ab…
     miner-ctrl profile create test --miner simulated --pool pool.example:3333
+    miner-ctrl profile create safe --pool a.example:3333 --pool b.example:3333 --wallet 48ab…
     miner-ctrl profile create solo --pool HOST:18081 --wallet 48ab… --set daemon=true
     """
 )
@@ -51,23 +51,34 @@ name_argument = click.argument("name", shell_complete=completes("profiles"))
     help="Which miner program: xmrig or simulated.",
     shell_complete=_complete_miner_types,
 )
-@click.option("--pool", metavar="HOST:PORT", required=True, help="The pool, or a node's RPC port with daemon=true.")
+@click.option(
+    "--pool",
+    "pools",
+    metavar="HOST:PORT",
+    required=True,
+    multiple=True,
+    help="The pool, or a node's RPC port with daemon=true; more of them: those to fall back on.",
+)
 @click.option("--wallet", metavar="ADDRESS", help="Who is paid.")
 @click.option(
     "--set",
     "settings_",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Any other field, for example threads=4; may be repeated.",
+    help="Any other field (see profile fields), for example threads=4; may be repeated.",
 )
 @pass_settings
 def create(
-    settings: Settings, *, name: str, miner_type: str, pool: str, wallet: str | None, settings_: tuple[str, ...]
+    settings: Settings,
+    *,
+    name: str,
+    miner_type: str,
+    pools: tuple[str, ...],
+    wallet: str | None,
+    settings_: tuple[str, ...],
 ) -> None:
     """Make a profile."""
-    config: dict[str, object] = {"pool": pool}
-    if wallet is not None:
-        config["wallet"] = wallet
+    config = with_pools({} if wallet is None else {"wallet": wallet}, pools)
     config.update(parse_settings(settings_))
     with local_node(settings.home) as api:
         answer = api.post("/profiles", {"name": name, "minerType": miner_type, "config": config})
@@ -76,35 +87,6 @@ def create(
     if not printed_json(settings, answer):
         name = shown(answer.data["name"])
         click.echo(f"Profile {name} is made. Start it: miner-ctrl remote start RIG --profile {name}")
-
-
-def parse_settings(texts: Sequence[str]) -> dict[str, object]:
-    """Return the fields in ``key=value`` texts: numbers, true, false and null as such, everything else as text.
-
-    Raises:
-        UsageError: one has no ``=`` or no key.
-    """
-    fields: dict[str, object] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        key = _in_camel_case(key.strip())
-        if not equals or not key:
-            raise click.UsageError(f"--set wants KEY=VALUE, for example --set threads=4, and not {text!r}.")
-        fields[key] = value if key in TEXT_FIELDS else _parse_value(value)
-    return fields
-
-
-def _in_camel_case(key: str) -> str:
-    """Return the field's name as profiles have it, however it was typed: ``rig-id`` and ``rig_id`` are ``rigId``."""
-    first, *others = re.split("[-_]", key)
-    return first + "".join(other[:1].upper() + other[1:] for other in others)
-
-
-def _parse_value(text: str) -> object:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 @profile.command("list", epilog="miner-ctrl profile list")
@@ -147,7 +129,7 @@ def _shortened(text: str) -> str:
 @name_argument
 @pass_settings
 def show(settings: Settings, name: str) -> None:
-    """Show a profile and all its fields."""
+    """Show a profile and the fields it sets. Passwords are hidden, but not with --json."""
     with local_node(settings.home) as api:
         answer = api.get(f"/profiles/{part(name)}")
     if printed_json(settings, answer):
@@ -159,9 +141,7 @@ def show(settings: Settings, name: str) -> None:
         ("Miner", shown(found.get("minerType"))),
         ("Hash", shown(found.get("hash"))),
     ]
-    for key, value in found["config"].items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        rows.append((f"  {shown(key, 60)}", shown(text, 1000)))
+    rows += [(f"  {place}", text) for place, text in lines_of(found["config"])]
     click.echo(pairs(rows))
 
 
@@ -174,3 +154,40 @@ def delete(settings: Settings, name: str) -> None:
         answer = api.delete(f"/profiles/{part(name)}")
     if not printed_json(settings, answer):
         click.echo(f"Profile {shown(name)} is deleted.")
+
+
+@profile.command(
+    epilog="""
+    miner-ctrl profile fields
+    miner-ctrl profile fields failover cpuAffinity
+    """
+)
+@click.argument("names", metavar="[FIELD]...", nargs=-1)
+@pass_settings
+def fields(settings: Settings, names: tuple[str, ...]) -> None:
+    """Say what may stand in a profile: every field, or those named."""
+    with local_node(settings.home) as api:
+        answer = api.get("/profiles/fields", limit=MAX_LISTED)
+    if printed_json(settings, answer):
+        return
+    known = {str(field["name"]): field for field in answer.data}
+    wanted = [in_camel_case(name) for name in names] or [*known]
+    width = min(terminal_width(), 100)
+    for name in wanted:
+        if name not in known:
+            raise click.UsageError(f"There is no field {shown(name, 60)!r}; they are {', '.join(known)}.")
+        field = known[name]
+        default = (
+            "" if field["default"] in (None, "", []) else f" (left out: {shown(json.dumps(field['default']), 60)})"
+        )
+        click.echo(f"{click.style(shown(name), bold=tables.is_terminal())}  {shown(field['takes'])}{default}")
+        indent = "    "
+        click.echo(
+            click.formatting.wrap_text(
+                shown(field["meaning"], 1000), width, initial_indent=indent, subsequent_indent=indent
+            )
+        )
+
+
+for command in (edit, history, revert, export, import_):
+    profile.add_command(command)

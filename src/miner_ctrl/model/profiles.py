@@ -8,10 +8,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from miner_ctrl.model.nodes import Name
+from miner_ctrl.errors import BadInput
+from miner_ctrl.model.nodes import Name, check_name
 from miner_ctrl.model.values import JsonValue, ShortText
 
 ConfigValue = JsonValue
+MAX_DOCUMENT_BYTES = 1024 * 1024
+"""The largest file of profiles that is read."""
+RESERVED_NAMES = frozenset({"export", "fields", "import", "inspect"})
+"""Would be read as routes."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -27,6 +32,46 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """SHA-256 (hex) over miner type and config in canonical JSON: the same content has the same hash."""
         canonical = msgspec.json.encode([self.miner_type, self.config], order="sorted")
         return hashlib.sha256(canonical).hexdigest()
+
+
+class ProfileDraft(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    """A profile as it stands in a file: without an ID, which each node gives its own."""
+
+    name: ShortText
+    miner_type: ShortText
+    config: Annotated[dict[str, ConfigValue], Meta(max_length=100)]
+
+
+class ProfileVersion(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What a profile was from ``at_ms`` on (Unix time; ``None``: before versions were kept)."""
+
+    hash: str
+    miner_type: str
+    config: dict[str, ConfigValue]
+    at_ms: int | None
+
+
+class ImportOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The names of what an import made, replaced, and left alone since it was there already."""
+
+    created: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+
+
+def check_profile_name(name: str) -> str:
+    """Return ``name`` if a profile may be called that.
+
+    Raises:
+        BadInput: it is no name, looks like an ID or is a reserved word.
+    """
+    if name in RESERVED_NAMES:
+        raise BadInput(
+            f"The name {name!r} is reserved: it would be read as a route.",
+            suggestion="Choose another name, for example my-profile.",
+            code="BAD_NAME",
+        )
+    return check_name(name)
 
 
 class PoolConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

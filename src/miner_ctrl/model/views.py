@@ -144,6 +144,53 @@ class ProfileView(View, frozen=True, kw_only=True):
     hash: str
 
 
+class FieldView(View, frozen=True, kw_only=True):
+    """A field that a profile's config may have. ``takes`` and ``meaning`` are for people; ``of_pool``: each pool has
+    its own."""
+
+    name: str
+    takes: str
+    default: object
+    meaning: str
+    of_pool: bool
+
+
+class VersionView(View, frozen=True, kw_only=True):
+    """What a profile was from ``at`` on (``None``: nobody knows since when); ``current``: what it is now."""
+
+    hash: str
+    miner_type: str
+    config: dict[str, object]
+    at: str | None
+    current: bool
+
+
+class DraftView(View, frozen=True, kw_only=True):
+    """A profile as it stands in a file, checked and not kept."""
+
+    name: str
+    miner_type: str
+    config: dict[str, object]
+    hash: str
+
+
+class DocumentView(View, frozen=True, kw_only=True):
+    """Profiles as a file: ``document`` is its text. ``has_passwords``: there are pools' passwords in it."""
+
+    format: str
+    document: str
+    profiles: int
+    has_passwords: bool
+
+
+class ImportView(View, frozen=True, kw_only=True):
+    """The names of the profiles that an import made, replaced, or found there with the same content."""
+
+    created: tuple[str, ...]
+    replaced: tuple[str, ...]
+    unchanged: tuple[str, ...]
+
+
 class CommandView(View, frozen=True, kw_only=True):
     """What a command to a rig did. ``miner_name`` is the first of ``miners``."""
 

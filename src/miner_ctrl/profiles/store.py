@@ -2,22 +2,31 @@
 
 A profile of ours has a name and an ID. One that came with ``start_miner`` is kept by content hash alone, so that it
 need not be sent again and takes no name here. Everything that comes in is validated first, so what is kept is small.
+What a profile of ours was before stays as its versions, each by its hash.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import apsw
 import msgspec
 
 from miner_ctrl.errors import Conflict, NotFound, StateDamaged
-from miner_ctrl.model.nodes import check_name
-from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.profiles import (
+    ConfigValue,
+    ImportOutcome,
+    Profile,
+    ProfileDraft,
+    ProfileVersion,
+    check_profile_name,
+)
 from miner_ctrl.model.text import one_line
+from miner_ctrl.model.times import now_ms as wall_clock_ms
+from miner_ctrl.profiles.schema import MIGRATIONS, keep_version
 from miner_ctrl.profiles.validation import validate
 from miner_ctrl.storage.sqlite import open_database, transaction
 
@@ -27,38 +36,23 @@ _WHAT = "profile store"
 _ID_BYTES = 8
 _ID_PREFIX = re.compile(r"[0-9a-f]{4,16}")
 
-_MIGRATIONS = (
-    """
-    CREATE TABLE profile (
-        id TEXT PRIMARY KEY,
-        name TEXT NOT NULL COLLATE NOCASE UNIQUE,
-        hash TEXT NOT NULL,
-        miner_type TEXT NOT NULL,
-        config TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX profile_hash ON profile (hash);
-
-    CREATE TABLE remembered (
-        seq INTEGER PRIMARY KEY AUTOINCREMENT,
-        hash TEXT NOT NULL UNIQUE,
-        id TEXT NOT NULL,
-        name TEXT NOT NULL,
-        miner_type TEXT NOT NULL,
-        config TEXT NOT NULL
-    ) STRICT;
-    """,
-)
-
 
 class ProfileStore:
     """The profiles in one SQLite file; changes are durable when a call returns. Used from one thread.
 
-    ``random_bytes`` is as ``secrets.token_bytes``.
+    ``random_bytes`` is as ``secrets.token_bytes``; ``now_ms`` is Unix time.
     """
 
-    def __init__(self, path: Path, *, random_bytes: Callable[[int], bytes] = secrets.token_bytes) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        random_bytes: Callable[[int], bytes] = secrets.token_bytes,
+        now_ms: Callable[[], int] = wall_clock_ms,
+    ) -> None:
         self._path = path
         self._random_bytes = random_bytes
+        self._now_ms = now_ms
         self._database: apsw.Connection | None = None
         self.revision = 0
         """Another number after each change of what ``list`` returns: a thousand profiles are slow to read."""
@@ -69,7 +63,7 @@ class ProfileStore:
         Raises:
             StateDamaged, HomeInUse: as ``storage.sqlite.open_database``.
         """
-        self._database = open_database(self._path, _MIGRATIONS, what=_WHAT)
+        self._database = open_database(self._path, MIGRATIONS, what=_WHAT)
 
     def close(self) -> None:
         """Close the file."""
@@ -119,14 +113,31 @@ class ProfileStore:
             Conflict: the name is taken, or there are ``MAX_PROFILES``.
         """
         profile = self._checked(name, miner_type, config)
-        if self._select("profile WHERE name = ?", name):
-            raise Conflict(
-                f"There is a profile {name} already.",
-                suggestion="Choose another name, or delete that one first.",
-                code="PROFILE_EXISTS",
-            )
+        self._check_free(name)
         self._store(profile)
         return profile
+
+    def change(
+        self, query: str, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, if_hash: str = ""
+    ) -> Profile:
+        """Replace all of a profile but its ID. With ``if_hash``, only if that is what it is now.
+
+        Raises:
+            BadInput: the name or the config cannot be one.
+            NotFound: there is none.
+            Conflict: several match, the name is another's, or it is not what ``if_hash`` says.
+        """
+        held = self.find(query)
+        checked = msgspec.structs.replace(self._checked(name, miner_type, config), id=held.id)
+        if if_hash and held.content_hash != if_hash:
+            raise Conflict(
+                f"The profile {held.name} has changed meanwhile.",
+                suggestion="Look at it again (miner-ctrl profile show), and make your change to what it is now.",
+                code="PROFILE_CHANGED",
+            )
+        self._check_free(name, but=held.id)
+        self._store(checked)
+        return checked
 
     def put(self, profile: Profile) -> Profile:
         """Keep a profile under its name, in place of the one that has it; the ID is this node's own.
@@ -143,7 +154,7 @@ class ProfileStore:
         return checked
 
     def delete(self, query: str) -> Profile:
-        """Delete a profile, found as by ``find``.
+        """Delete a profile with its versions, found as by ``find``.
 
         Raises:
             NotFound, Conflict: there is none, or several.
@@ -153,6 +164,69 @@ class ProfileStore:
             self._connection.execute("DELETE FROM profile WHERE id = ?", (profile.id,))
         self.revision += 1
         return profile
+
+    def versions(self, query: str) -> tuple[ProfileVersion, ...]:
+        """Return what a profile is and was, the present first; at most ``schema.MAX_VERSIONS``.
+
+        Raises:
+            NotFound, Conflict: there is no such profile, or several.
+        """
+        held = self.find(query)
+        rows = self._connection.execute(
+            "SELECT hash, miner_type, config, at_ms FROM version WHERE profile = ? ORDER BY seq DESC", (held.id,)
+        )
+        return tuple(
+            ProfileVersion(hash=content_hash, miner_type=miner_type, config=profile.config, at_ms=at_ms)
+            for content_hash, miner_type, config, at_ms in rows
+            for profile in [self._from_row(held.id, held.name, content_hash, miner_type, config)]
+        )
+
+    def revert(self, query: str, hash_prefix: str) -> Profile:
+        """Make a profile again what it was in the version whose hash begins with ``hash_prefix``.
+
+        Raises:
+            BadInput: what it was then is not allowed any more.
+            NotFound, Conflict: there is no such profile or version, or several.
+        """
+        held = self.find(query)
+        wanted = hash_prefix.strip().lower()
+        found = [version for version in self.versions(held.id) if version.hash.startswith(wanted)] if wanted else []
+        if not found:
+            raise NotFound(
+                f"{held.name} has no version {one_line(hash_prefix, 64)!r}.",
+                suggestion=f"See miner-ctrl profile history {held.name} for those there are.",
+                code="VERSION_NOT_FOUND",
+            )
+        if len(found) > 1:
+            raise Conflict(
+                f"{one_line(hash_prefix, 64)!r} is ambiguous: {len(found)} versions match.",
+                suggestion="Give more characters of the hash.",
+                code="AMBIGUOUS_VERSION",
+            )
+        return self.change(held.id, held.name, found[0].miner_type, found[0].config)
+
+    def import_drafts(self, drafts: Iterable[ProfileDraft], *, replace: bool = False) -> ImportOutcome:
+        """Keep all of ``drafts`` or, if one cannot be kept, none. Those that are there already with the same content
+        stay as they are; with ``replace`` those with other content are replaced, by name.
+
+        Raises:
+            BadInput: a name or a config cannot be one.
+            Conflict: without ``replace``, names are taken; or there would be more than ``MAX_PROFILES``.
+        """
+        done: dict[str, list[str]] = {"created": [], "replaced": [], "unchanged": []}
+        with transaction(self._connection):
+            for draft in drafts:
+                new = self._checked(draft.name, draft.miner_type, draft.config)
+                held = self._select("profile WHERE name = ?", draft.name)
+                if held and held[0].content_hash == new.content_hash:
+                    done["unchanged"].append(held[0].name)
+                    continue
+                done["replaced" if held else "created"].append(draft.name)
+                if replace or not held:
+                    self._store(msgspec.structs.replace(new, id=held[0].id) if held else new)
+            if done["replaced"] and not replace:
+                raise _taken(done["replaced"])
+        return ImportOutcome(**{what: tuple(names) for what, names in done.items()})
 
     def remember(self, profile: Profile) -> None:
         """Keep a profile that was sent along, by its hash; the ``MAX_REMEMBERED`` newest stay.
@@ -179,13 +253,13 @@ class ProfileStore:
         return self._database
 
     def _checked(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
-        check_name(name)
+        check_profile_name(name)
         validate(miner_type, config)
         return Profile(id=self._random_bytes(_ID_BYTES).hex(), name=name, miner_type=miner_type, config=dict(config))
 
     def _store(self, profile: Profile) -> None:
-        others = self._connection.execute("SELECT id FROM profile WHERE id <> ?", (profile.id,)).fetchall()
-        if len(others) >= MAX_PROFILES:
+        others = self._connection.execute("SELECT count(*) FROM profile WHERE id <> ?", (profile.id,)).get
+        if others >= MAX_PROFILES:
             raise Conflict(
                 f"There are {MAX_PROFILES} profiles already.", suggestion="Delete some first.", code="TOO_MANY_PROFILES"
             )
@@ -196,7 +270,16 @@ class ProfileStore:
                 " config = excluded.config",
                 (profile.id, profile.name, profile.content_hash, profile.miner_type, _config_text(profile)),
             )
+            keep_version(self._connection, profile, _config_text(profile), self._now_ms())
         self.revision += 1
+
+    def _check_free(self, name: str, *, but: str = "") -> None:
+        if self._select("profile WHERE name = ? AND id <> ?", name, but):
+            raise Conflict(
+                f"There is a profile {name} already.",
+                suggestion="Choose another name, or delete that one first.",
+                code="PROFILE_EXISTS",
+            )
 
     def _select(self, rest: str, *values: str) -> tuple[Profile, ...]:
         rows = self._connection.execute(f"SELECT id, name, hash, miner_type, config FROM {rest}", values)  # noqa: S608
@@ -221,3 +304,13 @@ class ProfileStore:
 
 def _config_text(profile: Profile) -> str:
     return msgspec.json.encode(profile.config).decode()
+
+
+def _taken(names: list[str]) -> Conflict:
+    shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return Conflict(
+        f"{len(names)} of these profiles {'is' if len(names) == 1 else 'are'} there already, and different: {shown}.",
+        suggestion="Import with --replace to put them in place of those there are, or rename them in the file.",
+        code="PROFILE_EXISTS",
+        details={"names": names[:100]},
+    )
