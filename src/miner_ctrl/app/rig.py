@@ -10,10 +10,11 @@ from miner_ctrl.config import Home
 from miner_ctrl.miners import Miners
 from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.nodes import Identity
+from miner_ctrl.model.rig import RigSettings
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.transport import Endpoint
-from miner_ctrl.worker import Worker
+from miner_ctrl.worker import MachineWatch, Worker
 
 
 async def bring_up_rig(
@@ -30,6 +31,7 @@ async def bring_up_rig(
         socket_for=home.socket_for,
         rig_name=identity.name,
     )
+    machine = MachineWatch(home.data, settings=RigSettings(), clock=time.monotonic, miners=miners.latest)
     worker = Worker(
         endpoint,
         miners,
@@ -40,6 +42,7 @@ async def bring_up_rig(
         version=__version__,
         clock=time.monotonic,
         now_ms=now_ms,
+        machine_watch=machine,
     )
     up.push_async_callback(worker.close)
     await worker.start()

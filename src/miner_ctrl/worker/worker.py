@@ -23,13 +23,14 @@ from miner_ctrl.transport import Endpoint, Request
 from miner_ctrl.worker.commands import CommandDesk
 from miner_ctrl.worker.journal import Journal
 from miner_ctrl.worker.logs import LogDesk
+from miner_ctrl.worker.machine import MachineWatch
 from miner_ctrl.worker.stats import StatsDesk
 
 
 class Worker:
     """Serves this rig's miners to the peers that were granted it.
 
-    ``clock`` is monotonic, in seconds; ``now_ms`` Unix time in ms.
+    ``clock`` is monotonic, in seconds; ``now_ms`` Unix time in ms. ``machine_watch`` is started and closed here.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Worker:
         version: str,
         clock: Callable[[], float],
         now_ms: Callable[[], int],
+        machine_watch: MachineWatch,
     ) -> None:
         self._endpoint = endpoint
         self._miners = miners
@@ -56,8 +58,15 @@ class Worker:
         self._journal = Journal(journal_path, now_ms=now_ms)
         self._commands = CommandDesk(miners, profiles, self._journal)
         self._logs = LogDesk(miners)
+        self._watch = machine_watch
         self._stats = StatsDesk(
-            miners, node_id=node_id, node_name=node_name, version=version, clock=clock, now_ms=now_ms
+            miners,
+            node_id=node_id,
+            node_name=node_name,
+            version=version,
+            clock=clock,
+            now_ms=now_ms,
+            facts=machine_watch.facts,
         )
 
     async def start(self) -> None:
@@ -78,15 +87,18 @@ class Worker:
         for command in COMMANDS:
             route(command, self._commands.carry_out, needs=Grant.CONTROL)
         self._stats.start()
+        self._watch.start()
 
     async def close(self) -> None:
         """Stop answering. Miners go on."""
+        await self._watch.close()
         await self._stats.close()
         await self._commands.close()
         await self._miners.close()
         await self._journal.close()
 
-    def _info(self, _request: Request) -> Info:
+    async def _info(self, _request: Request) -> Info:
+        hardware = await self._watch.hardware()
         if self._machine is None:
             self._machine = read_machine()
         machine = self._machine
@@ -100,6 +112,7 @@ class Worker:
                 cpu=machine.cpu,
                 cpu_cores=machine.cpu_cores,
                 ram_bytes=machine.ram_bytes,
+                hardware=hardware,
                 miners=self._miners.installed(),
                 profiles=self._profile_refs(),
             )
