@@ -194,15 +194,15 @@ def test_an_amd_gpu_tells_what_its_driver_does(tmp_path: Path) -> None:
 
 def test_cards_are_in_order_and_those_of_others_are_left_out(tmp_path: Path) -> None:
     for card in (10, 2):
-        plant(tmp_path, amd_gpu(card, device=f"0x{card}\n"))
-    plant(tmp_path, amd_gpu(3, vendor="0x8086\n"))
+        plant(tmp_path, amd_gpu(card, {"device": f"0x{card}\n"}))
+    plant(tmp_path, amd_gpu(3, {"vendor": "0x8086\n"}))
     plant(tmp_path, {"sys/class/drm/card2-DP-1/device/vendor": "0x1002\n"})
     gpus = StatsReader(tmp_path).read_gpus().gpus
     assert [(gpu.index, gpu.name) for gpu in gpus] == [(0, "AMD GPU 0x2"), (1, "AMD GPU 0x10")]
 
 
 def test_a_card_that_sleeps_is_not_woken_and_one_without_sensors_is_still_there(tmp_path: Path) -> None:
-    plant(tmp_path, amd_gpu(**{"power/runtime_status": "suspended\n"}))
+    plant(tmp_path, amd_gpu(changes={"power/runtime_status": "suspended\n"}))
     plant(tmp_path, {"sys/class/drm/card1/device/vendor": "0x1002\n", "sys/class/drm/card1/device/device": "0x1\n"})
     sleeping, bare = StatsReader(tmp_path).read_gpus().gpus
     assert (sleeping.name, sleeping.temperature_c, sleeping.power_w) == ("AMD GPU 0x73bf", None, None)

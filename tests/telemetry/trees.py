@@ -91,7 +91,7 @@ def cpus(number: int, *, siblings: int = 2, packages: int = 1, l3_shared_by: int
     return files
 
 
-def amd_gpu(card: int = 0, **changes: str) -> dict[str, str]:
+def amd_gpu(card: int = 0, changes: Mapping[str, str] = {}) -> dict[str, str]:
     """Return what amdgpu tells of one card."""
     at = f"sys/class/drm/card{card}/device"
     files = {
@@ -111,4 +111,4 @@ def amd_gpu(card: int = 0, **changes: str) -> dict[str, str]:
         "hwmon/hwmon3/freq1_input": "1285000000\n",
         "hwmon/hwmon3/freq2_input": "1074000000\n",
     }
-    return {f"{at}/{name}": text for name, text in (files | changes).items()}
+    return {f"{at}/{name}": text for name, text in (files | dict(changes)).items()}

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from miner_ctrl.model.doctor import Diagnosis, MachineInfo
+from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, Profile
@@ -121,11 +123,30 @@ class ProfilesFace(Protocol):
     def delete(self, query: str) -> object: ...
 
 
+class DoctorFace(Protocol):
+    """This machine, looked at; there also while the node has no identity."""
+
+    async def info(self) -> MachineInfo: ...
+    async def examine(self) -> Diagnosis:
+        """Look at the machine now, and say what it lacks."""
+
+
+class InstallsFace(Protocol):
+    """The miner programs of this machine; there also while the node has no identity."""
+
+    async def install(self, miner_type: str, order: InstallOrder) -> InstallView: ...
+    async def uninstall(self, miner_type: str) -> InstallView: ...
+    async def updates(self) -> UpdatesView: ...
+
+
 @dataclass(frozen=True)
 class Faces:
-    """Everything the routes reach. All but ``node`` are ``None`` while the node has no identity."""
+    """Everything the routes reach. All but ``node``, ``doctor`` and ``installs`` are ``None`` while the node has no
+    identity."""
 
     node: NodeFace
+    doctor: DoctorFace
+    installs: InstallsFace
     pairing: PairingFace | None = None
     commands: CommandsFace | None = None
     fleet: FleetFace | None = None

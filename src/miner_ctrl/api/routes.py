@@ -19,7 +19,16 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from miner_ctrl.api.errors import no_identity
-from miner_ctrl.api.faces import CommandsFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace
+from miner_ctrl.api.faces import (
+    CommandsFace,
+    DoctorFace,
+    Faces,
+    FleetFace,
+    InstallsFace,
+    NodeFace,
+    PairingFace,
+    ProfilesFace,
+)
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
@@ -29,11 +38,14 @@ T = TypeVar("T")
 
 _FACES: dict[object, str] = {
     NodeFace: "node",
+    DoctorFace: "doctor",
+    InstallsFace: "installs",
     PairingFace: "pairing",
     CommandsFace: "commands",
     FleetFace: "fleet",
     ProfilesFace: "profiles",
 }
+_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
 _JSON_HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
@@ -76,7 +88,7 @@ class Route:
     @property
     def needs_identity(self) -> bool:
         """Whether it answers 409 while the node has no identity."""
-        return any(face != "node" for face in self.faces.values())
+        return not _WITHOUT_IDENTITY.issuperset(self.faces.values())
 
     async def answer_to(self, faces: Faces, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, run the handler and send what it returns.
