@@ -19,7 +19,7 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from miner_ctrl.api.errors import no_identity
-from miner_ctrl.api.faces import CommandsFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace
+from miner_ctrl.api.faces import CommandsFace, DeploysFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
@@ -31,6 +31,7 @@ _FACES: dict[object, str] = {
     NodeFace: "node",
     PairingFace: "pairing",
     CommandsFace: "commands",
+    DeploysFace: "deploys",
     FleetFace: "fleet",
     ProfilesFace: "profiles",
 }
@@ -118,8 +119,15 @@ class Resource:
     ) -> Callable[[Handler], Handler]:
         return self._added("GET", path, 200, errors, events or {})
 
-    def post(self, path: str, *, status: int = 200, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
-        return self._added("POST", path, status, errors, {})
+    def post(
+        self,
+        path: str,
+        *,
+        status: int = 200,
+        errors: tuple[int, ...] = (),
+        events: Mapping[str, object] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        return self._added("POST", path, status, errors, events or {})
 
     def patch(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
         return self._added("PATCH", path, 200, errors, {})

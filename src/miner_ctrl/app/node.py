@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.api.faces import Faces
+from miner_ctrl.app.deploys import deploys_from
 from miner_ctrl.app.rig import bring_up_rig
 from miner_ctrl.config import Home, NodeSettings
 from miner_ctrl.controller import Commands, Fleet, FleetWatch
@@ -178,7 +179,10 @@ class Node:
             await self._listen(endpoint)
         pairing.start()
         watch.start()
-        self._faces = Faces(node=self, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles)
+        deploys = deploys_from(home, commands, keys)
+        self._faces = Faces(
+            node=self, pairing=pairing, commands=commands, deploys=deploys, fleet=fleet, profiles=profiles
+        )
 
     async def _listen(self, endpoint: Endpoint) -> None:
         listen, tls = self._settings.listen, self._settings.tls

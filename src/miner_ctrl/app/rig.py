@@ -6,10 +6,13 @@ import time
 from contextlib import AsyncExitStack
 
 from miner_ctrl import __version__
+from miner_ctrl.app.deploys import deploys_of
 from miner_ctrl.config import Home
+from miner_ctrl.deploy import ProgramStore
 from miner_ctrl.miners import Miners
 from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.nodes import Identity
+from miner_ctrl.model.rig import RigSettings
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.transport import Endpoint
@@ -17,15 +20,22 @@ from miner_ctrl.worker import Worker
 
 
 async def bring_up_rig(
-    up: AsyncExitStack, *, home: Home, identity: Identity, endpoint: Endpoint, profiles: ProfileStore
+    up: AsyncExitStack,
+    *,
+    home: Home,
+    identity: Identity,
+    endpoint: Endpoint,
+    profiles: ProfileStore,
+    settings: RigSettings | None = None,
 ) -> Worker:
     """Build miners and worker, and start them; ``up`` undoes it.
 
     Raises:
         StateDamaged: a file of the rig's is not what it wrote.
     """
+    programs = ProgramStore(home.programs)
     miners = Miners(
-        adapters=default_adapters(home.data),
+        adapters=default_adapters(deployed=programs.program),
         data_dir=home.miners_data,
         socket_for=home.socket_for,
         rig_name=identity.name,
@@ -34,6 +44,7 @@ async def bring_up_rig(
         endpoint,
         miners,
         profiles,
+        deploys_of(home, programs, settings or RigSettings()),
         journal_path=home.worker_database,
         node_id=identity.id,
         node_name=identity.name,
