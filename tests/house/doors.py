@@ -42,7 +42,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "api": "controller worker peers pairing profiles history audit telemetry storage",
         "config": "storage",
         "run": "config storage",
-        "cli": "config",
+        "cli": "config deploy",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})

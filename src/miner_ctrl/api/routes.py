@@ -21,6 +21,7 @@ from starlette.types import Receive, Scope, Send
 from miner_ctrl.api.errors import no_identity
 from miner_ctrl.api.faces import (
     CommandsFace,
+    DeploysFace,
     DoctorFace,
     Faces,
     FleetFace,
@@ -42,6 +43,7 @@ _FACES: dict[object, str] = {
     InstallsFace: "installs",
     PairingFace: "pairing",
     CommandsFace: "commands",
+    DeploysFace: "deploys",
     FleetFace: "fleet",
     ProfilesFace: "profiles",
 }
@@ -130,8 +132,15 @@ class Resource:
     ) -> Callable[[Handler], Handler]:
         return self._added("GET", path, 200, errors, events or {})
 
-    def post(self, path: str, *, status: int = 200, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
-        return self._added("POST", path, status, errors, {})
+    def post(
+        self,
+        path: str,
+        *,
+        status: int = 200,
+        errors: tuple[int, ...] = (),
+        events: Mapping[str, object] | None = None,
+    ) -> Callable[[Handler], Handler]:
+        return self._added("POST", path, status, errors, events or {})
 
     def patch(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
         return self._added("PATCH", path, 200, errors, {})

@@ -16,11 +16,15 @@ from miner_ctrl.telemetry.machine import read_machine
 
 
 class Checkup:
-    """Reads this machine when somebody asks. ``installed`` asks every miner program for its version, and blocks."""
+    """Reads this machine when somebody asks. ``installed`` asks every miner program for its version, and blocks;
+    ``mines``: whether this node is to be a rig."""
 
-    def __init__(self, home: Home, installed: Callable[[], Sequence[InstalledMiner]]) -> None:
+    def __init__(
+        self, home: Home, installed: Callable[[], Sequence[InstalledMiner]], *, mines: Callable[[], bool]
+    ) -> None:
         self._home = home
         self._installed = installed
+        self._mines = mines
 
     async def info(self) -> MachineInfo:
         """Return this machine, and the miner programs it has."""
@@ -33,7 +37,12 @@ class Checkup:
     def _examine(self) -> Diagnosis:
         from miner_ctrl.doctor import examine, take_snapshot  # noqa: PLC0415 - seldom asked for
 
-        seen = take_snapshot(data_dir=self._home.data, run_dir=self._home.socket.parent, miners=self._installed)
+        seen = take_snapshot(
+            data_dir=self._home.data,
+            run_dir=self._home.socket.parent,
+            miners=self._installed,
+            mines=self._mines(),
+        )
         return Diagnosis(**msgspec.structs.asdict(_info(seen.miners)), findings=examine(seen))
 
 

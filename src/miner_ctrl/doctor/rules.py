@@ -14,5 +14,7 @@ _ORDER = tuple(Severity)
 
 def examine(seen: Snapshot) -> tuple[Finding, ...]:
     """Return what was found, the worst first; within a severity, what brings most first."""
-    found = [*system_rules(seen), *memory_rules(seen), *cpu_rules(seen), *gpu_rules(seen)]
+    found = list(system_rules(seen))
+    if seen.mines:
+        found += [*memory_rules(seen), *cpu_rules(seen), *gpu_rules(seen)]
     return tuple(sorted(found, key=lambda finding: _ORDER.index(finding.severity)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import sys
 import time
@@ -45,6 +44,8 @@ class Unit(msgspec.Struct, frozen=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules look at. ``None``: not known."""
 
+    mines: bool = True
+    """Whether this node is a rig: what only miners need is not missed on a controller."""
     linux: bool = True
     root: bool = False
     user: str = ""
@@ -83,6 +84,7 @@ def take_snapshot(
     data_dir: Path,
     run_dir: Path,
     miners: Callable[[], Sequence[InstalledMiner]],
+    mines: bool = True,
     root: str | Path = "/",
     reader: StatsReader | None = None,
 ) -> Snapshot:
@@ -94,6 +96,7 @@ def take_snapshot(
     cpuinfo = dict(reversed(list(key_values(read_text(f"{at}/proc/cpuinfo", 8192)))))
     user = _user_name()
     return Snapshot(
+        mines=mines,
         linux=sys.platform.startswith("linux"),
         root=_is_root(),
         user=user,
@@ -239,8 +242,3 @@ def _unit(at: str, user: str) -> Unit | None:
             enabled = any(os.path.lexists(path) for path in wants)
             return Unit(path=f"{folder}/{UNIT}"[:255], enabled=enabled, user=is_users, linger=linger)
     return None
-
-
-def architecture() -> str:
-    """Return the machine's architecture, as the system names it."""
-    return platform.machine()

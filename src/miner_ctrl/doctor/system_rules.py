@@ -20,7 +20,8 @@ def system_rules(seen: Snapshot) -> Iterator[Finding]:
     """Judge the system."""
     yield from _disk(seen)
     yield from _clock(seen)
-    yield from _programs(seen)
+    if seen.mines:
+        yield from _programs(seen)
     yield from _unattended(seen)
     if seen.run_dir_problem:
         yield Finding(
@@ -131,13 +132,14 @@ def _unattended(seen: Snapshot) -> Iterator[Finding]:
         return
     unit = seen.unit
     if unit is None:
+        what_stops = "this rig mines nothing" if seen.mines else "the rigs have no controller"
         how = "sudo miner-ctrl service install --system" if seen.root else "miner-ctrl service install"
         yield Finding(
             id="unattended",
             severity=Severity.HINT if seen.container else Severity.WARNING,
             title="miner-ctrl does not start by itself",
-            what="After a reboot or a power cut this rig mines nothing until somebody starts it.",
-            gain="A rig that goes on by itself.",
+            what=f"After a reboot or a power cut {what_stops} until somebody starts it.",
+            gain="A node that goes on by itself.",
             fix=(how,)
             if seen.systemd
             else ("miner-ctrl service print", "Have this machine's own init start that command."),
@@ -149,7 +151,7 @@ def _unattended(seen: Snapshot) -> Iterator[Finding]:
             severity=Severity.WARNING,
             title="The unit is there, and not enabled",
             what=f"{unit.path} is not started at boot.",
-            gain="A rig that goes on by itself.",
+            gain="A node that goes on by itself.",
             fix=(f"{'' if unit.user else 'sudo '}systemctl{user} enable --now miner-ctrl",),
         )
     elif unit.user and not unit.linger:
@@ -158,7 +160,7 @@ def _unattended(seen: Snapshot) -> Iterator[Finding]:
             severity=Severity.WARNING,
             title=f"The unit runs only while {seen.user or 'its user'} is logged in",
             what="Units of a user begin with the first login and end with the last logout, unless the user lingers.",
-            gain="A rig that goes on by itself.",
+            gain="A node that goes on by itself.",
             fix=(f"sudo loginctl enable-linger {quote(seen.user)}".rstrip(),),
         )
     else:
@@ -169,7 +171,7 @@ def _unattended(seen: Snapshot) -> Iterator[Finding]:
             severity=Severity.HINT,
             title="After a kernel panic the machine stays down",
             what="kernel.panic is 0: it waits for a person.",
-            gain="A rig that comes back by itself.",
+            gain="A node that comes back by itself.",
             fix=("sudo sysctl -w kernel.panic=10", "echo kernel.panic=10 | sudo tee /etc/sysctl.d/61-miner-ctrl.conf"),
         )
     if seen.restart_required:

@@ -15,10 +15,10 @@ from typing import IO, BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from miner_ctrl import __version__
-from miner_ctrl.errors import BadInput, MinerCtrlError, OperationFailed, Refused, Unreachable
+from miner_ctrl.errors import MinerCtrlError, OperationFailed, Refused, Unreachable
 from miner_ctrl.model.text import one_line
+from miner_ctrl.worker.archive_url import check_url, shown_url
 
-MAX_BYTES = 1024 * 1024 * 1024
 SILENT_FOR_S = 30.0
 IN_ALL_S = 3600.0
 MAX_REDIRECTS = 5
@@ -30,15 +30,14 @@ def download(
     to: Path,
     *,
     sha256: str,
-    room_bytes: int = MAX_BYTES,
-    max_bytes: int = MAX_BYTES,
+    max_bytes: int,
     in_all_s: float = IN_ALL_S,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Write what is at ``url`` to the new file ``to``. It is there only if it has the hash.
 
     Plain ``http`` is taken because the hash is pinned; a way that began with ``https`` does not leave it.
-    ``room_bytes`` is what the disk has for it.
+    ``max_bytes`` is what this machine takes.
 
     Raises:
         BadInput: the address cannot be used.
@@ -47,14 +46,13 @@ def download(
         Refused: what came has another hash.
     """
     at = check_url(url)
-    most = min(max_bytes, room_bytes)
     deadline_s = clock() + in_all_s
     try:
         with to.open("xb") as file:
             request = urllib.request.Request(url, headers={"User-Agent": f"miner-ctrl/{__version__}"})  # noqa: S310
             with _opener().open(request, timeout=SILENT_FOR_S) as response:
-                _check_length(response.headers.get("Content-Length"), most, at)
-                found = _copy(response, file, most, at, lambda: clock() > deadline_s)
+                _check_length(response.headers.get("Content-Length"), max_bytes, at)
+                found = _copy(response, file, max_bytes, at, lambda: clock() > deadline_s)
             file.flush()
             os.fsync(file.fileno())
     except BaseException as error:
@@ -70,38 +68,6 @@ def download(
             suggestion="Compare the hash with the one its publisher gives; do not install what does not match.",
             code="WRONG_HASH",
         )
-
-
-def check_url(url: str) -> SplitResult:
-    """Return the address in its parts.
-
-    Raises:
-        BadInput: it is none that is downloaded from.
-    """
-    try:
-        at = urlsplit(url)
-        sound = at.scheme in ("http", "https") and bool(at.hostname) and at.port != 0
-    except ValueError:
-        sound = False
-        at = urlsplit("")
-    if not sound or not url.isascii() or any(char <= " " or char == "\x7f" for char in url):
-        raise BadInput(
-            f"{one_line(url.partition('?')[0].rpartition('@')[2], 200)!r} is no address of an archive.",
-            suggestion="Use https://HOST/PATH, or http:// in your own network.",
-            code="BAD_URL",
-        )
-    if at.username is not None or at.password is not None:
-        raise BadInput(
-            "The address holds a name or password: those end up in logs.",
-            suggestion="Download the archive yourself, and use --file.",
-            code="BAD_URL",
-        )
-    return at
-
-
-def shown_url(at: SplitResult) -> str:
-    """Return an address for people, without what may be secret in it."""
-    return one_line(f"{at.scheme}://{at.hostname}{f':{at.port}' if at.port else ''}{at.path}", 200)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

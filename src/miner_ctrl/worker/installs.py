@@ -19,11 +19,12 @@ from miner_ctrl.model.miners import InstalledMiner
 from miner_ctrl.model.text import one_line
 from miner_ctrl.storage.directories import make_private
 from miner_ctrl.telemetry.readings import disk_space
-from miner_ctrl.worker.download import MAX_BYTES, check_url, download
+from miner_ctrl.worker.archive_url import check_url
 from miner_ctrl.worker.system_packages import SystemPackages
 
 INCOMING = ".incoming"
 _VERSION = re.compile(r"(?<![\w.])v?(\d{1,6}(?:\.\d{1,6}){1,3})(?![\d])")
+MAX_ARCHIVE_BYTES = 1024 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 T = TypeVar("T")
 
@@ -47,8 +48,8 @@ class Programs(Protocol):
 
 
 class Installs:
-    """One at a time. ``installed`` asks every program there is for its version, and blocks; ``running`` are the types
-    that have a live miner; ``bundles`` the (type, version) of archives that this node keeps to deploy."""
+    """One at a time. ``installed`` asks every program there is for its version, and blocks; ``bundles`` are type and
+    version of the archives that this node keeps to deploy."""
 
     def __init__(
         self,
@@ -56,7 +57,6 @@ class Installs:
         programs: Programs,
         *,
         installed: Callable[[], Sequence[InstalledMiner]],
-        running: Callable[[], Iterable[str]] = tuple,
         bundles: Callable[[], Iterable[tuple[str, str]]] = tuple,
         packages: SystemPackages | None = None,
         reserve_bytes: int = 256 * 1024 * 1024,
@@ -64,11 +64,12 @@ class Installs:
         self._folder = folder
         self._programs = programs
         self._installed = installed
-        self._running = running
         self._bundles = bundles
         self._packages = packages or SystemPackages()
         self._reserve_bytes = reserve_bytes
         self._one = asyncio.Lock()
+        self.running: Callable[[], Iterable[str]] = tuple
+        """The types that have a live miner."""
 
     async def install(self, miner_type: str, order: InstallOrder) -> InstallView:
         """Put the program of ``miner_type`` on this machine, from where ``order`` says.
@@ -95,7 +96,7 @@ class Installs:
                 suggestion="Run it by hand to see what it says.",
                 code="NOT_INSTALLED",
             )
-        runs = miner_type in set(self._running())
+        runs = miner_type in set(self.running())
         note = "A miner of this type runs: it takes the new program when it is restarted." if runs else ""
         return InstallView(status="installed", miner=MinerProgram.of(after), note=note)
 
@@ -113,7 +114,7 @@ class Installs:
                 raise Conflict(f"{miner_type} comes with miner-ctrl and cannot be removed.", code="BUILT_IN")
             if not self._programs.version(miner_type):
                 raise _not_ours(known)
-            if miner_type in set(self._running()):
+            if miner_type in set(self.running()):
                 raise Conflict(
                     f"A miner of the type {miner_type} runs.",
                     suggestion="Stop it first, then remove its program.",
@@ -153,7 +154,10 @@ class Installs:
             for folder in (self._folder, incoming):
                 make_private(folder)
             if order.url is not None and order.sha256 is not None:
-                download(order.url, archive, sha256=order.sha256, room_bytes=self._room_bytes())
+                from miner_ctrl.worker.download import download  # noqa: PLC0415 - 2 MB, for who downloads
+
+                most = min(MAX_ARCHIVE_BYTES, self._room_bytes())
+                download(order.url, archive, sha256=order.sha256, max_bytes=most)
                 name = urlsplit(order.url).path
             else:
                 name = order.file or ""
@@ -173,7 +177,7 @@ class Installs:
         """Return what the disk has for an archive, so that it can be unpacked too."""
         _, free = disk_space(self._folder)
         if free is None:
-            return MAX_BYTES
+            return MAX_ARCHIVE_BYTES
         room = (free - self._reserve_bytes) // 3
         if room <= 0:
             raise OperationFailed(
@@ -256,7 +260,7 @@ def copy_checked(source: Path, to: Path, *, room_bytes: int) -> str:
         with source.open("rb") as file, to.open("xb") as copy:
             while piece := file.read(_PIECE_BYTES):
                 size += len(piece)
-                if size > min(MAX_BYTES, room_bytes):
+                if size > min(MAX_ARCHIVE_BYTES, room_bytes):
                     raise OperationFailed(
                         f"{one_line(str(source), 200)} is larger than this machine takes or has room for.",
                         suggestion="See that it is a miner's archive, and that the disk has room.",
