@@ -394,7 +394,7 @@ class World:
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
-        self._faces = Faces(self.node, self.doctor, self.installs)
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs)
         if identity:
             self._complete()
 

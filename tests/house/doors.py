@@ -35,7 +35,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "history": "storage",
         "audit": "storage",
         "telemetry": "",
-    "doctor": "telemetry",
+        "doctor": "telemetry",
         "keeper": "",
         "worker": "transport protocol miners profiles deploy telemetry storage",
         "controller": "transport protocol peers profiles deploy",

@@ -176,14 +176,14 @@ class InstallsFace(Protocol):
 
 @dataclass(frozen=True)
 class Faces:
-    """Everything the routes reach. All but ``node``, ``doctor`` and ``installs`` are ``None`` while the node has no
-    identity."""
+    """Everything the routes reach. All but ``node``, ``doctor`` and ``installs``, which a node always has, are ``None``
+    while it has no identity."""
 
     node: NodeFace
-    doctor: DoctorFace
-    installs: InstallsFace
     pairing: PairingFace | None = None
     commands: CommandsFace | None = None
     deploys: DeploysFace | None = None
     fleet: FleetFace | None = None
     profiles: ProfilesFace | None = None
+    doctor: DoctorFace | None = None
+    installs: InstallsFace | None = None

@@ -53,7 +53,7 @@ class Node:
         self._door = local_door(lambda: self._faces, self._home.socket)
         self._identity: Identity | None = None
         self._own = own_machine(self._home, mines=lambda: self._identity is None or self._identity.role.works)
-        self._faces = Faces(self, self._own.doctor, self._own.installs)
+        self._faces = Faces(self, doctor=self._own.doctor, installs=self._own.installs)
         self._keys: NodeKeys | None = None
         self._endpoint: Endpoint | None = None
         self._registry: Registry | None = None

@@ -18,6 +18,8 @@ from miner_ctrl.errors import BadInput
 
 NAME = "miner-ctrl.service"
 _PLAIN = re.compile(r"[A-Za-z0-9_./:=@+,-]+")
+_NOT_IN_A_PROGRAM = frozenset("\"'\\")
+_ENV = "/usr/bin/env"
 _HOMES = ("/home", "/root", "/run/user")
 _MINERS = """\
 # Miners outlive this program: a restart, an update or a crash of it stops nothing.
@@ -72,7 +74,10 @@ def unit_file(plan: UnitPlan) -> str:
         BadInput: a path cannot stand in a unit.
     """
     environment = f"Environment={quoted(f'MINER_CTRL_HOME={plan.home}')}\n" if plan.home is not None else ""
-    command = " ".join([quoted(plan.command[0]), *(quoted(word).replace("$", "$$") for word in plan.command[1:])])
+    program, *arguments = plan.command
+    if any(char in _NOT_IN_A_PROGRAM for char in program):  # systemd refuses these however they are written
+        program, arguments = _ENV, [program, *arguments]
+    command = " ".join([quoted(program), *(quoted(word).replace("$", "$$") for word in arguments)])
     special = _MINERS if plan.mines else _CONTROLLER
     if not plan.user:
         special += _MINERS_OF_SYSTEM if plan.mines else _CONTROLLER_OF_SYSTEM
