@@ -11,6 +11,7 @@ import pytest
 
 from tests.components import monerod as monerod_component
 from tests.components import namespaces as namespaces_component
+from tests.components import systemd as systemd_component
 from tests.components import xmrig as xmrig_component
 from tests.components.packages import CannotHave
 
@@ -36,6 +37,12 @@ def xmrig_program() -> Path:
 def monerod_program() -> Path:
     """A real monerod to start."""
     return _have("monerod", monerod_component.obtain)
+
+
+@pytest.fixture(scope="session")
+def systemd_analyze() -> systemd_component.Analyze:
+    """A real systemd-analyze."""
+    return _have("systemd-analyze", systemd_component.obtain)
 
 
 @pytest.fixture

@@ -93,6 +93,16 @@ class Home:
         return self.data / "miners"
 
     @property
+    def programs(self) -> Path:
+        """Miner programs that deploys have put here."""
+        return self.data / "programs"
+
+    @property
+    def bundles(self) -> Path:
+        """Miner programs that this node can deploy."""
+        return self.data / "bundles"
+
+    @property
     def lock_file(self) -> Path:
         """Beside the data and not in ``run``, which for the user's own home depends on the environment: two
         processes with one set of data must meet at one lock."""

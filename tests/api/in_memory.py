@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,8 @@ import msgspec
 
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
+from miner_ctrl.model.doctor import Diagnosis, Finding, MachineInfo, MinerProgram, Severity
+from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
@@ -356,6 +359,53 @@ class Profiles:
         del self.kept[query]
 
 
+class Doctor:
+    """A machine that lacks one thing."""
+
+    async def info(self) -> MachineInfo:
+        return MachineInfo(
+            os="Debian GNU/Linux 13 (trixie)",
+            architecture="x86_64",
+            available_cpu_cores=16,
+            total_system_ram_gb=31.3,
+            timestamp="2026-01-01T00:00:00Z",
+            version="0.1.0",
+            installed_miners_info=(
+                MinerProgram(
+                    type="xmrig", is_installed=True, version="6.26.0", path="/usr/bin", miner_binary="/usr/bin/xmrig"
+                ),
+            ),
+        )
+
+    async def examine(self) -> Diagnosis:
+        finding = Finding(id="huge-pages", severity=Severity.WARNING, title="No huge pages are reserved")
+        return Diagnosis(**msgspec.structs.asdict(await self.info()), findings=(finding,))
+
+
+class Installs:
+    """One type can be installed; what was asked for is in ``calls``."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+
+    async def install(self, miner_type: str, order: InstallOrder) -> InstallView:
+        self.calls.append(("install", miner_type, order))
+        return self._did("installed", miner_type)
+
+    async def uninstall(self, miner_type: str) -> InstallView:
+        self.calls.append(("uninstall", miner_type))
+        return self._did("uninstalled", miner_type)
+
+    async def updates(self) -> UpdatesView:
+        newer = NewerProgram(installed="6.22.2", available="6.26.0", source="package", fix="miner-ctrl install xmrig")
+        return UpdatesView(updates_available={"xmrig": newer})
+
+    def _did(self, status: str, miner_type: str) -> InstallView:
+        if miner_type != "xmrig":
+            raise NotFound("There is no such miner type.", code="UNKNOWN_MINER_TYPE")
+        return InstallView(status=status, miner=MinerProgram(type=miner_type, is_installed=status == "installed"))
+
+
 class World:
     """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
 
@@ -366,7 +416,9 @@ class World:
         self.commands = Commands(self.pairing, self.fleet)
         self.profiles = Profiles()
         self.node.on_init = self._complete
-        self._faces = Faces(self.node)
+        self.doctor = Doctor()
+        self.installs = Installs()
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs)
         if identity:
             self._complete()
 
@@ -374,7 +426,9 @@ class World:
         return self._faces
 
     def _complete(self) -> None:
-        self._faces = Faces(self.node, self.pairing, self.commands, self.fleet, self.profiles)
+        self._faces = replace(
+            self._faces, pairing=self.pairing, commands=self.commands, fleet=self.fleet, profiles=self.profiles
+        )
 
 
 class Answer(NamedTuple):

@@ -42,6 +42,11 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/remote/rig-alpha/resume", None, 200, {"status": "resume"}),
     ("POST", "/remote/rig-alpha/deploy", {"profileId": "p"}, 200, {"status": "deploy"}),
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
+    ("GET", "/info", None, 200, {"available_cpu_cores": 16}),
+    ("POST", "/doctor", None, 200, {"available_cpu_cores": 16}),
+    ("POST", "/miners/xmrig/install", {"system": True}, 200, {"status": "installed"}),
+    ("DELETE", "/miners/xmrig/uninstall", None, 200, {"status": "uninstalled"}),
+    ("POST", "/update", None, 200, {}),
     ("GET", "/openapi.json", None, 200, {"openapi": "3.1.0"}),
 ]
 
@@ -92,6 +97,9 @@ FAILURES: list[tuple[str, str, object, int, str]] = [
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig"}, 400, "BAD_INPUT"),
     ("GET", "/profiles/none", None, 404, "PROFILE_NOT_FOUND"),
     ("DELETE", "/profiles/none", None, 404, "PROFILE_NOT_FOUND"),
+    ("POST", "/miners/none/install", {"system": True}, 404, "UNKNOWN_MINER_TYPE"),
+    ("POST", "/miners/xmrig/install", {"fiel": "/x"}, 400, "BAD_INPUT"),
+    ("DELETE", "/miners/none/uninstall", None, 404, "UNKNOWN_MINER_TYPE"),
     ("GET", "/nowhere", None, 404, "ROUTE_NOT_FOUND"),
     ("GET", "/peers/", None, 404, "ROUTE_NOT_FOUND"),
     ("PUT", "/peers", {}, 405, "METHOD_NOT_ALLOWED"),

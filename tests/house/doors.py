@@ -35,13 +35,14 @@ DOORS: Mapping[str, frozenset[str]] = {
         "history": "storage",
         "audit": "storage",
         "telemetry": "",
+        "doctor": "telemetry",
         "keeper": "",
         "worker": "transport protocol miners profiles deploy telemetry storage",
         "controller": "transport protocol peers profiles deploy",
         "api": "controller worker peers pairing profiles history audit telemetry storage",
         "config": "storage",
         "run": "config storage identity",
-        "cli": "config",
+        "cli": "config deploy",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})

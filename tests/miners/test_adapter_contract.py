@@ -90,7 +90,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     adapter: Adapter = SimulatedAdapter()
     if request.param == "xmrig":
         program: Path = request.getfixturevalue("xmrig_program")
-        adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(program)})
+        adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(program)})
     case = Case(adapter, config, folder)
     yield case
     case.kill()
@@ -110,7 +110,7 @@ def hashing(reading: Reading) -> bool:
 
 
 def test_the_types_are_what_profiles_say(tmp_path: Path) -> None:
-    adapters = default_adapters(tmp_path)
+    adapters = default_adapters(deployed=lambda _: None)
     assert [adapter.type for adapter in adapters] == ["xmrig", "simulated"]
     assert all(adapter.description and adapter.capabilities.pause for adapter in adapters)
 

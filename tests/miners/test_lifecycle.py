@@ -341,7 +341,7 @@ async def test_a_log_of_no_miner_is_not_found(rig: Rig, name: str) -> None:
 
 
 async def test_a_real_xmrig_mines_on_a_real_chain(rig: Rig, xmrig_program: Path, chain: Chain, tmp_path: Path) -> None:
-    adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(xmrig_program)})
+    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(xmrig_program)})
     miners = await rig.agent(adapter)
     before = chain.height()
     name = await miners.launch(

@@ -20,9 +20,11 @@ from miner_ctrl.protocol.messages import (
     DeployAck,
     Error,
     GetInfo,
+    GetStats,
     Info,
     MinerAck,
     StartMiner,
+    Stats,
     StopMiner,
 )
 from tests.integration.inside import running
@@ -91,3 +93,16 @@ async def test_info_names_the_profiles_there_are_now(tmp_path: Path) -> None:
             info = await peer.hear_a(Info, reply_to=await peer.say(GetInfo()))
             assert [profile.name for profile in info.info.profiles] == ["two"]
             assert seen == [["one"], ["one"], ["one", "two"], ["one", "two"]]
+
+
+async def test_info_and_stats_tell_of_the_machine(tmp_path: Path) -> None:
+    async with running(tmp_path, "rig-alpha", Role.WORKER) as rig:
+        rig.know_controller(KEYS)
+        async with dialled(KEYS, rig.address) as peer:
+            info = await peer.hear_a(Info, reply_to=await peer.say(GetInfo()))
+            assert info.info.hardware is not None
+            assert info.info.hardware.threads == info.info.cpu_cores
+            stats = await peer.hear_a(Stats, reply_to=await peer.say(GetStats()))
+            assert stats.stats.machine is not None, "the first reading is there once the hardware is"
+            assert stats.stats.machine.memory_total_bytes == info.info.ram_bytes
+            assert stats.stats.machine.disk_free_bytes

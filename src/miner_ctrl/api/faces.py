@@ -6,11 +6,17 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from miner_ctrl.model.doctor import Diagnosis, MachineInfo
+from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
+from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.model.views import (
+    BundleView,
     CommandView,
+    DeployProgress,
+    DeployView,
     IdentityView,
     InviteView,
     NodeInfoView,
@@ -95,10 +101,41 @@ class CommandsFace(Protocol):
     async def restart(self, query: str, miner: str | None) -> CommandView: ...
     async def pause(self, query: str, miner: str | None) -> CommandView: ...
     async def resume(self, query: str, miner: str | None) -> CommandView: ...
-    async def deploy_profile(self, query: str, profile: str) -> CommandView: ...
     async def logs(self, query: str, miner: str, lines: int) -> list[str]: ...
     def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[LogPart]:
         """The miner's last ``lines`` lines, then what it adds. Closed (``aclose``) when the reader is gone."""
+
+
+class DeploysFace(Protocol):
+    """What is deployed to rigs: profiles, and miner programs from the bundles here."""
+
+    async def deploy_profile(self, query: str, profile: str) -> DeployView: ...
+    async def deploy_program(
+        self,
+        query: str,
+        *,
+        miner_type: str | None,
+        version: str | None,
+        sha256: str | None,
+        restart: bool,
+        told: Callable[[DeployProgress], None],
+    ) -> DeployView:
+        """Install a program; ``told`` hears how far it is. Cancelled, it leaves what has arrived to be gone on with."""
+
+    async def rollback(self, query: str, miner_type: str, *, restart: bool) -> DeployView: ...
+    async def bundles(self) -> list[BundleView]: ...
+    async def add_bundle(
+        self,
+        file: str,
+        *,
+        miner_type: str | None,
+        version: str | None,
+        program: str | None,
+        system: str | None,
+        architecture: str | None,
+        offer: BundleOffer | None,
+    ) -> BundleView: ...
+    async def remove_bundle(self, query: str) -> BundleView: ...
 
 
 class FleetFace(Protocol):
@@ -131,12 +168,32 @@ class ProfilesFace(Protocol):
     def delete(self, query: str) -> object: ...
 
 
+class DoctorFace(Protocol):
+    """This machine, looked at; there also while the node has no identity."""
+
+    async def info(self) -> MachineInfo: ...
+    async def examine(self) -> Diagnosis:
+        """Look at the machine now, and say what it lacks."""
+
+
+class InstallsFace(Protocol):
+    """The miner programs of this machine; there also while the node has no identity."""
+
+    async def install(self, miner_type: str, order: InstallOrder) -> InstallView: ...
+    async def uninstall(self, miner_type: str) -> InstallView: ...
+    async def updates(self) -> UpdatesView: ...
+
+
 @dataclass(frozen=True)
 class Faces:
-    """Everything the routes reach. All but ``node`` are ``None`` while the node has no identity."""
+    """Everything the routes reach. All but ``node``, ``doctor`` and ``installs``, which a node always has, are ``None``
+    while it has no identity."""
 
     node: NodeFace
     pairing: PairingFace | None = None
     commands: CommandsFace | None = None
+    deploys: DeploysFace | None = None
     fleet: FleetFace | None = None
     profiles: ProfilesFace | None = None
+    doctor: DoctorFace | None = None
+    installs: InstallsFace | None = None

@@ -16,10 +16,12 @@ from miner_ctrl.model.views import ErrorView
 
 _REF = "#/components/schemas/{name}"
 _PATH_VALUES = {
+    "sha256": "The beginning of the SHA-256 of a bundle's archive.",
     "peer": "A full node ID, a unique prefix of one, or the peer's unique name.",
     "miner": "The name of a miner instance.",
     "profile": "A profile's ID or name.",
     "id": "A full ID.",
+    "miner_type": "A miner type, such as `xmrig`.",
 }
 
 

@@ -49,12 +49,6 @@ class MinerChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     miner_name: ShortText | None = None
 
 
-class ProfileChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Which profile of this node, by ID or name."""
-
-    profile_id: ShortText
-
-
 class LogLinesView(View, frozen=True, kw_only=True):
     """The event ``lines``. ``skipped``: bytes of the log that a slow reader missed before these."""
 
@@ -118,12 +112,6 @@ async def pause_miner(commands: CommandsFace, peer: str, body: MinerChoice) -> C
 async def resume_miner(commands: CommandsFace, peer: str, body: MinerChoice) -> CommandView:
     """Resume one miner of a rig, or all."""
     return await commands.resume(peer, body.miner_name)
-
-
-@REMOTE.post("/remote/{peer}/deploy", errors=_FAILURES)
-async def deploy_profile(commands: CommandsFace, peer: str, body: ProfileChoice) -> CommandView:
-    """Give a rig one of this node's profiles to keep."""
-    return await commands.deploy_profile(peer, body.profile_id)
 
 
 @REMOTE.get("/remote/{peer}/logs/{miner}", errors=_FAILURES, events={"lines": LogLinesView, "end": EndView})

@@ -19,7 +19,17 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from miner_ctrl.api.errors import no_identity
-from miner_ctrl.api.faces import CommandsFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace
+from miner_ctrl.api.faces import (
+    CommandsFace,
+    DeploysFace,
+    DoctorFace,
+    Faces,
+    FleetFace,
+    InstallsFace,
+    NodeFace,
+    PairingFace,
+    ProfilesFace,
+)
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
@@ -29,11 +39,15 @@ T = TypeVar("T")
 
 _FACES: dict[object, str] = {
     NodeFace: "node",
+    DoctorFace: "doctor",
+    InstallsFace: "installs",
     PairingFace: "pairing",
     CommandsFace: "commands",
+    DeploysFace: "deploys",
     FleetFace: "fleet",
     ProfilesFace: "profiles",
 }
+_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
 _JSON_HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
@@ -77,7 +91,7 @@ class Route:
     @property
     def needs_identity(self) -> bool:
         """Whether it answers 409 while the node has no identity."""
-        return any(face != "node" for face in self.faces.values())
+        return not _WITHOUT_IDENTITY.issuperset(self.faces.values())
 
     async def answer_to(self, faces: Faces, scope: Scope, receive: Receive, send: Send) -> None:
         """Check the request, run the handler and send what it returns.
@@ -120,9 +134,15 @@ class Resource:
         return self._added("GET", path, 200, errors, events or {})
 
     def post(
-        self, path: str, *, status: int = 200, errors: tuple[int, ...] = (), max_body_bytes: int = MAX_BODY_BYTES
+        self,
+        path: str,
+        *,
+        status: int = 200,
+        errors: tuple[int, ...] = (),
+        events: Mapping[str, object] | None = None,
+        max_body_bytes: int = MAX_BODY_BYTES,
     ) -> Callable[[Handler], Handler]:
-        return self._added("POST", path, status, errors, {}, max_body_bytes=max_body_bytes)
+        return self._added("POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes)
 
     def put(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
         return self._added("PUT", path, 200, errors, {})

@@ -7,11 +7,14 @@ import logging
 import secrets
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.api.faces import Faces
+from miner_ctrl.app.deploys import deploys_from
+from miner_ctrl.app.own_machine import own_machine
 from miner_ctrl.app.rig import bring_up_rig
 from miner_ctrl.config import Home, NodeSettings
 from miner_ctrl.controller import Commands, Fleet, FleetWatch
@@ -48,8 +51,9 @@ class Node:
         self._serving = serving
         self._up = AsyncExitStack()
         self._door = local_door(lambda: self._faces, self._home.socket)
-        self._faces = Faces(node=self)
         self._identity: Identity | None = None
+        self._own = own_machine(self._home, mines=lambda: self._identity is None or self._identity.role.works)
+        self._faces = Faces(self, doctor=self._own.doctor, installs=self._own.installs)
         self._keys: NodeKeys | None = None
         self._endpoint: Endpoint | None = None
         self._registry: Registry | None = None
@@ -64,6 +68,7 @@ class Node:
             StateDamaged: a file of the home is not what a node wrote; nothing was changed.
             HomeInUse, OperationFailed: the socket or the listening address is taken.
         """
+        self._own.programs.open()
         try:
             keys, identity = load_identity(self._home.key_file, self._home.node_file)
         except NotFound:
@@ -172,13 +177,16 @@ class Node:
             new_message_id=lambda: secrets.token_hex(12),
         )  # fmt: skip
         if self._serving and role.works:
-            await bring_up_rig(up, home=home, identity=identity, endpoint=endpoint, profiles=profiles)
+            await bring_up_rig(up, self._own, home=home, identity=identity, endpoint=endpoint, profiles=profiles)
         self._keys, self._identity, self._endpoint, self._registry = keys, identity, endpoint, registry
         if self._serving:
             await self._listen(endpoint)
         pairing.start()
         watch.start()
-        self._faces = Faces(node=self, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles)
+        deploys = deploys_from(home, commands, keys)
+        self._faces = replace(
+            self._faces, pairing=pairing, commands=commands, deploys=deploys, fleet=fleet, profiles=profiles
+        )
 
     async def _listen(self, endpoint: Endpoint) -> None:
         listen, tls = self._settings.listen, self._settings.tls

@@ -171,6 +171,11 @@ class LocalApi:
         with self._sent("GET", path, None, query, None) as response:
             yield from _parse_events(response)
 
+    def post_events(self, path: str, body: Mapping[str, object]) -> Iterator[Event]:
+        """``POST path`` and yield the server-sent events it is answered with. Raises as ``events``."""
+        with self._sent("POST", path, body, None, None) as response:
+            yield from _parse_events(response)
+
     @contextmanager
     def _sent(
         self, method: str, path: str, body: Mapping[str, object] | None, query: Query | None, timeout_s: float | None

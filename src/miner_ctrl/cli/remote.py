@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
 
 from miner_ctrl.cli import tables
 from miner_ctrl.cli.command import Group, Settings, completes, pass_settings
 from miner_ctrl.cli.format import log_line, shown
-from miner_ctrl.cli.local_api import Answer, LocalApi, error_of_stream_end, part
+from miner_ctrl.cli.local_api import LocalApi, error_of_stream_end, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import note, printed_json
 from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
 from miner_ctrl.errors import MinerCtrlError, Refused, Unreachable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-DEPLOYS_AT_ONCE = 16
 
 
 @click.group(cls=Group)
@@ -196,37 +192,62 @@ def _print_lines(lines: list[str]) -> None:
         click.echo(log_line(line, colour=colour), color=colour)
 
 
-@remote.command(epilog="miner-ctrl remote deploy rig-alpha rig-beta --profile my-profile")
+@remote.command(
+    epilog="""
+    miner-ctrl remote deploy rig-alpha rig-beta --profile my-profile
+    miner-ctrl remote deploy rig-alpha rig-beta --miner xmrig --version 6.22.2 --restart
+    miner-ctrl remote deploy rig-alpha --miner xmrig --file xmrig-6.22.2-linux-static-x64.tar.gz
+    """
+)
 @click.argument("peers", metavar="PEER...", nargs=-1, required=True, shell_complete=completes("peers"))
-@profile_option
+@click.option("--profile", metavar="NAME", shell_complete=completes("profiles"), help="A profile of this node's.")
+@click.option("--miner", "miner_type", metavar="TYPE", help="A miner program: the bundle of this type added last.")
+@click.option("--version", metavar="V", help="The bundle of this version.")
+@click.option(
+    "--file", "archive", metavar="ARCHIVE", type=click.Path(path_type=Path), help="Add this archive first, as a bundle."
+)
+@click.option("--restart", is_flag=True, help="Restart the miners of that type, so that they run it.")
 @pass_settings
 @click.pass_context
-def deploy(ctx: click.Context, settings: Settings, peers: tuple[str, ...], profile: str) -> None:
-    """Give the PEERs a profile, to be started there by its name."""
+def deploy(
+    ctx: click.Context,
+    settings: Settings,
+    *,
+    peers: tuple[str, ...],
+    profile: str | None,
+    miner_type: str | None,
+    version: str | None,
+    archive: Path | None,
+    restart: bool,
+) -> None:
+    """Give the PEERs a profile to keep, or a miner program to run."""
+    from miner_ctrl.cli.deploys import Order, deploy_to_all  # noqa: PLC0415 - threads and bars, only to deploy
+
+    if (profile is None) == (miner_type is None):
+        raise click.UsageError("Give --profile NAME or --miner TYPE: one of them.")
+    if profile is not None and (version or archive or restart):
+        raise click.UsageError("--version, --file and --restart are for --miner.")
+    order = Order(profile=profile, miner_type=miner_type, version=version, restart=restart)
     with local_node(settings.home) as api:
-        worst = _deploy_all(api, settings, peers, profile)
+        if archive is not None:
+            from miner_ctrl.cli.bundle import add_archive  # noqa: PLC0415 - only with a file
+
+            added = add_archive(settings, api, archive, miner_type=miner_type, version=version).data
+            order = order._replace(version=str(added["version"]), sha256=str(added["sha256"]))
+        worst = deploy_to_all(api, settings, tuple(dict.fromkeys(peers)), order)
     ctx.exit(worst)
 
 
-def _deploy_all(api: LocalApi, settings: Settings, peers: tuple[str, ...], profile: str) -> int:
-    """Deploy to all at once, tell of each in the order named, and return the exit code of the first failure."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only here
+@remote.command(epilog="miner-ctrl remote rollback rig-alpha rig-beta --miner xmrig --restart")
+@click.argument("peers", metavar="PEER...", nargs=-1, required=True, shell_complete=completes("peers"))
+@click.option("--miner", "miner_type", metavar="TYPE", required=True, help="Which miner program.")
+@click.option("--restart", is_flag=True, help="Restart the miners of that type, so that they run it.")
+@pass_settings
+@click.pass_context
+def rollback(ctx: click.Context, settings: Settings, peers: tuple[str, ...], miner_type: str, restart: bool) -> None:
+    """Have the PEERs go back to the version of a miner program that they had before."""
+    from miner_ctrl.cli.deploys import roll_back_all  # noqa: PLC0415 - threads, only here
 
-    from miner_ctrl.cli.run import exit_code_of, show_error  # noqa: PLC0415 - run imports the root, which imports this
-
-    def send(peer: str) -> Answer:
-        return api.post(f"/remote/{part(peer)}/deploy", {"profileId": profile})
-
-    code = 0
-    with ThreadPoolExecutor(min(DEPLOYS_AT_ONCE, len(peers)), "deploy") as pool:
-        attempts: list[tuple[str, Callable[[], Answer]]] = [(peer, pool.submit(send, peer).result) for peer in peers]
-        for peer, result in attempts:
-            try:
-                answer = result()
-            except MinerCtrlError as error:
-                show_error(error, as_json=settings.json)
-                code = code or exit_code_of(error)
-            else:
-                if not printed_json(settings, answer):
-                    click.echo(f"{shown(peer)} has the profile {shown(profile)}.")
-    return code
+    with local_node(settings.home) as api:
+        worst = roll_back_all(api, settings, tuple(dict.fromkeys(peers)), miner_type, restart=restart)
+    ctx.exit(worst)

@@ -12,6 +12,12 @@ COMMANDS = {
     "peer": Lazy("miner_ctrl.cli.peer:peer", "The nodes this one knows: invite, add, approve, remove."),
     "remote": Lazy("miner_ctrl.cli.remote:remote", "The rigs: status, start, stop, logs."),
     "profile": Lazy("miner_ctrl.cli.profile:profile", "Profiles: what a miner should run."),
+    "bundle": Lazy("miner_ctrl.cli.bundle:bundle", "Miner programs that this node can deploy to rigs."),
+    "install": Lazy("miner_ctrl.cli.programs:install", "Put a miner's program on this machine."),
+    "uninstall": Lazy("miner_ctrl.cli.programs:uninstall", "Remove a miner's program that was installed here."),
+    "update": Lazy("miner_ctrl.cli.programs:update", "Say which miner programs are older than what is at hand."),
+    "doctor": Lazy("miner_ctrl.cli.doctor:doctor", "What mining lacks on this machine, and how to get it."),
+    "service": Lazy("miner_ctrl.cli.autostart:service", "Start this node with the machine: install, remove, print."),
     "demo": Lazy("miner_ctrl.cli.demo:demo", "A controller and three rigs on this machine, for a look."),
     "completion": Lazy("miner_ctrl.cli.completion:completion", "Print the completion script of your shell."),
 }

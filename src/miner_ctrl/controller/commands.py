@@ -119,7 +119,7 @@ class Commands:
         Raises:
             Unreachable, Refused, OperationFailed: why it did not answer.
         """
-        record = self._rig(query)
+        record = self.rig(query)
         error = await self._refresh(record, timeout_s)
         if error is not None:
             with _advised(record):
@@ -134,44 +134,44 @@ class Commands:
     ) -> CommandView:
         """Start a miner: from our profile ``profile``, or from the rig's own (``local:NAME``, or a name that only
         the rig knows)."""
-        record = self._rig(query)
+        record = self.rig(query)
         overrides = {"miner_type": miner_type or "", "config": dict(config)}
         if profile is None:
-            return _done(await self._command(record, StartMiner(**overrides)))  # type: ignore[arg-type]
+            return _done(await self.command(record, StartMiner(**overrides)))  # type: ignore[arg-type]
         name = profile.removeprefix(LOCAL_PREFIX)
         ours = None if profile.startswith(LOCAL_PREFIX) else self._own_profile(profile)
         if ours is None:
             with _profile_sought(record, name, only_there=profile.startswith(LOCAL_PREFIX)):
-                return _done(await self._command(record, StartMiner(local_profile=name, **overrides)))  # type: ignore[arg-type]
+                return _done(await self.command(record, StartMiner(local_profile=name, **overrides)))  # type: ignore[arg-type]
         validate(miner_type or ours.miner_type, {**ours.config, **config})
         try:
-            ack = await self._command(record, StartMiner(profile_hash=ours.content_hash, **overrides))  # type: ignore[arg-type]
+            ack = await self.command(record, StartMiner(profile_hash=ours.content_hash, **overrides))  # type: ignore[arg-type]
         except NotFound as error:
             if error.code != "PROFILE_MISSING":
                 raise
             sent_along = StartMiner(profile_hash=ours.content_hash, profile=ours, **overrides)  # type: ignore[arg-type]
-            ack = await self._command(record, sent_along)
+            ack = await self.command(record, sent_along)
         return _done(ack)
 
     async def stop(self, query: str, miner: str | None) -> CommandView:
         """Stop one miner of a rig, or all."""
-        return _done(await self._command(self._rig(query), StopMiner(miner=miner)))
+        return _done(await self.command(self.rig(query), StopMiner(miner=miner)))
 
     async def restart(self, query: str, miner: str | None) -> CommandView:
         """Restart one miner of a rig, or all."""
-        return _done(await self._command(self._rig(query), RestartMiner(miner=miner)))
+        return _done(await self.command(self.rig(query), RestartMiner(miner=miner)))
 
     async def pause(self, query: str, miner: str | None) -> CommandView:
         """Pause one miner of a rig, or all."""
-        return _done(await self._command(self._rig(query), PauseMiner(miner=miner)))
+        return _done(await self.command(self.rig(query), PauseMiner(miner=miner)))
 
     async def resume(self, query: str, miner: str | None) -> CommandView:
         """Resume one miner of a rig, or all."""
-        return _done(await self._command(self._rig(query), ResumeMiner(miner=miner)))
+        return _done(await self.command(self.rig(query), ResumeMiner(miner=miner)))
 
     async def deploy_profile(self, query: str, profile: str) -> CommandView:
         """Store one of our profiles on a rig, under its name."""
-        await self._command(self._rig(query), Deploy(profile=self._profiles.find(profile)))
+        await self.command(self.rig(query), Deploy(profile=self._profiles.find(profile)))
         return CommandView(status="stored")
 
     async def info(self, query: str) -> NodeInfo:
@@ -183,14 +183,14 @@ class Commands:
 
     async def logs(self, query: str, miner: str, lines: int) -> list[str]:
         """Return the last lines of a miner's log, at most ``lines``."""
-        record = self._rig(query)
+        record = self.rig(query)
         with _advised(record):
             return await read_log(await self._reach(record), miner, lines)
 
     async def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[Logs]:
         """Yield a miner's log as it grows, after its last ``lines`` lines, until it ends. After a lost link it goes on
         where it was, if the rig is back within ``RIG_RETURNS_WITHIN_S``."""
-        record = self._rig(query)
+        record = self.rig(query)
         cursor: int | None = None
         lost_at_s: float | None = None
         while True:
@@ -249,14 +249,23 @@ class Commands:
         self._fleet.apply(RigMissing(fingerprint, answer.message, answer.code, connected=connected))
         return answer
 
-    async def _command(self, record: PeerRecord, payload: Payload) -> Payload:
+    async def reach(self, record: PeerRecord) -> Channel:
+        """Return a session with a peer, dialling it or waiting for it if need be. Raises ``Unreachable``."""
+        return await self._reach(record, RIG_ARRIVES_WITHIN_S)
+
+    async def ask(self, record: PeerRecord, payload: Payload, *, within_s: float) -> Payload:
+        """Ask a peer something that changes nothing. Raises as ``Channel.request``."""
+        with _advised(record):
+            return await (await self.reach(record)).request(payload, timeout_s=within_s)
+
+    async def command(self, record: PeerRecord, payload: Payload, *, within_s: float = COMMAND_WITHIN_S) -> Payload:
         """Send a command until it is answered, under one message id: the rig carries it out once.
 
-        A link that is lost meanwhile is waited for, and so is a rig that is still at it, until ``COMMAND_WITHIN_S``
-        have passed in all.
+        A link that is lost meanwhile is waited for, and so is a rig that is still at it, until ``within_s`` have passed
+        in all.
         """
         message_id = self._new_message_id()
-        deadline_s = self._clock() + COMMAND_WITHIN_S
+        deadline_s = self._clock() + within_s
         sent = False
         with _advised(record), _Scored(self._registry, record.keys.fingerprint):
             while True:
@@ -275,12 +284,12 @@ class Commands:
                         return answer
                     if left_s <= REPEAT_EVERY_S:
                         raise RequestTimedOut(
-                            f"{record.name} has not finished this command within {COMMAND_WITHIN_S:g} s.",
+                            f"{record.name} has not finished this command within {within_s:g} s.",
                             suggestion="It may still take effect: look at miner-ctrl remote status.",
                         )
                 await asyncio.sleep(REPEAT_EVERY_S)
 
-    def _rig(self, query: str) -> PeerRecord:
+    def rig(self, query: str) -> PeerRecord:
         """Return the peer that ``query`` names.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from miner_ctrl.miners.contract import Adapter
@@ -9,6 +10,8 @@ from miner_ctrl.miners.simulated import SimulatedAdapter
 from miner_ctrl.miners.xmrig import XmrigAdapter
 
 
-def default_adapters(data: Path) -> tuple[Adapter, ...]:
-    """Return one adapter for each type; ``data`` is the home's data directory."""
-    return XmrigAdapter(data), SimulatedAdapter()
+def default_adapters(
+    *, deployed: Callable[[str], Path | None], descriptions: Path | None = None
+) -> tuple[Adapter, ...]:
+    """Return one adapter for each type; ``deployed(type)`` is the program that a deploy has put on this rig."""
+    return XmrigAdapter(deployed=deployed), SimulatedAdapter()

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -34,14 +34,16 @@ _Stamp = tuple[str, int, int]
 
 
 class XmrigAdapter:
-    """XMRig 6.22 and later. ``data`` is the home's data directory, where deployed programs are kept."""
+    """XMRig 6.22 and later. ``deployed(type)`` is the program that a deploy has put on this rig."""
 
     type = "xmrig"
     description = "XMRig: RandomX, CryptoNight, Argon2 and GhostRider on the CPU"
     capabilities: ClassVar[Capabilities] = Capabilities(pause=True)
 
-    def __init__(self, data: Path, *, environ: Mapping[str, str] = os.environ) -> None:
-        self._deployed = data / "programs" / "xmrig" / "current" / "xmrig"
+    def __init__(
+        self, *, deployed: Callable[[str], Path | None] = lambda _: None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._deployed = deployed
         self._environ = environ
         self._versions: dict[_Stamp, str] = {}
 
@@ -113,7 +115,8 @@ class XmrigAdapter:
         if named:
             return _executable(Path(named))
         on_path = shutil.which("xmrig", path=self._environ.get("PATH", os.defpath))
-        return _executable(self._deployed) or (Path(on_path).absolute() if on_path else None)
+        deployed = self._deployed(self.type)
+        return (_executable(deployed) if deployed else None) or (Path(on_path).absolute() if on_path else None)
 
     def _version(self, program: Path) -> str:
         try:

@@ -199,6 +199,45 @@ class CommandView(View, frozen=True, kw_only=True):
     miners: tuple[str, ...] = ()
 
 
+class DeployView(View, frozen=True, kw_only=True):
+    """What a deploy did: ``stored`` a profile, ``installed`` a program, or ``rolled back`` to one. ``restarted`` are
+    the miners that were restarted with it."""
+
+    status: str
+    profile_hash: str = ""
+    miner_type: str = ""
+    version: str = ""
+    sha256: str = ""
+    restarted: tuple[str, ...] = ()
+
+
+class DeployProgress(View, frozen=True, kw_only=True):
+    """How far a deploy is. ``state`` is waiting, offering, sending, installing, restarting or away (the link is lost,
+    and waited for)."""
+
+    state: str
+    sent_bytes: int = 0
+    total_bytes: int = 0
+
+
+class BundleView(View, frozen=True, kw_only=True):
+    """A miner program that this node can deploy. ``signed_by`` is the operator's key (base64), empty: this node signs
+    it when it is sent."""
+
+    sha256: str
+    miner_type: str
+    version: str
+    system: str
+    architecture: str
+    archive: str
+    size_bytes: int
+    unpacked_bytes: int
+    files: int
+    program: str
+    signed_by: str
+    added_at: str
+
+
 class PingView(View, frozen=True, kw_only=True, rename=None):
     """``rtt_ms``: round trip on this node's clock; ``clock_offset_ms``: the peer's clock minus ours."""
 

@@ -7,9 +7,11 @@ import os
 import platform
 import re
 import socket
-from pathlib import Path
+import sys
 
 import msgspec
+
+from miner_ctrl.telemetry.hardware import cpu_name
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -24,14 +26,12 @@ class Machine(msgspec.Struct, frozen=True):
 
 def read_machine() -> Machine:
     """Return what this machine is."""
-    import psutil  # noqa: PLC0415 - a megabyte, for who asks
-
     return Machine(
         os=_os_name(),
         architecture=platform.machine(),
-        cpu=_cpu_name(),
+        cpu=cpu_name(),
         cpu_cores=os.cpu_count() or 0,
-        ram_bytes=psutil.virtual_memory().total,
+        ram_bytes=_ram_bytes(),
     )
 
 
@@ -42,15 +42,13 @@ def _os_name() -> str:
         return f"{platform.system()} {platform.release()}".strip()
 
 
-def _cpu_name() -> str:
-    try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()[:200]
-    except OSError:
-        pass
-    return platform.processor()[:200]
+def _ram_bytes() -> int:
+    if sys.platform != "linux":
+        import psutil  # noqa: PLC0415 - a megabyte, where the system itself does not tell
+
+        return psutil.virtual_memory().total
+    else:  # noqa: RET505 - so that type checkers see both halves
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def own_addresses() -> list[str]:

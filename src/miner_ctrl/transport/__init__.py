@@ -4,7 +4,7 @@ from miner_ctrl.transport.channel import Channel
 from miner_ctrl.transport.correlation import Subscription
 from miner_ctrl.transport.endpoint import Endpoint
 from miner_ctrl.transport.events import ChannelDown, ChannelUp, Event
-from miner_ctrl.transport.request import Handler, Request
+from miner_ctrl.transport.request import Handler, Needs, Request
 from miner_ctrl.transport.timings import Timings
 from miner_ctrl.transport.verdict import ACCEPTED, FindPsk, GrantsOf, Judge
 
@@ -19,6 +19,7 @@ __all__ = [
     "GrantsOf",
     "Handler",
     "Judge",
+    "Needs",
     "Request",
     "Subscription",
     "Timings",

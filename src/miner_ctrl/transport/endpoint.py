@@ -15,7 +15,7 @@ from miner_ctrl.errors import MinerCtrlError, Unreachable
 from miner_ctrl.identity.introductions import JoinKey
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.addresses import Address
-from miner_ctrl.model.nodes import Grant, Role
+from miner_ctrl.model.nodes import Role
 from miner_ctrl.protocol.messages import Payload, Ping, Pong
 from miner_ctrl.transport.accept import Accepting
 from miner_ctrl.transport.channel import Channel
@@ -23,7 +23,7 @@ from miner_ctrl.transport.dial import BeforeUp, Check, shake_hands
 from miner_ctrl.transport.events import ChannelDown, Event
 from miner_ctrl.transport.link import LinkFactory, Listening
 from miner_ctrl.transport.redial import Redial, check_fingerprint
-from miner_ctrl.transport.request import Handler, Request
+from miner_ctrl.transport.request import Handler, Needs, Request
 from miner_ctrl.transport.shared import Shared
 from miner_ctrl.transport.standing import Standing
 from miner_ctrl.transport.ticker import Ticker
@@ -114,8 +114,9 @@ class Endpoint:
         self._closed = False
         self.route(Ping, self._pong, needs=None)
 
-    def route(self, payload_class: type[Payload], handler: Handler, *, needs: Grant | None) -> None:
-        """Enter the one handler of a request type, and the grant it needs (``None``: any peer with a session).
+    def route(self, payload_class: type[Payload], handler: Handler, *, needs: Needs) -> None:
+        """Enter the one handler of a request type, and the grant it needs (``None``: any peer with a session; a
+        function says it of each payload).
 
         Raises:
             ValueError: the type is no request, or has an owner already.

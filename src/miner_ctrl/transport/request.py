@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from miner_ctrl.model.nodes import Grant
+from miner_ctrl.model.nodes import Grant, Grants
 from miner_ctrl.protocol.codec import TYPE_NAMES
 from miner_ctrl.protocol.messages import COMMANDS, REQUESTS, FollowLogs, Logs, Message, Payload, SubscribeStats
 from miner_ctrl.session import Evidence, Opened
@@ -79,13 +79,24 @@ def _nothing() -> None:
 
 
 Handler = Callable[[Request], Payload | Awaitable[Payload | None] | None]
+Needs = Grant | None | Callable[[Any], Grants]
+"""The grant that a request needs (``None``: any peer with a session), or what says of its payload which it needs."""
 
 
 class Route(NamedTuple):
     """Who answers a type, and what a peer must have been granted to ask."""
 
     handler: Handler
-    needs: Grant | None
+    needs: Needs
+
+    def lacking(self, payload: Payload, granted: Callable[[], Grants]) -> Grant | None:
+        """Return a grant that the peer would need for this and does not have."""
+        needs = self.needs
+        if needs is None:
+            return None
+        if isinstance(needs, Grant):
+            return None if needs in granted() else needs
+        return min(needs(payload) - granted(), default=None)
 
 
 class Routes:
@@ -96,7 +107,7 @@ class Routes:
     def __init__(self) -> None:
         self._routes: dict[type[Payload], Route] = {}
 
-    def add(self, payload_class: type[Payload], handler: Handler, *, needs: Grant | None) -> None:
+    def add(self, payload_class: type[Payload], handler: Handler, *, needs: Needs) -> None:
         """Enter a handler.
 
         Raises:

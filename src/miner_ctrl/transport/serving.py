@@ -55,9 +55,11 @@ class Serving:
         route = channel.shared.routes.find(kind)
         if route is None:
             self._refuse(message.id, OperationFailed(f"That node does not answer {TYPE_NAMES[kind]}."))
-        elif route.needs is not None and route.needs not in channel.shared.grants_of(channel.fingerprint):
+            return
+        lacking = route.lacking(message.payload, lambda: channel.shared.grants_of(channel.fingerprint))
+        if lacking is not None:
             self._log_refusal(TYPE_NAMES[kind])
-            self._refuse(message.id, Refused(f"That node has not granted {route.needs} to this one."))
+            self._refuse(message.id, Refused(f"That node has not granted {lacking} to this one."))
         else:
             self._call(route.handler, self._begin(message, opened))
 

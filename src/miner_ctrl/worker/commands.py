@@ -21,13 +21,14 @@ from miner_ctrl.protocol.messages import (
     Error,
     MinerAck,
     PauseMiner,
-    Payload,
     RestartMiner,
     ResumeMiner,
+    RollbackMiner,
     StartMiner,
     StopMiner,
 )
 from miner_ctrl.transport import Request
+from miner_ctrl.worker.deploys import DeployDesk
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
 
 log = logging.getLogger(__name__)
@@ -41,10 +42,11 @@ _Each = Callable[[str], Awaitable[None]]
 class CommandDesk:
     """Carries out what changes this rig."""
 
-    def __init__(self, miners: Miners, profiles: ProfileStore, journal: Journal) -> None:
+    def __init__(self, miners: Miners, profiles: ProfileStore, journal: Journal, deploys: DeployDesk) -> None:
         self._miners = miners
         self._profiles = profiles
         self._journal = journal
+        self._deploys = deploys
         self._under_way: set[asyncio.Task[object]] = set()
         self._closing = False
         self._starting = asyncio.Lock()
@@ -87,7 +89,7 @@ class CommandDesk:
     async def _attempt(self, request: Request) -> Answer:
         payload = request.payload
         try:
-            return await self._act(payload)
+            return await self._act(request)
         except MinerCtrlError as error:
             log.info("%s from %s failed: %s", type(payload).__name__, request.channel.node_id, error.message)
             return error_to_wire(error)
@@ -95,13 +97,15 @@ class CommandDesk:
             log.exception("%s from %s failed unexpectedly", type(payload).__name__, request.channel.node_id)
             return Error(code=WireCode.UNKNOWN, message="The rig failed in a way it did not expect; its log says how.")
 
-    async def _act(self, payload: Payload) -> Answer:
-        miners = self._miners
+    async def _act(self, request: Request) -> Answer:
+        miners, payload = self._miners, request.payload
         match payload:
             case StartMiner():
                 return MinerAck(status="started", miners=(await self._start(payload),))
             case Deploy():
-                return self._deploy(payload)
+                return await self._deploy(request, payload)
+            case RollbackMiner():
+                return await self._deploys.rollback(request, payload.miner_type)
             case StopMiner():
                 each: tuple[str, _Each] = ("stopped", miners.stop)
             case RestartMiner():
@@ -177,12 +181,18 @@ class CommandDesk:
             details={"done": done},
         )
 
-    def _deploy(self, payload: Deploy) -> DeployAck:
-        if payload.profile is None or payload.bundle is not None:
-            raise BadInput("This rig takes profiles, not miner programs.", code="NO_BUNDLES")
-        validate(payload.profile.miner_type, payload.profile.config)
-        self._profiles.put(payload.profile)
-        return DeployAck(status="stored", profile_hash=payload.profile.content_hash)
+    async def _deploy(self, request: Request, payload: Deploy) -> DeployAck:
+        if payload.profile is None and payload.bundle is None:
+            raise BadInput("The command names nothing to keep.", suggestion="Give a profile, or a miner program.")
+        profile_hash = ""
+        if payload.profile is not None:
+            validate(payload.profile.miner_type, payload.profile.config)
+            self._profiles.put(payload.profile)
+            profile_hash = payload.profile.content_hash
+        if payload.bundle is None:
+            return DeployAck(status="stored", profile_hash=profile_hash)
+        answer = await self._deploys.offer(request, payload.bundle)
+        return msgspec.structs.replace(answer, profile_hash=profile_hash)
 
     def _explain(self, standing: Standing) -> Answer:
         """Answer a repeat whose outcome the journal does not hold."""

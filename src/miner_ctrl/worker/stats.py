@@ -10,6 +10,7 @@ from miner_ctrl.miners import Miners
 from miner_ctrl.model.miners import MinerState, NodeStats
 from miner_ctrl.protocol.messages import GetStats, Stats, SubscribeStats
 from miner_ctrl.transport import Channel, Request
+from miner_ctrl.worker.machine import RigFacts
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +34,8 @@ class _Subscription:
 class StatsDesk:
     """Answers ``get_stats`` and keeps the subscriptions, one for each channel at most.
 
-    ``clock`` is monotonic, in seconds; ``now_ms`` the rig's Unix time in ms.
+    ``clock`` is monotonic, in seconds; ``now_ms`` the rig's Unix time in ms; ``facts`` is
+    what is told beside the miners.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class StatsDesk:
         version: str,
         clock: Callable[[], float],
         now_ms: Callable[[], int],
+        facts: Callable[[], RigFacts] = RigFacts,
     ) -> None:
         self._miners = miners
+        self._facts = facts
         self._node_id = node_id
         self._node_name = node_name
         self._version = version
@@ -102,6 +106,7 @@ class StatsDesk:
         return self._clock() - self._sampled_s <= FRESH_FOR_S or not self._miners.names()
 
     def _latest(self) -> NodeStats:
+        facts = self._facts()
         return NodeStats(
             node_id=self._node_id,
             node_name=self._node_name,
@@ -109,6 +114,10 @@ class StatsDesk:
             uptime_s=int(self._clock() - self._started_s),
             version=self._version,
             miners=self._miners.latest(),
+            machine=facts.machine,
+            problems=facts.problems,
+            schedule=facts.schedule,
+            locked=facts.locked,
         )
 
     async def _sample_and_answer(self) -> Stats:

@@ -5,31 +5,42 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from miner_ctrl.miners import Miners
-from miner_ctrl.model.miners import NodeInfo, ProfileRef
+from miner_ctrl.model.miners import InstalledMiner, NodeInfo, ProfileRef
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.protocol.messages import (
     COMMANDS,
+    Deploy,
+    DeployChunk,
     FollowLogs,
     GetInfo,
     GetLogs,
     GetStats,
     Info,
+    Payload,
+    RollbackMiner,
     SubscribeStats,
 )
 from miner_ctrl.telemetry.machine import Machine, read_machine
-from miner_ctrl.transport import Endpoint, Request
+from miner_ctrl.transport import Endpoint, Needs, Request
 from miner_ctrl.worker.commands import CommandDesk
+from miner_ctrl.worker.deploys import DeployDesk, deploy_needs
 from miner_ctrl.worker.journal import Journal
 from miner_ctrl.worker.logs import LogDesk
+from miner_ctrl.worker.machine import MachineWatch
 from miner_ctrl.worker.stats import StatsDesk
+
+_NEEDS: dict[type[Payload], Needs] = {Deploy: deploy_needs, RollbackMiner: Grant.INSTALL}
+"""What commands need that ``control`` is not enough for."""
 
 
 class Worker:
     """Serves this rig's miners to the peers that were granted it.
 
-    ``clock`` is monotonic, in seconds; ``now_ms`` Unix time in ms.
+    ``clock`` is monotonic, in seconds; ``now_ms`` Unix time in ms. ``machine_watch`` is started and closed here.
     """
 
     def __init__(
@@ -37,6 +48,7 @@ class Worker:
         endpoint: Endpoint,
         miners: Miners,
         profiles: ProfileStore,
+        deploys: DeployDesk,
         *,
         journal_path: Path,
         node_id: str,
@@ -44,20 +56,29 @@ class Worker:
         version: str,
         clock: Callable[[], float],
         now_ms: Callable[[], int],
+        machine_watch: MachineWatch,
     ) -> None:
         self._endpoint = endpoint
         self._miners = miners
         self._profiles = profiles
+        self._deploys = deploys
         self._node_id = node_id
         self._node_name = node_name
         self._version = version
         self._machine: Machine | None = None
         self._refs: tuple[int, tuple[ProfileRef, ...]] = (-1, ())
         self._journal = Journal(journal_path, now_ms=now_ms)
-        self._commands = CommandDesk(miners, profiles, self._journal)
+        self._commands = CommandDesk(miners, profiles, self._journal, deploys)
         self._logs = LogDesk(miners)
+        self._watch = machine_watch
         self._stats = StatsDesk(
-            miners, node_id=node_id, node_name=node_name, version=version, clock=clock, now_ms=now_ms
+            miners,
+            node_id=node_id,
+            node_name=node_name,
+            version=version,
+            clock=clock,
+            now_ms=now_ms,
+            facts=machine_watch.facts,
         )
 
     async def start(self) -> None:
@@ -67,6 +88,7 @@ class Worker:
             StateDamaged: a file of the worker's is not what it wrote.
         """
         self._journal.open()
+        await self._deploys.start()
         await self._miners.start()
         self._miners.on_change = self._stats.miners_changed
         route = self._endpoint.route
@@ -75,18 +97,23 @@ class Worker:
         route(GetLogs, self._logs.tail, needs=Grant.OBSERVE)
         route(FollowLogs, self._logs.follow, needs=Grant.OBSERVE)
         route(GetInfo, self._info, needs=Grant.OBSERVE)
+        route(DeployChunk, self._deploys.chunk, needs=Grant.INSTALL)
         for command in COMMANDS:
-            route(command, self._commands.carry_out, needs=Grant.CONTROL)
+            route(command, self._commands.carry_out, needs=_NEEDS.get(command, Grant.CONTROL))
         self._stats.start()
+        self._watch.start()
 
     async def close(self) -> None:
         """Stop answering. Miners go on."""
+        await self._watch.close()
         await self._stats.close()
         await self._commands.close()
+        await self._deploys.close()
         await self._miners.close()
         await self._journal.close()
 
-    def _info(self, _request: Request) -> Info:
+    async def _info(self, _request: Request) -> Info:
+        hardware = await self._watch.hardware()
         if self._machine is None:
             self._machine = read_machine()
         machine = self._machine
@@ -100,10 +127,14 @@ class Worker:
                 cpu=machine.cpu,
                 cpu_cores=machine.cpu_cores,
                 ram_bytes=machine.ram_bytes,
-                miners=self._miners.installed(),
+                hardware=hardware,
+                miners=tuple(map(self._with_previous, self._miners.installed())),
                 profiles=self._profile_refs(),
             )
         )
+
+    def _with_previous(self, miner: InstalledMiner) -> InstalledMiner:
+        return msgspec.structs.replace(miner, previous=self._deploys.programs.previous(miner.type))
 
     def _profile_refs(self) -> tuple[ProfileRef, ...]:
         revision, refs = self._refs

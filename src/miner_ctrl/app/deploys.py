@@ -1,0 +1,38 @@
+"""Deploys, built and wired: the rig's side, and the controller's."""
+
+from __future__ import annotations
+
+import time
+
+from miner_ctrl.config import Home
+from miner_ctrl.controller import Commands, Deploys
+from miner_ctrl.deploy import Incoming, ProgramStore
+from miner_ctrl.deploy.bundles import BundleStore
+from miner_ctrl.identity.keys import NodeKeys
+from miner_ctrl.miners.adapters import default_adapters
+from miner_ctrl.model.rig import RigSettings
+from miner_ctrl.model.times import now_ms
+from miner_ctrl.worker.deploys import DeployDesk
+from miner_ctrl.worker.trial import trial_by
+
+
+def deploys_of(home: Home, programs: ProgramStore, settings: RigSettings) -> DeployDesk:
+    """Return the desk that takes miner programs for the rig of ``home``."""
+    return DeployDesk(
+        programs,
+        Incoming(home.programs / "incoming"),
+        try_program=trial_by(lambda deployed: default_adapters(deployed=deployed)),
+        now_ms=now_ms,
+        disk_reserve_bytes=settings.disk_reserve_bytes,
+    )
+
+
+def deploys_from(home: Home, commands: Commands, keys: NodeKeys) -> Deploys:
+    """Return what deploys miner programs from this controller."""
+    return Deploys(
+        commands,
+        BundleStore(home.bundles, now_ms=now_ms),
+        signing_key=keys.public.e,
+        sign=keys.sign,
+        clock=time.monotonic,
+    )
