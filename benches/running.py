@@ -21,6 +21,7 @@ GROUPS = {
     "fleet": ("benches.fleet", "A fleet in another process"),
     "memory": ("benches.connections", "Memory of a connection"),
     "processes": ("benches.processes", "Whole processes (raw: a bare interpreter)"),
+    "deploys": ("benches.deploys", "A miner program to many rigs (raw: one copy sealed, hashed, written)"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 

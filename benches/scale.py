@@ -17,6 +17,8 @@ class Scale(msgspec.Struct, frozen=True):
     runs: int = 15
     watched_s: float = 120.0
     repeats: int = 5000
+    deployed_to: int = 20
+    bundle_mb: int = 100
 
 
 FULL = Scale()
@@ -30,4 +32,6 @@ QUICK = Scale(
     runs=2,
     watched_s=1.0,
     repeats=50,
+    deployed_to=3,
+    bundle_mb=8,
 )

@@ -130,7 +130,8 @@ async def test_route_fails_in_the_envelope(
 
 
 async def test_every_route_is_tried() -> None:
-    lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats", "/ready"}
+    lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
+    lists |= {"/ready"}
     streams = {"/events", "/remote/{peer}/logs/{miner}"}
     elsewhere = (
         {("GET", path) for path in lists | streams}
