@@ -22,6 +22,7 @@ GROUPS = {
     "memory": ("benches.connections", "Memory of a connection"),
     "processes": ("benches.processes", "Whole processes (raw: a bare interpreter)"),
     "hashrate": ("benches.hashrate", "What the agent costs real XMRig"),
+    "deploys": ("benches.deploys", "A miner program to many rigs (raw: one copy sealed, hashed, written)"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 

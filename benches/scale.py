@@ -19,6 +19,8 @@ class Scale(msgspec.Struct, frozen=True):
     repeats: int = 5000
     pairs: int = 10
     window_s: float = 60.0
+    deployed_to: int = 20
+    bundle_mb: int = 100
 
 
 FULL = Scale()
@@ -34,4 +36,6 @@ QUICK = Scale(
     repeats=50,
     pairs=2,
     window_s=3.0,
+    deployed_to=3,
+    bundle_mb=8,
 )

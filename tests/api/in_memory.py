@@ -20,8 +20,12 @@ from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, U
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
+from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.model.views import (
+    BundleView,
     CommandView,
+    DeployProgress,
+    DeployView,
     IdentityView,
     InviteView,
     NodeInfoView,
@@ -281,9 +285,6 @@ class Commands:
     async def resume(self, query: str, miner: str | None) -> CommandView:
         return self._did("resume", query, miner)
 
-    async def deploy_profile(self, query: str, profile: str) -> CommandView:
-        return self._did("deploy", query, profile)
-
     async def logs(self, query: str, miner: str, lines: int) -> list[str]:
         self._miner(query, miner)
         return [f"line {number}" for number in range(lines)]
@@ -310,6 +311,83 @@ class Commands:
         self._reach(query)
         self.calls.append((what, *rest))
         return CommandView(status=what, miner_name=MINER, miners=(MINER,))
+
+
+BUNDLE = BundleView(
+    sha256="ab" * 32,
+    miner_type="xmrig",
+    version="6.22.2",
+    system="linux",
+    architecture="x86_64",
+    archive="tar.gz",
+    size_bytes=1000,
+    unpacked_bytes=2000,
+    files=2,
+    program="xmrig/xmrig",
+    signed_by="",
+    added_at="2026-01-01T00:00:00Z",
+)
+
+
+class Deploys:
+    """``fails`` is what a program's deploy ends with, after it has told how far it is; ``cut_off`` counts those whose
+    reader went; ``goes_on`` is waited for in the middle of one."""
+
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
+        self.fails: Exception | None = None
+        self.goes_on = asyncio.Event()
+        self.goes_on.set()
+        self.cut_off = 0
+
+    async def deploy_profile(self, query: str, profile: str) -> DeployView:
+        return DeployView(status=self._commands._did("deploy", query, profile).status)
+
+    async def deploy_program(
+        self,
+        query: str,
+        *,
+        miner_type: str | None,
+        version: str | None,
+        sha256: str | None,
+        restart: bool,
+        told: Callable[[DeployProgress], None],
+    ) -> DeployView:
+        self._commands._did("deploy program", query, miner_type, version, sha256, restart)
+        told(DeployProgress(state="sending", sent_bytes=500, total_bytes=1000))
+        try:
+            await self.goes_on.wait()
+        except asyncio.CancelledError:
+            self.cut_off += 1
+            raise
+        if self.fails is not None:
+            raise self.fails
+        return DeployView(status="installed", miner_type=miner_type or "xmrig", version=version or "6.22.2")
+
+    async def rollback(self, query: str, miner_type: str, *, restart: bool) -> DeployView:
+        self._commands._did("rollback", query, miner_type, restart)
+        return DeployView(status="rolled back", miner_type=miner_type, version="6.22.1")
+
+    async def bundles(self) -> list[BundleView]:
+        return [BUNDLE]
+
+    async def add_bundle(
+        self,
+        file: str,
+        *,
+        miner_type: str | None,
+        version: str | None,
+        program: str | None,
+        system: str | None,
+        architecture: str | None,
+        offer: BundleOffer | None,
+    ) -> BundleView:
+        return BUNDLE
+
+    async def remove_bundle(self, query: str) -> BundleView:
+        if not BUNDLE.sha256.startswith(query):
+            raise NotFound("There is no such bundle here.", code="BUNDLE_NOT_FOUND")
+        return BUNDLE
 
 
 class Profiles:
@@ -414,6 +492,7 @@ class World:
         self.pairing = Pairing()
         self.fleet = Fleet()
         self.commands = Commands(self.pairing, self.fleet)
+        self.deploys = Deploys(self.commands)
         self.profiles = Profiles()
         self.node.on_init = self._complete
         self.doctor = Doctor()
@@ -427,7 +506,12 @@ class World:
 
     def _complete(self) -> None:
         self._faces = replace(
-            self._faces, pairing=self.pairing, commands=self.commands, fleet=self.fleet, profiles=self.profiles
+            self._faces,
+            pairing=self.pairing,
+            commands=self.commands,
+            deploys=self.deploys,
+            fleet=self.fleet,
+            profiles=self.profiles,
         )
 
 

@@ -41,6 +41,10 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/remote/rig-alpha/pause", None, 200, {"status": "pause"}),
     ("POST", "/remote/rig-alpha/resume", None, 200, {"status": "resume"}),
     ("POST", "/remote/rig-alpha/deploy", {"profileId": "p"}, 200, {"status": "deploy"}),
+    ("POST", "/remote/rig-alpha/deploy", {"minerType": "xmrig"}, 200, {"status": "installed", "version": "6.22.2"}),
+    ("POST", "/remote/rig-alpha/rollback", {"minerType": "xmrig"}, 200, {"status": "rolled back"}),
+    ("POST", "/bundles", {"file": "abc", "minerType": "xmrig", "version": "1"}, 201, {"sha256": "ab" * 32}),
+    ("DELETE", "/bundles/abab", None, 200, {"sha256": "ab" * 32}),
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
     ("GET", "/info", None, 200, {"available_cpu_cores": 16}),
     ("POST", "/doctor", None, 200, {"available_cpu_cores": 16}),
@@ -88,6 +92,10 @@ FAILURES: list[tuple[str, str, object, int, str]] = [
     ("POST", "/remote/gone/pause", None, 504, "PEER_UNREACHABLE"),
     ("POST", "/remote/gone/resume", None, 504, "PEER_UNREACHABLE"),
     ("POST", "/remote/rig-alpha/deploy", {}, 400, "BAD_INPUT"),
+    ("POST", "/remote/rig-alpha/deploy", {"profileId": "p", "minerType": "xmrig"}, 400, "BAD_INPUT"),
+    ("POST", "/bundles", {"file": "../../etc/passwd", "minerType": "x", "version": "1"}, 400, "BAD_INPUT"),
+    ("POST", "/bundles", {"file": "a.tar.gz", "minerType": "x", "version": "1"}, 400, "BAD_INPUT"),
+    ("DELETE", "/bundles/ff", None, 404, "BUNDLE_NOT_FOUND"),
     ("POST", "/remote/gone/deploy", {"profileId": "p"}, 504, "PEER_UNREACHABLE"),
     ("GET", "/remote/rig-alpha/logs/none", None, 404, "MINER_NOT_FOUND"),
     ("GET", f"/remote/rig-alpha/logs/{MINER}?lines=10001", None, 400, "BAD_INPUT"),
@@ -131,7 +139,8 @@ async def test_route_fails_in_the_envelope(
 
 
 async def test_every_route_is_tried() -> None:
-    lists = {"/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats", "/ready"}
+    lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
+    lists |= {"/ready"}
     streams = {"/events", "/remote/{peer}/logs/{miner}"}
     elsewhere = (
         {("GET", path) for path in lists | streams}

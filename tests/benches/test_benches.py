@@ -19,6 +19,7 @@ EXPECTED = {
     "fleet": {"sweep of 32 rigs", "state of 32 from memory"},
     "memory": {"a connection, listener", "a connection, dialler"},
     "processes": {"miner-ctrl --help", "remote status", "worker, resident (RSS)", "keeper, resident (RSS)"},
+    "deploys": {"  unpacked and switched to", "  links cut", "  a rig, more memory (RSS)"},
     "crypto": {"seal 300 bytes", "open 300 bytes", "sign", "verify", "handshake, both sides"},
 }
 

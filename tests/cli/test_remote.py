@@ -212,7 +212,8 @@ def test_deploy_goes_to_all_and_fails_as_its_first_failure(node: FakeNode, home:
     node.on("POST", "/remote/c/deploy", {"status": "deployed"})
     ended = run(home, "remote", "deploy", "a", "b", "c", "--profile", "p")
     assert ended.code == 4
-    assert [line.split()[0] for line in ended.out.splitlines()] == ["a", "c"]
+    assert [line.split()[0] for line in ended.out.splitlines()] == ["a", "c", "2"]
+    assert ended.out.endswith("2 of 3 rigs have it.\n")
     assert "Not allowed." in ended.err
     assert [asked.body for asked in node.asked if asked.method == "POST"] == [{"profileId": "p"}] * 3
 

@@ -38,7 +38,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
     wanted = {
         "node": "init join info serve",
         "peer": "invite invites revoke add list pending approve grant remove ping",
-        "remote": "status start stop restart pause resume logs deploy",
+        "remote": "status start stop restart pause resume logs deploy rollback",
         "profile": "create list show delete",
     }
     for group, names in wanted.items():

@@ -29,6 +29,10 @@ class Cuttable:
         self.cut.clear()
         self._cut_over = size
 
+    def cut_now(self) -> None:
+        """Cut every connection; new ones are passed on."""
+        self._cut()
+
     def close(self) -> None:
         """Cut every connection and accept no more."""
         self._listener.close()

@@ -46,10 +46,10 @@ def test_the_named_one_goes_before_the_deployed_one_before_the_path(tmp_path: Pa
     on_path = speaking(tmp_path / "bin" / "xmrig", "6.1.0")
     path = {"PATH": str(on_path.parent)}
     assert XmrigAdapter(environ=path).locate().version == "6.1.0"
-    deployed = speaking(tmp_path / "programs" / "xmrig" / "current" / "xmrig", "6.2.0")
-    assert XmrigAdapter(environ=path).locate().path == str(deployed)
+    deployed = speaking(tmp_path / "programs" / "xmrig" / "abc" / "xmrig", "6.2.0")
+    assert XmrigAdapter(deployed={"xmrig": deployed}.get, environ=path).locate().path == str(deployed)
     named = speaking(tmp_path / "elsewhere" / "my-xmrig", "6.3.0")
-    found = XmrigAdapter(environ={**path, PROGRAM_VARIABLE: str(named)}).locate()
+    found = XmrigAdapter(deployed={"xmrig": deployed}.get, environ={**path, PROGRAM_VARIABLE: str(named)}).locate()
     assert (found.installed, found.version, found.path) == (True, "6.3.0", str(named))
 
 

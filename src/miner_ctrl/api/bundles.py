@@ -17,8 +17,8 @@ BUNDLES = Resource("bundles")
 
 
 class NewBundle(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """An archive to keep. ``file`` is its name in ``<data>/bundles/incoming``, where the command line has put it. Either
-    ``offer``, which an operator has signed, describes it, or type and version do; what else is left out is found."""
+    """An archive to keep. ``file`` is its name in ``<data>/bundles/incoming``, where the command line has put it.
+    Either ``offer``, which an operator has signed, describes it, or type and version do; the rest is found."""
 
     file: Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,64}\Z")]
     miner_type: ShortText | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -59,14 +59,12 @@ def deploy_to_all(api: LocalApi, settings: Settings, peers: Sequence[str], order
             return answer
 
         return _for_all(settings, peers, store, lambda peer, _: f"{shown(peer)} has the profile {name}.")
-    with ExitStack() as stack:
-        bars = _Bars.drawn(stack, peers) if tables.is_terminal() and not settings.json else _Lines(settings)
+    with _progress_shown(settings, peers) as told:
 
         def send(peer: str) -> dict[str, Any]:
-            return _followed(api, peer, order, bars)
+            return _followed(api, peer, order, told)
 
-        code = _for_all(settings, peers, send, _said_of_program)
-    return code
+        return _for_all(settings, peers, send, _said_of_program)
 
 
 def roll_back_all(api: LocalApi, settings: Settings, peers: Sequence[str], miner_type: str, *, restart: bool) -> int:
@@ -157,31 +155,6 @@ class _Bars:
         self._bars = bars
         self._tasks = tasks
 
-    @classmethod
-    def drawn(cls, stack: ExitStack, peers: Sequence[str]) -> _Bars:
-        """Draw one bar for each rig until the stack ends."""
-        from rich.console import Console  # noqa: PLC0415 - only where bars are drawn
-        from rich.progress import (  # noqa: PLC0415
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        columns = (
-            TextColumn("{task.fields[peer]}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[state]}", markup=False),
-        )
-        bars = stack.enter_context(Progress(*columns, console=Console(stderr=True)))
-        tasks = {peer: bars.add_task("", total=None, peer=shown(peer, 30), state="waiting") for peer in peers}
-        return cls(bars, tasks)
-
     def tell(self, peer: str, progress: dict[str, Any]) -> None:
         """A rig is so far."""
         state = str(progress.get("state"))
@@ -195,6 +168,34 @@ class _Bars:
     def done(self, peer: str) -> None:
         """A rig has it."""
         self._bars.update(self._tasks[peer], state="done")
+
+
+@contextmanager
+def _progress_shown(settings: Settings, peers: Sequence[str]) -> Iterator[_Bars | _Lines]:
+    if settings.json or not tables.is_terminal():
+        yield _Lines(settings)
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where bars are drawn
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.fields[peer]}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[state]}", markup=False),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks = {peer: bars.add_task("", total=None, peer=shown(peer, 30), state="waiting") for peer in peers}
+        yield _Bars(bars, tasks)
 
 
 _STATES = {

@@ -37,7 +37,7 @@ from miner_ctrl.protocol.messages import (
 from miner_ctrl.transport import Channel
 
 AT_ONCE = 8
-"""Rigs that are sent something at the same moment; the others wait for their turn."""
+"""Rigs that bytes go to at the same moment; the others wait for their turn."""
 WINDOW = 8
 """Parts on their way to one rig."""
 SMALLEST_PART_BYTES = 32 * 1024
@@ -48,7 +48,7 @@ INSTALL_WITHIN_S = 900.0
 """Unpacking runs at the lowest priority: on a rig that mines with every thread it takes its time."""
 RIG_RETURNS_WITHIN_S = 300.0
 """How long a deploy waits for a rig whose link was lost, each time anew once bytes have arrived."""
-REPEAT_EVERY_S = 1.0
+REPEAT_EVERY_S = 0.25
 OFFERS_AT_MOST = 1000
 _GO_ON: Final = frozenset({"NOT_OFFERED", "OUTCOME_UNKNOWN"})
 """What a rig says that was restarted meanwhile: offering again finds out how far it is."""
@@ -129,15 +129,12 @@ class Deploys:
             Refused, BadInput, OperationFailed, Unreachable: why the rig has not installed it.
         """
         record = self._commands.rig(query)
-        told(DeployProgress(state="waiting"))
-        async with self._turns:
-            bundle = await self._choose(record, miner_type, version, sha256)
-            told(DeployProgress(state="offering", total_bytes=bundle.offer.size_bytes))
-            ack = await self._bring(record, bundle, told)
-            restarted: tuple[str, ...] = ()
-            if restart:
-                told(_progress("restarting", bundle.offer, bundle.offer.size_bytes))
-                restarted = await self._restart(record, bundle.offer.miner_type)
+        bundle = await self._choose(record, miner_type, version, sha256)
+        ack = await self._bring(record, bundle, told)
+        restarted: tuple[str, ...] = ()
+        if restart:
+            told(_progress("restarting", bundle.offer, bundle.offer.size_bytes))
+            restarted = await self._restart(record, bundle.offer.miner_type)
         return DeployView(
             status=one_line(ack.status),
             miner_type=bundle.offer.miner_type,
@@ -197,9 +194,12 @@ class Deploys:
                             return ack
                         if ack.status != "send" or ack.next_offset >= offer.size_bytes:
                             raise wrong_answer()
-                        channel = await self._commands.reach(record)
-                        sending = _Sending(channel, offer, reader, progress, told=told, clock=self._clock)
-                        await sending.run(ack.next_offset)
+                        told(_progress("waiting", offer, progress.arrived))
+                        async with self._turns:  # only while bytes go: a rig that is away or unpacks holds up nobody
+                            channel = await self._commands.reach(record)
+                            sending = _Sending(channel, offer, reader, progress, told=told, clock=self._clock)
+                            progress.heard()
+                            await sending.run(ack.next_offset)
                 except Unreachable:
                     if progress.lost_for_s() > RIG_RETURNS_WITHIN_S:
                         raise
@@ -253,6 +253,10 @@ class _Progress:
     def arrived_up_to(self, offset: int) -> None:
         """The rig has said how far it is."""
         self.arrived = offset
+        self.heard()
+
+    def heard(self) -> None:
+        """The rig is there."""
         self._heard_at_s = self._clock()
 
     def lost_for_s(self) -> float:

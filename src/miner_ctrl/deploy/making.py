@@ -43,8 +43,9 @@ def make_offer(
     system: str | None = None,
     architecture: str | None = None,
 ) -> BundleOffer:
-    """Return the unsigned offer of an archive. Without ``program`` the file called like the miner type is it, or the
-    only program there is; system and architecture are what its first bytes say. Reads everything: for a thread.
+    """Return the unsigned offer of an archive. Without ``program`` it is the file called like the miner type that is
+    nearest to the top, or the only program there is; system and architecture are what its first bytes say. Reads
+    everything: for a thread.
 
     Raises:
         NotFound: there is no such file, or no such program in it.
@@ -128,6 +129,8 @@ def _choose(programs: tuple[_Program, ...], program: str | None, miner_type: str
     else:
         names = (miner_type, f"{miner_type}.exe")
         found = [one for one in programs if one.path.rpartition("/")[2].lower() in names]
+        nearest = min((one.path.count("/") for one in found), default=0)
+        found = [one for one in found if one.path.count("/") == nearest]
         if len(found) != 1 and len(programs) == 1:
             found = list(programs)
     if len(found) == 1:

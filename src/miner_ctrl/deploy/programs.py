@@ -38,8 +38,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """One version of a program: ``folder`` is its name beside the pointer, ``program`` a path in it."""
 
     version: ShortText
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
-    folder: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    folder: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
     program: ShortText
     installed_at_ms: int = 0
 
