@@ -302,7 +302,7 @@ def edit_on_terminal(home: Path, tmp_path: Path, editor: str, typed: str = "") -
     )
     with ended_after(process):
         os.close(theirs)
-        os.write(ours, typed.encode())
+        os.write(ours, typed.encode() + b"\x04")  # then the end: no question waits for ever
         out = b""
         try:
             while part := os.read(ours, 65536):
@@ -328,7 +328,7 @@ def profile_of(home: Path) -> Any:
 
 def test_what_was_written_in_the_editor_is_taken(kept: Path, tmp_path: Path) -> None:
     before = profile_of(kept)
-    ended = edit_on_terminal(kept, tmp_path, editor(tmp_path, 'echo "    threads: 3" >> "$1"'))
+    ended = edit_on_terminal(kept, tmp_path, editor(tmp_path, 'echo "  threads: 3" >> "$1"'))
     assert (ended.code, "Profile p is changed" in ended.out) == (0, True), ended
     after = profile_of(kept)
     assert after["config"] == {**before["config"], "threads": 3}
@@ -345,7 +345,7 @@ def test_an_editor_that_changes_nothing_changes_nothing(kept: Path, tmp_path: Pa
 
 
 def test_a_mistake_can_be_mended_and_loses_nothing(kept: Path, tmp_path: Path) -> None:
-    steps = ('echo "    threads: -3" >> "$1"', """sed -i 's/-3/3/' "$1\"""")
+    steps = ('echo "  threads: -3" >> "$1"', """sed -i 's/-3/3/' "$1\"""")
     ended = edit_on_terminal(kept, tmp_path, editor(tmp_path, *steps), typed="y\n")
     assert ended.code == 0, ended
     assert "threads must be a whole number" in ended.err
@@ -363,7 +363,7 @@ def test_a_mistake_can_be_mended_and_loses_nothing(kept: Path, tmp_path: Path) -
 )
 def test_who_gives_up_keeps_what_was_written(kept: Path, tmp_path: Path, typed: str, second: str) -> None:
     before = profile_of(kept)
-    ended = edit_on_terminal(kept, tmp_path, editor(tmp_path, 'echo "    threads: -3" >> "$1"', second), typed=typed)
+    ended = edit_on_terminal(kept, tmp_path, editor(tmp_path, 'echo "  threads: -3" >> "$1"', second), typed=typed)
     assert ended.code != 0
     [file] = tmp_path.glob("miner-ctrl-profile-*")
     assert str(file) in ended.err
@@ -374,7 +374,7 @@ def test_who_gives_up_keeps_what_was_written(kept: Path, tmp_path: Path, typed: 
 
 def test_a_change_from_elsewhere_is_not_overwritten(kept: Path, tmp_path: Path) -> None:
     elsewhere = " ".join(command(kept, "profile", "edit", "p", "--set", "threads=9"))
-    ended = edit_on_terminal(kept, tmp_path, editor(tmp_path, f'{elsewhere} && echo "    algo: rx/0" >> "$1"'))
+    ended = edit_on_terminal(kept, tmp_path, editor(tmp_path, f'{elsewhere} && echo "  algo: rx/0" >> "$1"'))
     assert (ended.code, "changed meanwhile" in ended.err) == (1, True), ended
     [file] = tmp_path.glob("miner-ctrl-profile-*")
     assert "algo: rx/0" in file.read_text()
