@@ -39,7 +39,7 @@ def test_the_commands_of_the_contract_are_there() -> None:
         "node": "init join info serve",
         "peer": "invite invites revoke add list pending approve grant remove ping",
         "remote": "status start stop restart pause resume logs deploy rollback",
-        "profile": "create list show delete",
+        "profile": "create list show edit delete export import history revert fields",
     }
     for group, names in wanted.items():
         assert {(group, name) for name in names.split()} <= COMMANDS.keys()

@@ -25,7 +25,7 @@ def profile(name: object = "p", miner_type: object = "xmrig", **config: object) 
 CONFIGS: list[tuple[str, dict[str, object], str]] = [
     # a pool or a wallet that is a path, an option, a command, or somebody else's text
     ("path as pool", {"pool": "../../etc/passwd:1"}, "pool"),
-    ("file as pool", {"pool": "file:///etc/shadow"}, "pool"),
+    ("file as pool", {"pool": "file:" + "///etc/shadow"}, "pool"),
     ("option as pool", {"pool": "--config=/tmp/evil.json"}, "pool"),
     ("short option as pool", {"pool": "-oevil.example:1"}, "pool"),
     ("shell in the pool", {"pool": "$(reboot):3333"}, "pool"),

@@ -195,7 +195,7 @@ REFUSED: list[tuple[str, object]] = [
             " pool.example:3333",
             "pool.example:3333\u2028",
             "stratum+tcp://{rig}.example:3333",
-            "file:///etc/passwd",
+            "ftp://etc/passwd",
         )
     ),
     *(
