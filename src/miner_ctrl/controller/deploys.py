@@ -44,7 +44,7 @@ SMALLEST_PART_BYTES = 32 * 1024
 SLOW_AFTER_S = 4.0
 """A part whose answer takes longer makes the next ones smaller: a rig must hear something every few seconds."""
 PART_WITHIN_S = 120.0
-INSTALL_WITHIN_S = 900.0
+INSTALL_WITHIN_S = 600.0
 """Unpacking runs at the lowest priority: on a rig that mines with every thread it takes its time."""
 RIG_RETURNS_WITHIN_S = 300.0
 """How long a deploy waits for a rig whose link was lost, each time anew once bytes have arrived."""
