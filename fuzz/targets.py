@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from miner_ctrl.deploy.offers import check_offer, decode_offer, is_signed, sign_offer
+from miner_ctrl.deploy.program_heads import Platform
+from miner_ctrl.deploy.unpacking import Bounds, walk
 from miner_ctrl.errors import BadInput, ProtocolViolation, Refused
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
 from miner_ctrl.model.nodes import Role
 from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.profiles import DocumentFormat, read_document, write_document
 from miner_ctrl.protocol import codec, messages
 from miner_ctrl.session import Initiator, InviteStatus, JoinKey, Responder, Session
@@ -176,6 +187,43 @@ def _profile_seeds() -> tuple[bytes, ...]:
     )
 
 
+def run_bundle(data: bytes) -> None:
+    """The bytes as each kind of archive, read to its end; and as an offer."""
+    bounds = Bounds(files=50, unpacked_bytes=200_000)
+    for kind in ("tar", "tar.gz", "tar.xz", "tar.bz2", "zip"):
+        with suppress(BadInput):
+            for parts, entry in walk(io.BytesIO(data), kind, bounds):
+                if not parts or any(part in ("", ".", "..") or "/" in part or "\\" in part for part in parts):
+                    raise AssertionError("a path that leads elsewhere was let through")
+                if sum(map(len, entry.data)) != entry.size:
+                    raise AssertionError("a file has another size than its archive says")
+    with suppress(BadInput):
+        offer = decode_offer(data)
+        is_signed(offer)
+        check_offer(offer, Platform(offer.system, offer.architecture))
+
+
+def _bundle_seeds() -> tuple[bytes, ...]:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in ("x/xmrig", "x/" + "y" * 120):
+            info = tarfile.TarInfo(name)
+            info.size = 700
+            tar.addfile(info, io.BytesIO(bytes(700)))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x/xmrig", bytes(700))
+        archive.writestr("x/", b"")
+    offer = BundleOffer(
+        miner_type="xmrig", version="1", archive="tar", sha256="ab" * 32, size_bytes=1, unpacked_bytes=1, files=1,
+        program="x/xmrig",
+    )  # fmt: skip
+    signed = sign_offer(offer, key=ALICE.public.e, sign=ALICE.sign)
+    tar_bytes = plain.getvalue()
+    squeezed = (gzip.compress(tar_bytes), lzma.compress(tar_bytes), bz2.compress(tar_bytes))
+    return (tar_bytes, *squeezed, packed.getvalue(), msgspec.json.encode(signed))
+
+
 def targets() -> dict[str, Target]:
     """Return every target by its name."""
     return {
@@ -183,4 +231,5 @@ def targets() -> dict[str, Target]:
         "message": Target("message", _message_seeds(), run_message),
         "profiles": Target("profiles", _profile_seeds(), run_profiles),
         "handshake": Target("handshake", _handshake_seeds(), run_handshake),
+        "bundle": Target("bundle", _bundle_seeds(), run_bundle),
     }

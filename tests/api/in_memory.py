@@ -557,10 +557,13 @@ class Client:
         finally:
             connection.close()
 
-    async def events(self, path: str, *, limit: int = 2**16) -> EventReader:
-        """Open a stream; the answer reads its events."""
+    async def events(self, path: str, *, limit: int = 2**16, post: object = None) -> EventReader:
+        """Open a stream (with ``post``: by posting that); the answer reads its events."""
         reader, writer = await asyncio.open_unix_connection(str(self.path), limit=limit)
-        writer.write(f"GET {BASE}{path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        body = b"" if post is None else json.dumps(post).encode()
+        kind = "" if post is None else f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        method = "GET" if post is None else "POST"
+        writer.write(f"{method} {BASE}{path} HTTP/1.1\r\nHost: localhost\r\n{kind}\r\n".encode() + body)
         head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 30)
         return EventReader(reader, writer, head)
 

@@ -21,6 +21,7 @@ from miner_ctrl.errors import Unreachable
 from miner_ctrl.protocol.messages import Logs
 from tests.api.in_memory import MINER, RIG_ID, Client, World, rig_view, until
 
+DEPLOY = "/remote/rig-alpha/deploy"
 FOLLOW = f"/remote/rig-alpha/logs/{MINER}?follow=true"
 
 
@@ -228,3 +229,42 @@ async def test_silence_is_filled_with_comments() -> None:
         await send_stream(Stream(events()), {"method": "GET"}, receive, send, keepalive_s=0.01)
     assert sent[1]["body"] == b"event: one\ndata: 1\n\n"
     assert sent[2]["body"] == sent[3]["body"] == b": still here\n\n"
+
+
+async def test_a_deploy_tells_how_far_it_is_and_then_what_it_did(client: Client, world: World) -> None:
+    reader = await client.events(DEPLOY, post={"minerType": "xmrig", "version": "6.22.2", "progress": True})
+    assert reader.status == 200
+    assert await reader.next() == ("progress", {"state": "sending", "sentBytes": 500, "totalBytes": 1000})
+    name, done = await reader.next() or ("", {})
+    assert (name, done["status"], done["version"]) == ("done", "installed", "6.22.2")
+    assert await reader.next() == ("end", {"reason": "There is no more."})
+    assert world.commands.calls[-1] == ("deploy program", "xmrig", "6.22.2", None, False)
+
+
+async def test_a_deploy_that_fails_late_ends_with_its_error(client: Client, world: World) -> None:
+    world.deploys.goes_on.clear()
+    reader = await client.events(DEPLOY, post={"sha256": "ab", "progress": True})
+    await reader.next()
+    world.deploys.fails = Unreachable("The rig is gone.", suggestion="Wait.")
+    world.deploys.goes_on.set()
+    name, end = await reader.next() or ("", {})
+    assert (name, end["error"], end["status"]) == ("end", "The rig is gone.", 504)
+
+
+async def test_a_deploy_stops_when_its_reader_leaves(client: Client, world: World) -> None:
+    world.deploys.goes_on.clear()
+    reader = await client.events(DEPLOY, post={"minerType": "xmrig", "progress": True})
+    await reader.next()
+    assert world.deploys.cut_off == 0
+    reader.close()
+    await until(lambda: world.deploys.cut_off == 1)
+
+
+async def test_a_deploy_without_progress_is_answered_at_its_end(client: Client) -> None:
+    answer = await client("POST", DEPLOY, {"minerType": "xmrig"})
+    assert (answer.status, answer.data["status"]) == (200, "installed")
+
+
+async def test_bundles_are_listed(client: Client) -> None:
+    [bundle] = (await client("GET", "/bundles")).data
+    assert (bundle["minerType"], bundle["sizeBytes"]) == ("xmrig", 1000)

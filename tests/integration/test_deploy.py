@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.components.monerod import WALLET, Chain
 from tests.components.xmrig_bundle import xmrig_archive
@@ -29,11 +32,11 @@ def desk(make_node: MakeNode) -> NodeProcess:
 
 
 def rig_of(make_node: MakeNode, desk: NodeProcess, name: str = "rig-alpha", *, install: bool = True) -> NodeProcess:
-    """Return a rig without any XMRig, joined to ``desk``; the controller may install there."""
+    """Return a rig without any XMRig, joined to ``desk``; unless told otherwise the controller may install there."""
     rig = make_node(name, env={"PATH": "/usr/sbin:/sbin:/bin", "MINER_CTRL_XMRIG": ""})
     rig.join(desk, name)
-    if install:
-        rig.done("peer", "grant", "desk", "observe,control,install")
+    if not install:
+        rig.done("peer", "grant", "desk", "observe,control")
     rig.serve()
     desk.wait_until_connected(name)
     return rig
@@ -96,7 +99,6 @@ def test_a_link_cut_twice_costs_nothing_that_has_arrived(
     try:
         token = desk.answer("peer", "invite", "--address", between.address)["token"]
         rig.done("node", "join", "-", "--name", "rig-alpha", stdin=token)
-        rig.done("peer", "grant", "desk", "observe,control,install")
         rig.serve()
         desk.wait_until_connected("rig-alpha")
         archive = archive_of(tmp_path, "6.9.1", size=24 * MB)
@@ -116,3 +118,105 @@ def test_a_link_cut_twice_costs_nothing_that_has_arrived(
 def partial_of(least: int, folder: Path) -> Callable[[], bool]:
     """Return what says whether so much of a bundle has arrived."""
     return lambda: any(path.stat().st_size >= least for path in folder.glob("*.part"))
+
+
+def test_an_agent_killed_in_the_middle_goes_on_where_it_was(
+    make_node: MakeNode, desk: NodeProcess, tmp_path: Path
+) -> None:
+    rig = rig_of(make_node, desk)
+    archive = archive_of(tmp_path, "6.9.2", size=24 * MB)
+    partial = rig.home / "data/programs/incoming"
+    with desk.following("remote", "deploy", "rig-alpha", "--miner", "xmrig", "--file", str(archive)) as deploy:
+        wait_for("8 MB", partial_of(8 * MB, partial), every_s=0.002)
+        rig.kill()
+        deploy.wait_for("link is lost")
+        [held] = partial.glob("*.part")
+        size = held.stat().st_size
+        assert 8 * MB <= size < 24 * MB
+        rig.serve()
+        wait_for("more", lambda: not held.exists() or held.stat().st_size > size, every_s=0.002)
+        assert not held.exists() or held.stat().st_size >= size, "it began anew"
+        deploy.wait_for("rig-alpha has xmrig 6.9.2.")
+    assert installed(desk, "rig-alpha")["version"] == "6.9.2"
+
+
+def test_without_the_install_grant_nothing_is_taken(make_node: MakeNode, desk: NodeProcess, tmp_path: Path) -> None:
+    rig = rig_of(make_node, desk, install=False)
+    before = programs(rig)
+    archive = archive_of(tmp_path, "6.9.3")
+    refused = desk.cli("remote", "deploy", "rig-alpha", "--miner", "xmrig", "--file", str(archive))
+    assert refused.code == 4
+    assert "has not granted install" in refused.err
+    assert "miner-ctrl peer grant PEER observe,control,install" in refused.err
+    assert desk.cli("remote", "rollback", "rig-alpha", "--miner", "xmrig").code == 4
+    assert programs(rig) == before
+    rig.done("peer", "grant", "desk", "observe,control,install")
+    desk.wait_until_connected("rig-alpha")
+    nothing = desk.cli("remote", "rollback", "rig-alpha", "--miner", "xmrig")
+    assert nothing.code == 1
+    assert "no earlier version" in nothing.err
+
+
+def test_to_several_rigs_each_is_told_of_and_the_first_failure_counts(
+    make_node: MakeNode, desk: NodeProcess, tmp_path: Path
+) -> None:
+    rig_of(make_node, desk, "rig-alpha")
+    rig_of(make_node, desk, "rig-beta", install=False)
+    rig_of(make_node, desk, "rig-gamma")
+    desk.done("bundle", "add", str(archive_of(tmp_path, "6.9.4", size=MB)), "--miner", "xmrig")
+    ended = desk.cli("remote", "deploy", "rig-alpha", "rig-beta", "rig-gamma", "--miner", "xmrig")
+    assert ended.code == 4
+    assert ended.out.splitlines() == [
+        "rig-alpha has xmrig 6.9.4.",
+        "rig-gamma has xmrig 6.9.4.",
+        "2 of 3 rigs have it.",
+    ]
+    assert "rig-beta: " in ended.err
+    again = [json.loads(line) for line in desk.done(
+        "remote", "deploy", "rig-alpha", "rig-gamma", "--miner", "xmrig", "--json").splitlines()]  # fmt: skip
+    assert [(one["status"], one["version"]) for one in again] == [("installed", "6.9.4")] * 2
+    [bundle] = desk.answer("bundle", "list")
+    desk.done("bundle", "remove", bundle["sha256"][:10])
+    gone = desk.cli("remote", "deploy", "rig-alpha", "--miner", "xmrig")
+    assert (gone.code, "There is no bundle for xmrig" in gone.err) == (1, True)
+
+
+def test_what_does_not_run_on_the_rig_is_not_switched_to(
+    make_node: MakeNode, desk: NodeProcess, tmp_path: Path
+) -> None:
+    rig = rig_of(make_node, desk)
+    desk.done("remote", "deploy", "rig-alpha", "--miner", "xmrig", "--file", str(archive_of(tmp_path, "6.9.5")))
+    before = programs(rig)
+    for number, program in enumerate(
+        (b"#!/bin/sh\necho broken; exit 3\n", b"#!/nowhere\n", b"#!/bin/sh\necho hello\n")
+    ):
+        path = tmp_path / f"broken-{number}.tar"
+        path.write_bytes(tar_of({"xmrig": program}))
+        refused = desk.cli(
+            "remote", "deploy", "rig-alpha", "--miner", "xmrig", "--version", f"7.{number}", "--file", str(path)
+        )
+        assert refused.code == 1
+        assert "does not run on this rig" in refused.err
+        assert programs(rig) == before
+    assert installed(desk, "rig-alpha")["version"] == "6.9.5"
+    other = tmp_path / "other.tar"
+    other.write_bytes(tar_of({"xmrig": b"\x7fELF\2\1" + bytes(12) + b"\xb7\0" + bytes(100)}))
+    refused = desk.cli("remote", "deploy", "rig-alpha", "--miner", "xmrig", "--version", "8.0", "--file", str(other))
+    assert "is for linux on aarch64, and the rig is linux on x86_64" in refused.err
+    assert programs(rig) == before
+
+
+def test_a_bundle_that_an_operator_signed_elsewhere(make_node: MakeNode, desk: NodeProcess, tmp_path: Path) -> None:
+    key_file, offer = tmp_path / "operator.pem", tmp_path / "offer.json"
+    key = Ed25519PrivateKey.generate()
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    archive = archive_of(tmp_path, "6.9.6")
+    sign = ("bundle", "sign", str(archive), "--key", str(key_file), "--miner", "xmrig", "-o", str(offer))
+    key_file.chmod(0o644)
+    assert "open to others" in desk.cli(*sign).err
+    key_file.chmod(0o600)
+    desk.done(*sign)
+    added = desk.answer("bundle", "add", str(archive), "--offer", str(offer))
+    assert added["signedBy"]
+    rig_of(make_node, desk)
+    assert "rig-alpha has xmrig 6.9.6." in desk.done("remote", "deploy", "rig-alpha", "--miner", "xmrig")

@@ -19,6 +19,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from miner_ctrl.cli.local_api import LocalApi
+from miner_ctrl.deploy.offers import sign_offer
 from miner_ctrl.errors import MinerCtrlError, OperationFailed, RequestTimedOut
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
@@ -28,6 +29,7 @@ from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.peers import parse_token
 from miner_ctrl.peers import pending as pending_bounds
 from miner_ctrl.protocol.codec import MESSAGE_CLASS
+from miner_ctrl.protocol.codes import WireCode
 from miner_ctrl.protocol.limits import HALF_OPEN_TOTAL
 from miner_ctrl.protocol.messages import (
     Deploy,
@@ -371,13 +373,40 @@ OFFER = BundleOffer(
 )
 
 
-async def test_miner_programs_are_not_taken(rig: Inside, tmp_path: Path) -> None:
+def everything(home: Path) -> dict[str, int]:
+    """Every file of a rig that a deploy could touch, and its size."""
+    return {str(path): path.stat().st_size for path in (home / "data").glob("[!n]*/**/*") if path.is_file()}
+
+
+async def test_miner_programs_are_taken_only_signed_and_from_who_may_install(rig: Inside, tmp_path: Path) -> None:
     rig.know_controller(keys(1))
-    before = files(tmp_path / "rig")
-    async with dialled(keys(1), rig.address) as peer:
-        asked = await peer.say(Deploy(bundle=OFFER))
-        assert (await peer.hear_a(Error, reply_to=asked)).details["code"] == "NO_BUNDLES"
-    assert files(tmp_path / "rig") == before
+    before = everything(tmp_path / "rig")
+    own = keys(1)
+    signed = sign_offer(OFFER, key=own.public.e, sign=own.sign)
+    hostile = {
+        "signed by nobody": (OFFER, "BUNDLE_KEY_UNKNOWN"),
+        "signed by somebody else": (sign_offer(OFFER, key=keys(2).public.e, sign=keys(2).sign), "BUNDLE_KEY_UNKNOWN"),
+        "changed after it was signed": (msgspec.structs.replace(signed, program="sh"), "BUNDLE_SIGNATURE"),
+        "for another machine": (
+            sign_offer(msgspec.structs.replace(OFFER, architecture="s390x"), key=own.public.e, sign=own.sign),
+            "WRONG_PLATFORM",
+        ),
+        "a program elsewhere": (
+            sign_offer(msgspec.structs.replace(OFFER, program="../../sh"), key=own.public.e, sign=own.sign),
+            "BAD_BUNDLE",
+        ),
+    }
+    async with dialled(own, rig.address) as peer:
+        for what, (offer, code) in hostile.items():
+            asked = await peer.say(Deploy(bundle=offer))
+            error = await peer.hear_a(Error, reply_to=asked)
+            assert error.details["code"] == code, what
+            assert error.message.endswith("."), what
+    rig.registry.update(own.public.fingerprint, grants=frozenset({Grant.OBSERVE, Grant.CONTROL}))
+    async with dialled(own, rig.address) as peer:
+        asked = await peer.say(Deploy(bundle=signed))
+        assert (await peer.hear_a(Error, reply_to=asked)).code == WireCode.UNAUTHORIZED
+    assert everything(tmp_path / "rig") == before
 
 
 @pytest.mark.parametrize("miner", ["../../node/private.key", "/etc/passwd", "..", "-x", "xmrig-1\x00", "x" * 64])

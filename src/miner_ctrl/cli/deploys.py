@@ -46,6 +46,7 @@ class Order(NamedTuple):
 
 
 Attempt = Callable[[str], dict[str, Any]]
+Outcome = dict[str, Any] | MinerCtrlError
 Said = Callable[[str, dict[str, Any]], str]
 
 
@@ -58,13 +59,15 @@ def deploy_to_all(api: LocalApi, settings: Settings, peers: Sequence[str], order
             answer: dict[str, Any] = api.post(f"/remote/{part(peer)}/deploy", order.body()).data
             return answer
 
-        return _for_all(settings, peers, store, lambda peer, _: f"{shown(peer)} has the profile {name}.")
+        outcomes = _attempted(peers, store)
+        return _reported(settings, peers, outcomes, lambda peer, _: f"{shown(peer)} has the profile {name}.")
     with _progress_shown(settings, peers) as told:
 
         def send(peer: str) -> dict[str, Any]:
             return _followed(api, peer, order, told)
 
-        return _for_all(settings, peers, send, _said_of_program)
+        outcomes = _attempted(peers, send)
+    return _reported(settings, peers, outcomes, _said_of_program)
 
 
 def roll_back_all(api: LocalApi, settings: Settings, peers: Sequence[str], miner_type: str, *, restart: bool) -> int:
@@ -75,35 +78,44 @@ def roll_back_all(api: LocalApi, settings: Settings, peers: Sequence[str], miner
         answer: dict[str, Any] = api.post(f"/remote/{part(peer)}/rollback", body).data
         return answer
 
-    return _for_all(settings, peers, roll_back, _said_of_program)
+    return _reported(settings, peers, _attempted(peers, roll_back), _said_of_program)
 
 
-def _for_all(settings: Settings, peers: Sequence[str], attempt: Attempt, said: Said) -> int:
-    code, failed = 0, 0
+def _attempted(peers: Sequence[str], attempt: Attempt) -> list[Outcome]:
+    """Do it for all at once; return what came of each, in the order named."""
     pool = ThreadPoolExecutor(min(AT_ONCE, len(peers)), "deploy")
     try:
-        attempts: list[tuple[str, Future[dict[str, Any]]]] = [(peer, pool.submit(attempt, peer)) for peer in peers]
-        for peer, future in attempts:
-            try:
-                answer = future.result()
-            except MinerCtrlError as error:
-                failed += 1
-                code = code or exit_code_of(error)
-                show_error(_of_peer(error, peer, alone=len(peers) == 1), as_json=settings.json)
-            else:
-                click.echo(json.dumps(answer, ensure_ascii=False) if settings.json else said(peer, answer))
+        futures = [pool.submit(attempt, peer) for peer in peers]
+        return [_outcome(future) for future in futures]
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _outcome(future: Future[dict[str, Any]]) -> Outcome:
+    try:
+        return future.result()
+    except MinerCtrlError as error:
+        return error
+
+
+def _reported(settings: Settings, peers: Sequence[str], outcomes: Sequence[Outcome], said: Said) -> int:
+    """Tell of each, and of all in one line; return the exit code of the first failure."""
+    code, failed = 0, 0
+    for peer, outcome in zip(peers, outcomes, strict=True):
+        if isinstance(outcome, MinerCtrlError):
+            failed += 1
+            code = code or exit_code_of(outcome)
+            show_error(_of_peer(outcome, peer, alone=len(peers) == 1), as_json=settings.json)
+        else:
+            click.echo(json.dumps(outcome, ensure_ascii=False) if settings.json else said(peer, outcome))
     if len(peers) > 1 and not settings.json:
-        click.echo(
-            f"{len(peers) - failed} of {len(peers)} rigs have it." if failed else f"All {len(peers)} rigs have it."
-        )
+        click.echo(f"{len(peers) - failed} of {len(peers)} rigs have it." if failed else f"All {len(peers)} have it.")
     return code
 
 
 def _of_peer(error: MinerCtrlError, peer: str, *, alone: bool) -> MinerCtrlError:
     """Return ``error`` with the rig it is about, where several were asked."""
-    if not alone and peer not in error.message:
+    if not alone and not error.message.startswith(f"{peer} "):
         error.message = f"{peer}: {error.message}"
     return error
 
@@ -117,17 +129,20 @@ def _said_of_program(peer: str, answer: dict[str, Any]) -> str:
 
 def _followed(api: LocalApi, peer: str, order: Order, told: _Bars | _Lines) -> dict[str, Any]:
     """Deploy to one rig and return the answer; ``told`` hears how far it is."""
-    for event in api.post_events(f"/remote/{part(peer)}/deploy", order.body()):
-        if event.name == "progress":
-            told.tell(peer, event.data)
-        elif event.name == "done":
-            done: dict[str, Any] = event.data
-            told.done(peer)
-            return done
-        elif event.name == "end":
-            error = error_of_stream_end(event.data)
-            raise error or OperationFailed("The node stopped before the deploy was done.", suggestion="Run it again.")
-    raise OperationFailed("The node ended before the deploy was done.", suggestion="Run it again: it goes on.")
+    try:
+        for event in api.post_events(f"/remote/{part(peer)}/deploy", order.body()):
+            if event.name == "progress":
+                told.tell(peer, event.data)
+            elif event.name == "done":
+                done: dict[str, Any] = event.data
+                told.ended(peer, "done")
+                return done
+            elif event.name == "end" and (error := error_of_stream_end(event.data)) is not None:
+                raise error
+        raise OperationFailed("The node stopped before the deploy was done.", suggestion="Run it again: it goes on.")
+    except MinerCtrlError:
+        told.ended(peer, "failed")
+        raise
 
 
 class _Lines:
@@ -144,8 +159,8 @@ class _Lines:
             self._last[peer] = state
             note(f"{shown(peer)}: {_STATES.get(state, shown(state, 40))}")
 
-    def done(self, peer: str) -> None:
-        """A rig has it."""
+    def ended(self, peer: str, state: str) -> None:
+        """A rig has it, or has failed: its own line says so."""
 
 
 class _Bars:
@@ -165,9 +180,9 @@ class _Bars:
             state=_STATES.get(state, shown(state, 40)),
         )
 
-    def done(self, peer: str) -> None:
-        """A rig has it."""
-        self._bars.update(self._tasks[peer], state="done")
+    def ended(self, peer: str, state: str) -> None:
+        """A rig has it, or has failed."""
+        self._bars.update(self._tasks[peer], state=state)
 
 
 @contextmanager
@@ -193,7 +208,7 @@ def _progress_shown(settings: Settings, peers: Sequence[str]) -> Iterator[_Bars 
         TimeRemainingColumn(),
         TextColumn("{task.fields[state]}", markup=False),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bars:
+    with Progress(*columns, console=Console()) as bars:
         tasks = {peer: bars.add_task("", total=None, peer=shown(peer, 30), state="waiting") for peer in peers}
         yield _Bars(bars, tasks)
 

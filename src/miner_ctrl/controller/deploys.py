@@ -5,55 +5,44 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Final
 
 from miner_ctrl.controller.answers import expect, wrong_answer
-from miner_ctrl.controller.bundle_reader import PART_BYTES, BundleReaders, Reader
+from miner_ctrl.controller.bundle_reader import BundleReaders
 from miner_ctrl.controller.commands import ANSWER_WITHIN_S, Commands
+from miner_ctrl.controller.sending import Progress, Sending, Told, progress_at
 from miner_ctrl.deploy.bundles import Bundle, BundleStore
 from miner_ctrl.deploy.offers import sign_offer
 from miner_ctrl.errors import BadInput, MinerCtrlError, NotFound, OperationFailed, Refused, Unreachable
 from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.model.text import one_line
 from miner_ctrl.model.times import time_text
-from miner_ctrl.model.views import BundleView, DeployProgress, DeployView
+from miner_ctrl.model.views import BundleView, DeployView
 from miner_ctrl.peers import PeerRecord
 from miner_ctrl.protocol.messages import (
     Deploy,
     DeployAck,
-    DeployChunk,
     GetInfo,
     GetStats,
     Info,
     MinerAck,
-    Payload,
     RestartMiner,
     RollbackMiner,
     Stats,
 )
-from miner_ctrl.transport import Channel
 
 AT_ONCE = 8
 """Rigs that bytes go to at the same moment; the others wait for their turn."""
-WINDOW = 8
-"""Parts on their way to one rig."""
-SMALLEST_PART_BYTES = 32 * 1024
-SLOW_AFTER_S = 4.0
-"""A part whose answer takes longer makes the next ones smaller: a rig must hear something every few seconds."""
-PART_WITHIN_S = 120.0
-INSTALL_WITHIN_S = 900.0
+INSTALL_WITHIN_S = 600.0
 """Unpacking runs at the lowest priority: on a rig that mines with every thread it takes its time."""
 RIG_RETURNS_WITHIN_S = 300.0
 """How long a deploy waits for a rig whose link was lost, each time anew once bytes have arrived."""
-REPEAT_EVERY_S = 0.25
+REPEAT_EVERY_S = 0.5
 OFFERS_AT_MOST = 1000
 _GO_ON: Final = frozenset({"NOT_OFFERED", "OUTCOME_UNKNOWN"})
 """What a rig says that was restarted meanwhile: offering again finds out how far it is."""
-
-Told = Callable[[DeployProgress], None]
 
 
 class Deploys:
@@ -133,7 +122,7 @@ class Deploys:
         ack = await self._bring(record, bundle, told)
         restarted: tuple[str, ...] = ()
         if restart:
-            told(_progress("restarting", bundle.offer, bundle.offer.size_bytes))
+            told(progress_at("restarting", bundle.offer, bundle.offer.size_bytes))
             restarted = await self._restart(record, bundle.offer.miner_type)
         return DeployView(
             status=one_line(ack.status),
@@ -183,7 +172,7 @@ class Deploys:
     async def _bring(self, record: PeerRecord, bundle: Bundle, told: Told) -> DeployAck:
         """Offer and send until the rig says that it has installed it."""
         offer = bundle.offer if bundle.by_operator else self._signed(bundle.offer)
-        progress = _Progress(self._clock)
+        progress = Progress(self._clock)
         async with AsyncExitStack() as stack:
             reader = await stack.enter_async_context(self._readers.opened(self._bundles.archive(bundle), offer))
             for _ in range(OFFERS_AT_MOST):
@@ -194,16 +183,16 @@ class Deploys:
                             return ack
                         if ack.status != "send" or ack.next_offset >= offer.size_bytes:
                             raise wrong_answer()
-                        told(_progress("waiting", offer, progress.arrived))
+                        told(progress_at("waiting", offer, progress.arrived))
                         async with self._turns:  # only while bytes go: a rig that is away or unpacks holds up nobody
-                            channel = await self._commands.reach(record)
-                            sending = _Sending(channel, offer, reader, progress, told=told, clock=self._clock)
                             progress.heard()
+                            channel = await self._commands.reach(record)
+                            sending = Sending(channel, offer, reader, progress, told=told, clock=self._clock)
                             await sending.run(ack.next_offset)
                 except Unreachable:
                     if progress.lost_for_s() > RIG_RETURNS_WITHIN_S:
                         raise
-                    told(_progress("away", offer, progress.arrived))
+                    told(progress_at("away", offer, progress.arrived))
                     await asyncio.sleep(REPEAT_EVERY_S)
                 except MinerCtrlError as error:
                     if error.code == "BUNDLE_KEY_UNKNOWN" and offer.signing_key != self._signing_key:
@@ -212,15 +201,16 @@ class Deploys:
                         progress.sent_again = True
                     elif error.code not in _GO_ON:
                         raise
+                    await asyncio.sleep(REPEAT_EVERY_S)
         raise OperationFailed(
             f"{record.name} asks for the same bundle again and again.",
             suggestion="Look at the rig's log.",
             code="WRONG_ANSWER",
         )
 
-    async def _offer(self, record: PeerRecord, offer: BundleOffer, progress: _Progress, told: Told) -> DeployAck:
+    async def _offer(self, record: PeerRecord, offer: BundleOffer, progress: Progress, told: Told) -> DeployAck:
         state = "installing" if progress.arrived >= offer.size_bytes else "offering"
-        told(_progress(state, offer, progress.arrived))
+        told(progress_at(state, offer, progress.arrived))
         answer = await self._commands.command(record, Deploy(bundle=offer), within_s=INSTALL_WITHIN_S)
         ack = expect(answer, DeployAck)
         progress.arrived_up_to(ack.next_offset)
@@ -240,98 +230,6 @@ class Deploys:
         return tuple(restarted)
 
 
-class _Progress:
-    """How many bytes a rig has, and since when it has not been heard of."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._heard_at_s = clock()
-        self.arrived = 0
-        self.sent_again = False
-        """The whole bundle, because it had not arrived as it was sent."""
-
-    def arrived_up_to(self, offset: int) -> None:
-        """The rig has said how far it is."""
-        self.arrived = offset
-        self.heard()
-
-    def heard(self) -> None:
-        """The rig is there."""
-        self._heard_at_s = self._clock()
-
-    def lost_for_s(self) -> float:
-        """Return for how long it has said nothing."""
-        return self._clock() - self._heard_at_s
-
-
-class _Sending:
-    """The parts of one bundle over one session, ``WINDOW`` of them on their way at a time."""
-
-    def __init__(
-        self,
-        channel: Channel,
-        offer: BundleOffer,
-        reader: Reader,
-        progress: _Progress,
-        *,
-        told: Told,
-        clock: Callable[[], float],
-    ) -> None:
-        self._channel = channel
-        self._offer = offer
-        self._reader = reader
-        self._progress = progress
-        self._told = told
-        self._clock = clock
-        self._part_bytes = PART_BYTES
-        self._under_way: deque[tuple[int, float, asyncio.Future[Payload]]] = deque()
-
-    async def run(self, offset: int) -> None:
-        """Send everything from ``offset`` on, and return once all of it has arrived.
-
-        Raises:
-            Unreachable: the session ended, or the rig fell silent.
-            MinerCtrlError: what the rig said against it.
-        """
-        size = self._offer.size_bytes
-        try:
-            while offset < size or self._under_way:
-                while offset < size and len(self._under_way) < WINDOW:
-                    offset = await self._send_part(offset)
-                offset = await self._take_answer(offset)
-        finally:
-            for _, _, future in self._under_way:
-                if not future.cancel() and not future.cancelled():
-                    future.exception()  # known already, by the part before it
-
-    async def _send_part(self, offset: int) -> int:
-        data = await self._reader.read(offset, self._part_bytes)
-        await self._channel.drained()
-        part = DeployChunk(sha256=self._offer.sha256, offset=offset, data=data)
-        end = offset + len(data)
-        self._under_way.append((end, self._clock(), self._channel.ask(part, timeout_s=PART_WITHIN_S)))
-        return end
-
-    async def _take_answer(self, offset: int) -> int:
-        """Wait for the oldest part's answer; return from where on to send."""
-        end, sent_at_s, future = self._under_way.popleft()
-        ack = expect(await future, DeployAck)
-        if self._clock() - sent_at_s > SLOW_AFTER_S:
-            self._part_bytes = max(SMALLEST_PART_BYTES, self._part_bytes // 2)
-        if not 0 <= ack.next_offset <= self._offer.size_bytes:
-            raise wrong_answer()
-        self._progress.arrived_up_to(ack.next_offset)
-        self._told(_progress("sending", self._offer, ack.next_offset))
-        if ack.next_offset == end:
-            return offset
-        while self._under_way:  # the rig wants another part: what is on its way is for nothing
-            _, _, future = self._under_way.popleft()
-            ack = expect(await future, DeployAck)
-        if not 0 <= ack.next_offset <= self._offer.size_bytes:
-            raise wrong_answer()
-        return ack.next_offset
-
-
 class _install_advised:  # noqa: N801 - used as a function
     """Say what to do about a rig that has not granted ``install``."""
 
@@ -347,10 +245,6 @@ class _install_advised:  # noqa: N801 - used as a function
                 f"On {self._record.name}, let this node install miner programs:"
                 " miner-ctrl peer grant PEER observe,control,install."
             )
-
-
-def _progress(state: str, offer: BundleOffer, arrived: int) -> DeployProgress:
-    return DeployProgress(state=state, sent_bytes=arrived, total_bytes=offer.size_bytes)
 
 
 def _view(bundle: Bundle) -> BundleView:

@@ -13,7 +13,6 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from miner_ctrl.deploy.making import make_offer
 from miner_ctrl.deploy.offers import UNSIGNED, check_offer, is_signed
 from miner_ctrl.deploy.program_heads import Platform
 from miner_ctrl.errors import BadInput, Conflict, NotFound, OperationFailed, StateDamaged
@@ -115,6 +114,8 @@ class BundleStore:
         Raises:
             NotFound, BadInput: there is no such file; it is no bundle; the offer is not of this archive.
         """
+        from miner_ctrl.deploy.making import make_offer  # noqa: PLC0415 - not for who only lists
+
         source = self._incoming(name)
         try:
             made = make_offer(

@@ -20,7 +20,6 @@ from msgspec import Meta
 from miner_ctrl.deploy.paths import parts_of
 from miner_ctrl.deploy.program_heads import HEAD_BYTES, platform_of
 from miner_ctrl.deploy.refusals import bad_archive
-from miner_ctrl.deploy.unpacking import PROGRAM_MODE, Bounds, unpack
 from miner_ctrl.errors import BadInput, NotFound, OperationFailed, StateDamaged
 from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.model.values import ShortText
@@ -28,6 +27,7 @@ from miner_ctrl.storage.atomic import sync_directory, write_atomic
 from miner_ctrl.storage.directories import make_private
 
 POINTER = "current.json"
+PROGRAM_MODE = 0o755
 _NEW = ".new-"
 
 TryProgram = Callable[[str, Path], None]
@@ -129,6 +129,8 @@ class ProgramStore:
             BadInput: it holds what a bundle may not.
             OperationFailed: its program does not run here, or the disk is full or broken.
         """
+        from miner_ctrl.deploy.unpacking import Bounds, unpack  # noqa: PLC0415 - half a megabyte, needed seldom
+
         place = self._folder / offer.miner_type
         before = self._pointers.get(offer.miner_type)
         version = Version(
