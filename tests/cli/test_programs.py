@@ -1,4 +1,4 @@
-"""``install``, ``uninstall``, ``update``, ``doctor`` with a node of their own, for the moment: no identity is needed."""
+"""``install``, ``uninstall``, ``update`` and ``doctor`` with a node for the moment: no identity is needed."""
 
 from __future__ import annotations
 
