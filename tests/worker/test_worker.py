@@ -103,6 +103,6 @@ async def test_info_and_stats_tell_of_the_machine(tmp_path: Path) -> None:
             assert info.info.hardware is not None
             assert info.info.hardware.threads == info.info.cpu_cores
             stats = await peer.hear_a(Stats, reply_to=await peer.say(GetStats()))
-            assert stats.stats.machine is not None, "the first reading is there once the hardware is"
+            assert stats.stats.machine is not None, "the first reading is taken when the rig starts"
             assert stats.stats.machine.memory_total_bytes == info.info.ram_bytes
             assert stats.stats.machine.disk_free_bytes

@@ -28,7 +28,7 @@ type_argument = click.argument("miner_type", metavar="TYPE")
     """,
 )
 @type_argument
-@click.option("--file", type=click.Path(exists=True, dir_okay=False), help="The archive that its publisher gives out.")
+@click.option("--file", type=click.Path(dir_okay=False), help="The archive that its publisher gives out.")
 @click.option("--url", metavar="URL", help="Where to download that archive; --sha256 says which hash it must have.")
 @click.option("--sha256", metavar="HASH", help="The archive's SHA-256: nothing else is unpacked.")
 @click.option("--system", is_flag=True, help="The package of this machine's distribution (as root).")
@@ -46,6 +46,8 @@ def install(settings: Settings, /, miner_type: str, **source: Any) -> None:
     if source["url"] and not source["sha256"]:
         raise click.UsageError("--url needs --sha256: the hash that its publisher gives beside the archive.")
     file = str(Path(source["file"]).absolute()) if source["file"] else None
+    if file is not None and not Path(file).is_file():
+        raise click.UsageError(f"There is no file {source['file']!r} for --file.")
     if source["url"] or source["system"]:
         note("This may take a while.")
     with local_node(settings.home) as api:

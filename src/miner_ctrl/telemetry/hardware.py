@@ -28,7 +28,6 @@ def read_hardware(root: str | Path = "/") -> Hardware:
         return read_portable_hardware(one_line(platform.processor(), 200))
     at = str(root).rstrip("/")
     first = dict(reversed(list(key_values(read_text(f"{at}/proc/cpuinfo", CPUINFO_BYTES)))))
-    flags = set((first.get("flags") or first.get("Features") or "").split())
     cpus = _online(at)
     caches = _caches(at, cpus)
     return Hardware(
@@ -39,7 +38,7 @@ def read_hardware(root: str | Path = "/") -> Hardware:
         numa_nodes=len(cpu_list(read_line(f"{at}/sys/devices/system/node/online"))) or None,
         l2_cache_bytes=caches.get(2),
         l3_cache_bytes=caches.get(3),
-        features=tuple(name for name in FEATURES if name in flags),
+        features=cpu_features(root),
         memory_total_bytes=_memory(at),
         gpus=_gpus(at or "/"),
     )
@@ -50,6 +49,14 @@ def cpu_name(root: str | Path = "/") -> str:
     text = read_text(f"{str(root).rstrip('/')}/proc/cpuinfo", CPUINFO_BYTES)
     named = (value for key, value in key_values(text) if key == "model name")
     return one_line(next(named, ""), 200) or one_line(platform.processor(), 200)
+
+
+def cpu_features(root: str | Path = "/") -> tuple[str, ...]:
+    """Return those of ``FEATURES`` that the CPU has; none where the system does not tell."""
+    text = read_text(f"{str(root).rstrip('/')}/proc/cpuinfo", CPUINFO_BYTES)
+    named = (value for key, value in key_values(text) if key in ("flags", "Features"))
+    flags = set(next(named, "").split())
+    return tuple(name for name in FEATURES if name in flags)
 
 
 def _online(at: str) -> list[int]:

@@ -47,13 +47,15 @@ class NvidiaGpus:
         self._handles: list[_Gpu] = []
         self._until_next_try = 0
         self._problem = ""
+        self._wsl: bool | None = None
 
     def present(self) -> bool:
         """Whether a driver is loaded."""
         if sys.platform == "win32":
             return True  # loading the library is the only way to know there
-        proc, wsl = f"{self._root}/proc/driver/nvidia/version", f"{self._root}/proc/sys/kernel/osrelease"
-        return bool(read_text(proc, 64)) or "microsoft" in read_text(wsl, 200).lower()
+        if self._wsl is None:  # Linux under Windows: the driver is the host's
+            self._wsl = "microsoft" in read_text(f"{self._root}/proc/sys/kernel/osrelease", 200).lower()
+        return self._wsl or bool(read_text(f"{self._root}/proc/driver/nvidia/version", 64))
 
     def read(self) -> GpuReading:
         """Return every GPU that the driver has had since it was opened. Blocks."""

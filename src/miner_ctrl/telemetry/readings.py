@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from miner_ctrl.model.machine import MAX_GPUS, GpuStats, MachineStats
+from miner_ctrl.telemetry.hardware import cpu_features
 from miner_ctrl.telemetry.nvidia_gpus import GpuReading
 from miner_ctrl.telemetry.procfs import count, number, read_count, read_text
 from miner_ctrl.telemetry.sensors import CpuTemperature
@@ -39,6 +40,7 @@ class StatsReader:
         self._memory, self._pages = f"{root}/proc/meminfo", f"{root}/sys/kernel/mm/hugepages/hugepages-2048kB"
         self._temperature = CpuTemperature(root or "/")
         self._busy: tuple[int, int] | None = None
+        self._features: tuple[str, ...] | None = None
         self._gpus: tuple[NvidiaGpus, AmdGpus] | None = None
 
     def read(self, data_dir: Path, *, gpus: tuple[GpuStats, ...] = ()) -> MachineStats:
@@ -76,6 +78,12 @@ class StatsReader:
             msgspec.structs.replace(gpu, index=index) for index, gpu in enumerate(second, start=len(first.gpus))
         ]
         return GpuReading((*first.gpus, *numbered)[:MAX_GPUS], first.problems)
+
+    def has_aes(self) -> bool | None:
+        """Return whether the CPU has AES instructions; ``None``: not known. Read once."""
+        if self._features is None:
+            self._features = cpu_features(self._root or "/")
+        return "aes" in self._features if self._features else None
 
     def may_have_gpus(self) -> bool:
         """Whether ``read_gpus`` has anything to ask. Does not block, and loads no library."""

@@ -23,7 +23,7 @@ from miner_ctrl.worker.archive_url import check_url
 from miner_ctrl.worker.system_packages import SystemPackages
 
 INCOMING = ".incoming"
-_VERSION = re.compile(r"(?<![\w.])v?(\d{1,6}(?:\.\d{1,6}){1,3})(?![\d])")
+_VERSION = re.compile(r"(?<![A-Za-z0-9.])v?(\d{1,6}(?:\.\d{1,6}){1,3})(?![\d])")
 MAX_ARCHIVE_BYTES = 1024 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 T = TypeVar("T")

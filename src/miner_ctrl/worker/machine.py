@@ -98,8 +98,6 @@ class MachineWatch:
 
     async def tick(self) -> None:
         """Read once."""
-        if self._hardware is None:
-            await self.hardware()
         if self._asking is not None or self._reader.may_have_gpus():
             await self._ask_gpus()
         self._read()
@@ -118,15 +116,13 @@ class MachineWatch:
 
     def _read(self) -> None:
         self.stats = self._reader.read(self._data_dir, gpus=self._gpus.gpus)
-        known = self._hardware
-        features = known.result().features if known and known.done() and not known.exception() else ()
         sight = Sight(
             machine=self.stats,
             data_dir=one_line(str(self._data_dir), 300),
             read_only=is_read_only(self._data_dir),
             gpu_problems=self._gpus.problems,
             miners=self._miners(),
-            has_aes="aes" in features if features else None,
+            has_aes=self._reader.has_aes(),
         )
         self.problems = self._problems.see(sight)
         for sentence in self._problems.begun:
