@@ -17,10 +17,13 @@ from miner_ctrl.miners import Adapter, Capabilities, LaunchPlan, MinerApi, Miner
 from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.miners.simulated import SimulatedAdapter
 from miner_ctrl.miners.xmrig_api import read_summary
+from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
 from miner_ctrl.model.profiles import MinerConfig, Profile
+from miner_ctrl.model.rig import RigSettings, WatchdogSettings
 
 PATIENCE_S = 60.0
+UNWATCHED = RigSettings(watchdog=WatchdogSettings(enabled=False))
 
 
 class ScriptedAdapter:
@@ -70,11 +73,14 @@ class Rig:
         self.data = home / "miners"
         self.run = home / "run"
         self.run.mkdir(mode=0o700)
+        self.events: list[RigEvent] = []
         self._agents: list[Miners] = []
 
-    async def agent(self, *adapters: Adapter) -> Miners:
-        """Start an agent on this rig; the simulated miner unless told otherwise."""
-        miners = make_miners(self.data, self.run, adapters or (SimulatedAdapter(),))
+    async def agent(self, *adapters: Adapter, settings: RigSettings = UNWATCHED, **more: Any) -> Miners:
+        """Start an agent on this rig; the simulated miner, and no watchdog, unless told otherwise. ``events`` gets what
+        happened."""
+        more = {"note": self.events.append, **more}
+        miners = make_miners(self.data, self.run, adapters or (SimulatedAdapter(),), settings=settings, **more)
         await miners.start()
         self._agents.append(miners)
         return miners
@@ -117,8 +123,13 @@ class Rig:
                     os.kill(pid, signal.SIGKILL)
 
 
-def make_miners(data: Path, run: Path, adapters: Sequence[Adapter]) -> Miners:
-    return Miners(adapters=adapters, data_dir=data, socket_for=lambda name: run / f"{name}.sock", rig_name="rig-7")
+def make_miners(
+    data: Path, run: Path, adapters: Sequence[Adapter], *, settings: RigSettings = UNWATCHED, **more: Any
+) -> Miners:
+    return Miners(
+        adapters=adapters, data_dir=data, socket_for=lambda name: run / f"{name}.sock", rig_name="rig-7",
+        settings=settings, **more,
+    )  # fmt: skip
 
 
 def profile(config: Mapping[str, Any] | None = None, *, miner_type: str = "simulated") -> Profile:

@@ -12,6 +12,7 @@ from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.nodes import Identity
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.rig_settings import read_rig_settings
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.worker import Worker
 
@@ -23,12 +24,14 @@ async def bring_up_rig(
 
     Raises:
         StateDamaged: a file of the rig's is not what it wrote.
+        BadInput: the owner's settings cannot be used.
     """
     miners = Miners(
         adapters=default_adapters(home.data),
         data_dir=home.miners_data,
         socket_for=home.socket_for,
         rig_name=identity.name,
+        settings=read_rig_settings(home.rig_file),
     )
     worker = Worker(
         endpoint,

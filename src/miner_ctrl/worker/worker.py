@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from miner_ctrl.miners import Miners
-from miner_ctrl.model.miners import NodeInfo, ProfileRef
+from miner_ctrl.model.miners import MinerStats, NodeInfo, ProfileRef
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.protocol.messages import (
@@ -69,6 +69,7 @@ class Worker:
         self._journal.open()
         await self._miners.start()
         self._miners.on_change = self._stats.miners_changed
+        self._miners.on_sampled = self._sampled
         route = self._endpoint.route
         route(GetStats, self._stats.answer, needs=Grant.OBSERVE)
         route(SubscribeStats, self._stats.subscribe, needs=Grant.OBSERVE)
@@ -85,6 +86,9 @@ class Worker:
         await self._commands.close()
         await self._miners.close()
         await self._journal.close()
+
+    def _sampled(self, _stats: tuple[MinerStats, ...]) -> None:
+        self._stats.miners_sampled()
 
     def _info(self, _request: Request) -> Info:
         if self._machine is None:
