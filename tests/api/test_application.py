@@ -38,6 +38,7 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/remote/rig-alpha/stop", {"minerName": MINER}, 200, {"status": "stop"}),
     ("POST", "/remote/rig-alpha/restart", None, 200, {"status": "restart"}),
     ("POST", "/remote/rig-alpha/pause", None, 200, {"status": "pause"}),
+    ("POST", "/remote/rig-alpha/pause", {"resumeAfterS": 60}, 200, {"status": "pause"}),
     ("POST", "/remote/rig-alpha/resume", None, 200, {"status": "resume"}),
     ("POST", "/remote/rig-alpha/deploy", {"profileId": "p"}, 200, {"status": "deploy"}),
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
