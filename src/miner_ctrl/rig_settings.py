@@ -56,12 +56,12 @@ def _checked(path: Path, settings: RigSettings) -> RigSettings:
 def _explained(message: str) -> str:
     """Make msgspec's words a part of a sentence: which setting, and what it may be."""
     at = _AT.search(message)
-    words = one_line(_AT.sub("", message), 200)
+    words = one_line(_AT.sub("", message), 200).replace("`", "")
     where = at[1] if at and at[1] else ""
     words = words[:1].lower() + words[1:]
     if words.startswith("object contains unknown field"):
         field = words.rpartition("field ")[2]
-        return f"has a setting {field}{f' in [{where}]' if where else ''}, which there is not"
+        return f"has a setting {field!r}{f' in [{where}]' if where else ''}, which there is not"
     return f"has an unusable {where or 'setting'}: {words}"
 
 

@@ -248,7 +248,7 @@ def test_status_says_what_the_watchdog_does(node: FakeNode, home: Path) -> None:
         ]
     seen = run_on_terminal(home, "remote", "status", columns=80)
     assert "goes on by itself in 2 h" in seen.out
-    assert all(len(line) <= 80 for line in seen.out.splitlines())
+    assert all(len(line) <= 80 for line in _without_colours(seen.out).splitlines())
 
 
 def test_stopping_nothing_says_so(node: FakeNode, home: Path) -> None:

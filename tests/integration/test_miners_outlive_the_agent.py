@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import re
 import signal
@@ -26,8 +27,6 @@ ADOPTED_WITHIN_S = 5.0
 
 def own_uptime_s(rig: NodeProcess, name: str) -> int:
     """Return what the miner itself says of its age."""
-    import http.client
-
     api = json.loads((rig.places.miners_data / name / "instance.json").read_bytes())["api"]
     connection = http.client.HTTPConnection(HOST, api["port"], timeout=10)
     try:

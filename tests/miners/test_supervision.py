@@ -18,6 +18,7 @@ import pytest
 from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed, Refused, Unreachable
 from miner_ctrl.miners import Capabilities, LaunchPlan, MinerApi, Miners
 from miner_ctrl.miners.simulated import SimulatedAdapter
+from miner_ctrl.miners.xmrig import PROGRAM_VARIABLE, XmrigAdapter
 from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.miners import MinerState, MinerStats, WatchStats
 from miner_ctrl.model.profiles import MinerConfig, PoolConfig
@@ -265,6 +266,34 @@ async def test_a_port_that_is_taken_first_is_replaced_by_another(rig: Rig, monke
         [name] = await miners.launch(profile(miner_type="goes-on"), config())
         assert record(rig, name)["api"]["port"] == free
         assert (await sampled(miners, name, lambda stats: stats.state is MinerState.MINING)).reason == ""
+
+
+async def test_a_real_xmrig_whose_port_is_taken_gets_another(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, xmrig_program: Path, tmp_path: Path
+) -> None:
+    squatter = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    taken, free = squatter.sockets[0].getsockname()[1], free_ports(1)[0]
+    apis = [MinerApi(port=taken, token="t" * 32), MinerApi(port=free, token="u" * 32)]
+    async with squatter:
+        monkeypatch.setattr("miner_ctrl.miners.launching.new_api", lambda: apis.pop(0) if len(apis) > 1 else apis[0])
+        miners = await rig.agent(XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(xmrig_program)}))
+        solo = config(pool="127.0.0.1:1", algo="rx/0", threads=1, huge_pages=False, randomx_mode="light")
+        async with asyncio.timeout(15):
+            [name] = await miners.launch(profile(miner_type="xmrig"), solo)
+        assert record(rig, name)["api"]["port"] == free
+        lines, _ = await miners.tail(name, 1000)
+        assert sum("HTTP API server failed to start" in line for line in lines) == 1
+        await sampled(miners, name, lambda stats: stats.version.startswith("6."))
+
+
+async def test_a_taken_port_is_named_when_there_is_no_other(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    squatter = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    taken = squatter.sockets[0].getsockname()[1]
+    async with squatter:
+        monkeypatch.setattr("miner_ctrl.miners.launching.new_api", lambda: MinerApi(port=taken, token="t" * 32))
+        miners = await rig.agent(GoesOnWithoutApi())
+        [name] = await miners.launch(profile(miner_type="goes-on"), config())
+        assert stats_of(miners, name).reason == f"Another program has its API's port {taken}."
 
 
 class GoesOnWithoutApi(ScriptedAdapter):
