@@ -20,9 +20,11 @@ from tests.components.monerod import Chain
 from tests.integration.conftest import MakeNode
 from tests.integration.nodes import NodeProcess, is_running, wait_for
 from tests.integration.test_recovery import pair_up, the_miner, written_by_miner
-from tests.integration.test_rig_under_control import FOR_XMRIG, MINES_WITHIN_S, mined
+from tests.integration.test_rig_under_control import FOR_XMRIG, mined
 
 ADOPTED_WITHIN_S = 5.0
+MINES_WITHIN_S = 180.0
+"""Two nodes, a chain and a miner share what CPU there is."""
 
 
 def own_uptime_s(rig: NodeProcess, name: str) -> int:

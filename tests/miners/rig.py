@@ -18,12 +18,19 @@ from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.miners.simulated import SimulatedAdapter
 from miner_ctrl.miners.xmrig_api import read_summary
 from miner_ctrl.model.history import RigEvent
-from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
+from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats, WatchStats
 from miner_ctrl.model.profiles import MinerConfig, Profile
 from miner_ctrl.model.rig import RigSettings, WatchdogSettings
 
 PATIENCE_S = 60.0
 UNWATCHED = RigSettings(watchdog=WatchdogSettings(enabled=False))
+QUICK = RigSettings(
+    sample_every_s=1.0,
+    watchdog=WatchdogSettings(
+        restarts_at_most=2, backoff_first_s=0.2, backoff_last_s=0.4, silent_for_s=1.0, cpu_limit_c=90.0, cool_by_c=10.0
+    ),
+)
+"""A ladder of two rungs, climbed in seconds."""
 
 
 class ScriptedAdapter:
@@ -176,3 +183,11 @@ def stats_of(miners: Miners, name: str) -> MinerStats:
 
 def hashing(stats: MinerStats) -> bool:
     return stats.state is MinerState.MINING and (stats.hashrate_hps or 0) > 0
+
+
+def watch_of(miners: Miners, name: str) -> WatchStats:
+    return stats_of(miners, name).watch or WatchStats()
+
+
+def kinds(rig: Rig) -> list[str]:
+    return [event.kind for event in rig.events]

@@ -15,40 +15,37 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed, Refused, Unreachable
-from miner_ctrl.miners import Capabilities, LaunchPlan, MinerApi, Miners
+from miner_ctrl.errors import OperationFailed, Refused, Unreachable
+from miner_ctrl.miners import Capabilities, LaunchPlan, MinerApi
 from miner_ctrl.miners.simulated import SimulatedAdapter
 from miner_ctrl.miners.xmrig import PROGRAM_VARIABLE, XmrigAdapter
-from miner_ctrl.model.machine import MachineStats
-from miner_ctrl.model.miners import MinerState, MinerStats, WatchStats
+from miner_ctrl.model.miners import MinerState, MinerStats
 from miner_ctrl.model.profiles import MinerConfig, PoolConfig
-from miner_ctrl.model.rig import RigSettings, WatchdogSettings
 from tests.components.monerod import free_ports
-from tests.miners.rig import Rig, ScriptedAdapter, config, hashing, profile, sampled, start_of, stats_of, until
+from tests.miners.rig import (
+    QUICK,
+    Rig,
+    ScriptedAdapter,
+    config,
+    hashing,
+    kinds,
+    profile,
+    sampled,
+    start_of,
+    stats_of,
+    until,
+    watch_of,
+)
 from tests.miners.test_reattach import killed_agent
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
 FOR_EVER = "import time\nprint('up')\nwhile True: time.sleep(60)"
-QUICK = RigSettings(
-    sample_every_s=1.0,
-    watchdog=WatchdogSettings(
-        restarts_at_most=2, backoff_first_s=0.2, backoff_last_s=0.4, silent_for_s=1.0, cpu_limit_c=90.0, cool_by_c=10.0
-    ),
-)
 
 
 def record(rig: Rig, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((rig.data / name / "instance.json").read_bytes())
     return found
-
-
-def watch_of(miners: Miners, name: str) -> WatchStats:
-    return stats_of(miners, name).watch or WatchStats()
-
-
-def kinds(rig: Rig) -> list[str]:
-    return [event.kind for event in rig.events]
 
 
 async def gone(rig: Rig) -> None:
@@ -374,258 +371,6 @@ async def test_a_switch_that_fails_late_brings_the_old_one_back_and_says_so(rig:
     stats = await sampled(miners, name, hashing)
     assert (stats.type, stats.profile_name) == ("simulated", "some")
     assert record(rig, name)["profile"]["minerType"] == "simulated"
-
-
-# --- the ladder -----------------------------------------------------------------------------------------
-
-
-async def test_a_killed_miner_is_started_again_and_the_reason_is_told(rig: Rig) -> None:
-    miners = await rig.agent(settings=QUICK)
-    [name] = await miners.launch(profile(), config())
-    pid = (await sampled(miners, name, hashing)).pid or 0
-    os.kill(pid, signal.SIGKILL)
-    stats = await sampled(miners, name, lambda stats: hashing(stats) and stats.pid != pid)
-    assert stats.name == name
-    assert stats.watch is not None
-    assert stats.watch.restarts == 1
-    assert "killed by signal 9 (SIGKILL)" in stats.watch.last_reason
-    assert stats.reason == ""
-    assert kinds(rig) == ["started", "crashed", "watchdog"]
-    assert [event.by for event in rig.events] == ["", "", "watchdog"]
-
-
-async def test_a_hung_miner_is_named_and_restarted(rig: Rig) -> None:
-    miners = await rig.agent(settings=QUICK)
-    [name] = await miners.launch(profile(), config())
-    pid = (await sampled(miners, name, hashing)).pid or 0
-    os.kill(pid, signal.SIGSTOP)
-    await until(lambda: "SIGSTOP" in stats_of(miners, name).reason, "its name")
-    assert stats_of(miners, name).state is MinerState.UNRESPONSIVE
-    await sampled(miners, name, lambda stats: hashing(stats) and stats.pid != pid)
-    assert start_of(pid) == 0
-    assert any("SIGTERM received" in line for line in (await miners.tail(name, 100))[0]), "it could end in order"
-
-
-async def test_the_ladder_has_an_end_that_outlives_the_agent_and_a_command_begins_anew(rig: Rig) -> None:
-    adapter = ScriptedAdapter("import time\nprint('bad luck')\ntime.sleep(1)\nraise SystemExit(3)")
-    miners = await rig.agent(adapter, settings=QUICK)
-    [name] = await miners.launch(profile(miner_type="scripted"), config())
-    await until(lambda: watch_of(miners, name).gave_up, "the end of the ladder")
-    stats = stats_of(miners, name)
-    assert stats.state is MinerState.CRASHED
-    assert watch_of(miners, name).restarts == 2
-    assert stats.reason.startswith("The watchdog has given up after 2 restarts: It ended by itself with exit code 3.")
-    assert "bad luck" in stats.reason
-    assert kinds(rig).count("watchdog") == 2
-    assert kinds(rig)[-1] == "gave_up"
-    await miners.close()
-
-    again = await rig.agent(adapter, settings=QUICK)
-    await asyncio.sleep(1.5)  # nothing may happen in this time
-    assert (stats_of(again, name).state, watch_of(again, name).gave_up) == (MinerState.CRASHED, True)
-    assert rig.keepers() == []
-    adapter.script = FOR_EVER
-    await again.restart(name)
-    assert (stats_of(again, name).state.alive, watch_of(again, name)) == (True, WatchStats())
-
-
-async def test_a_program_that_vanished_is_named(rig: Rig) -> None:
-    class Vanishing(SimulatedAdapter):
-        there = True
-
-        def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
-            if not self.there:
-                raise NotFound("The miner's program is not on this rig.")
-            return super().plan(config, folder=folder, rig_name=rig_name, api=api)
-
-    adapter = Vanishing()
-    miners = await rig.agent(adapter, settings=QUICK)
-    [name] = await miners.launch(profile(), config())
-    adapter.there = False
-    os.kill(rig.state(name)["pid"], signal.SIGKILL)
-    await until(lambda: watch_of(miners, name).gave_up, "the end of the ladder")
-    assert "program is not on this rig" in stats_of(miners, name).reason
-
-
-@pytest.mark.parametrize("age_s", [100.0, 3700.0])
-async def test_the_reboot_command_is_run_once_and_not_soon_after_a_boot(
-    rig: Rig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, age_s: float
-) -> None:
-    monkeypatch.setattr("miner_ctrl.miners.rounds.boot_age_s", lambda: age_s)
-    ran = tmp_path / "ran; touch nothing"
-    command = (sys.executable, "-c", "import sys; open(sys.argv[1], 'a').write('x')", str(ran))
-    watchdog = msgspec.structs.replace(QUICK.watchdog, restarts_at_most=0, reboot_command=command)
-    settings = msgspec.structs.replace(QUICK, watchdog=watchdog)
-    adapter = ScriptedAdapter("import time\ntime.sleep(1)")
-    miners = await rig.agent(adapter, settings=settings)
-    names = [(await miners.launch(profile(miner_type="scripted"), config()))[0] for _ in range(2)]
-    for name in names:
-        await until(lambda name=name: watch_of(miners, name).gave_up, "the end of the ladder")  # type: ignore[misc]
-    if age_s < 3600:
-        await asyncio.sleep(1)  # nothing may happen in this time
-        assert not ran.exists()
-        return
-    await until(lambda: ran.exists() and ran.read_text() == "x", "the command")
-    await asyncio.sleep(0.5)
-    assert ran.read_text() == "x"
-    await miners.close()
-    monkeypatch.setattr("miner_ctrl.miners.guard.boot_id", lambda: "another run of the machine")
-    adapter.script = FOR_EVER
-    again = await rig.agent(adapter, settings=QUICK)
-    gave_up = sorted(watch_of(again, name).gave_up for name in names)
-    assert gave_up == [False, True], "who had it rebooted gets another chance"
-
-
-async def test_a_hot_machine_pauses_its_miner_until_it_is_cooler(rig: Rig) -> None:
-    temperature_c = 99.0
-    miners = await rig.agent(settings=QUICK, machine=lambda: MachineStats(cpu_temperature_c=temperature_c))
-    [name] = await miners.launch(profile(), config())
-    await until(lambda: stats_of(miners, name).state is MinerState.PAUSED, "the pause")
-    stats = stats_of(miners, name)
-    assert "The CPU is 99 °C hot, over the limit of 90 °C." in stats.reason
-    assert stats.wanted == "running"
-    temperature_c = 85.0
-    await asyncio.sleep(1.5)  # nothing may happen in this time
-    assert stats_of(miners, name).state is MinerState.PAUSED
-    temperature_c = 79.0
-    await until(lambda: stats_of(miners, name).state is MinerState.MINING, "the end of the pause")
-    await until(lambda: stats_of(miners, name).reason == "", "the end of the reason")
-
-
-async def test_a_hot_miner_that_cannot_pause_is_stopped_until_it_is_cooler(rig: Rig) -> None:
-    temperature_c = 99.0
-    machine = lambda: MachineStats(cpu_temperature_c=temperature_c)  # noqa: E731
-    adapter = ScriptedAdapter(FOR_EVER)
-    miners = await rig.agent(adapter, settings=QUICK, machine=machine)
-    [name] = await miners.launch(profile(miner_type="scripted"), config())
-    await until(lambda: stats_of(miners, name).state is MinerState.STOPPED, "the stop")
-    await miners.close()
-    again = await rig.agent(adapter, settings=QUICK, machine=machine)
-    await asyncio.sleep(1.0)  # nothing may happen in this time
-    assert not stats_of(again, name).state.alive
-    temperature_c = 60.0
-    await until(lambda: stats_of(again, name).state.alive, "the start")
-
-
-async def test_what_was_learned_outlives_the_agent(rig: Rig) -> None:
-    watchdog = msgspec.structs.replace(QUICK.watchdog, learn_for_s=2.0)
-    settings = msgspec.structs.replace(QUICK, watchdog=watchdog)
-    miners = await rig.agent(settings=settings)
-    [name] = await miners.launch(profile(), config())
-    await until(lambda: watch_of(miners, name).baseline_hps, "a baseline")
-    learned = watch_of(miners, name).baseline_hps
-    await miners.close()
-    slow = msgspec.structs.replace(QUICK.watchdog, learn_for_s=900.0)
-    again = await rig.agent(settings=msgspec.structs.replace(QUICK, watchdog=slow))
-    await sampled(again, name, hashing)
-    await until(lambda: watch_of(again, name).baseline_hps, "what was learned")
-    assert watch_of(again, name).baseline_hps == pytest.approx(learned, rel=0.05)
-
-
-# --- adopted --------------------------------------------------------------------------------------------
-
-
-class Stranger:
-    """A simulated miner that somebody else started."""
-
-    def __init__(self, folder: Path) -> None:
-        self.api = MinerApi(port=free_ports(1)[0], token="their-token")
-        plan = SimulatedAdapter().plan(config(), folder=folder, rig_name="x", api=self.api)
-        for name, data in plan.files.items():
-            (folder / name).write_bytes(data)
-        self.argv = plan.argv
-        self.process: asyncio.subprocess.Process | None = None
-
-    async def __aenter__(self) -> Stranger:
-        self.process = await asyncio.create_subprocess_exec(*self.argv, stdout=asyncio.subprocess.DEVNULL)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self.process is not None
-        if self.process.returncode is None:
-            self.process.kill()
-        await self.process.wait()
-
-
-async def adopted(miners: Miners, api: MinerApi, **more: Any) -> str:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                return await miners.adopt("simulated", api, **more)
-            except Unreachable:
-                await asyncio.sleep(0.05)
-
-
-async def test_a_strangers_miner_is_watched_and_paused_and_never_ended(rig: Rig, tmp_path: Path) -> None:
-    async with Stranger(tmp_path) as stranger:
-        assert stranger.process is not None
-        first = await rig.agent(settings=QUICK)
-        name = await adopted(first, stranger.api)
-        assert name == "simulated-adopted-1"
-        await sampled(first, name, hashing)
-        assert stats_of(first, name).adopted
-        assert first.names(own=True) == ()
-        for refused in (first.stop(name), first.restart(name), first.switch(name, profile(), config())):
-            with pytest.raises(OperationFailed, match=r"was adopted.*cannot be"):
-                await refused
-        with pytest.raises(OperationFailed, match="log is not this rig's"):
-            await first.tail(name, 5)
-        with pytest.raises(Conflict, match="there already"):
-            await first.adopt("simulated", stranger.api)
-        await first.pause(name)
-        assert stats_of(first, name).state is MinerState.PAUSED
-        await first.close()
-
-        miners = await rig.agent(settings=QUICK)
-        assert stats_of(miners, name).state is MinerState.PAUSED
-        await miners.resume(name)
-        await sampled(miners, name, hashing)
-        stranger.process.kill()
-        stats = await sampled(miners, name, lambda stats: stats.state is MinerState.UNRESPONSIVE)
-        assert stats.reason.startswith("It is not reachable: ")
-        assert stats.watch is None
-        await asyncio.sleep(1.5)  # nothing may happen in this time
-        assert rig.keepers() == []
-        await miners.release(name)
-        assert miners.names() == ()
-        assert not list(rig.data.glob("*adopted*"))
-        await miners.close()
-    assert [kind for kind in kinds(rig) if kind != "paused"] == ["adopted", "resumed", "stopped"]
-
-
-async def test_an_adopted_miner_may_have_a_name_of_its_own(rig: Rig, tmp_path: Path) -> None:
-    async with Stranger(tmp_path) as stranger:
-        miners = await rig.agent()
-        assert await adopted(miners, stranger.api, name="garage") == "garage"
-        assert (await rig.agent()).names() == ("garage",)
-
-
-@pytest.mark.parametrize(
-    ("api", "name", "kind"),
-    [
-        (MinerApi(port=0, token=""), None, BadInput),
-        (MinerApi(port=65536, token=""), None, BadInput),
-        (MinerApi(port=1, token="a\r\nX: y"), None, BadInput),
-        (MinerApi(port=1, token="t" * 257), None, BadInput),
-        (MinerApi(port=1, token=""), "../x", BadInput),
-        (MinerApi(port=1, token=""), "xmrig-1", Conflict),
-        (MinerApi(port=1, token=""), None, Unreachable),
-    ],
-)
-async def test_what_cannot_be_adopted_leaves_nothing(
-    rig: Rig, api: MinerApi, name: str | None, kind: type[MinerCtrlError]
-) -> None:
-    miners = await rig.agent()
-    with pytest.raises(kind):
-        await miners.adopt("simulated", api, name=name)
-    assert list(rig.data.iterdir()) == []
-
-
-async def test_what_runs_here_cannot_be_released(rig: Rig) -> None:
-    miners = await rig.agent()
-    [name] = await miners.launch(profile(), config())
-    with pytest.raises(OperationFailed, match="cannot be released"):
-        await miners.release(name)
 
 
 async def test_all_are_asked_by_themselves(rig: Rig) -> None:

@@ -21,6 +21,7 @@ from miner_ctrl.miners.watchdog import (
     Verdict,
     attempt_failed,
     judge,
+    postponed,
     reset,
     share_expected_every_s,
 )
@@ -130,6 +131,10 @@ class Guard:
     def failed(self, why: str) -> Action:
         """A restart of the watchdog's did not work: go on by the ladder."""
         return self._take(attempt_failed(self._settings, self.memory, why, self._clock()))
+
+    def postponed(self, why: str) -> None:
+        """A restart of the watchdog's could not be tried for lack of disk."""
+        self._take(postponed(self._settings, self.memory, why, self._clock()))
 
     def give_up(self, why: str) -> None:
         """Try no more: what stands in the way does not go away by trying."""

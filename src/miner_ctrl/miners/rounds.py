@@ -17,6 +17,7 @@ from miner_ctrl.miners.record import PAUSED, RUNNING
 from miner_ctrl.miners.watchdog import Action, Cause
 from miner_ctrl.model.miners import MinerState
 from miner_ctrl.model.rig import RigSettings
+from miner_ctrl.storage.disk import DISK_FULL
 
 log = logging.getLogger(__name__)
 
@@ -240,6 +241,8 @@ class Rounds:
             if guard is not None and isinstance(error, Refused):
                 guard.give_up(error.message)
                 self._tell(instance, "refused", error.message)
+            elif guard is not None and error.code == DISK_FULL:
+                guard.postponed(error.message)
             elif guard is not None and not instance.state.alive:
                 self._obey_failure(guard, error.message)
             return False
@@ -287,7 +290,8 @@ class Rounds:
         await self._bring_up(guard, instance)
 
     async def _end_pause(self, instance: Instance) -> None:
-        instance.save(wanted=RUNNING, resume_at_ms=None, paused_at_ms=None, settled=not instance.is_up)
+        with contextlib.suppress(OSError):  # a full disk must not keep it from going on
+            instance.save(wanted=RUNNING, resume_at_ms=None, paused_at_ms=None, settled=not instance.is_up)
         self._tell(instance, "resumed", "The pause was over.", by=instance.record.by)
         if instance.is_up:
             await self._settle(instance)

@@ -126,6 +126,14 @@ def attempt_failed(settings: WatchdogSettings, memory: Memory, why: str, now_s: 
     return _first_told(settings, memory, Cause.EXITED, why, now_s)
 
 
+def postponed(settings: WatchdogSettings, memory: Memory, why: str, now_s: float) -> Verdict:
+    """Return what follows when a restart could not even be tried, for lack of disk: it counts for nothing, and is tried
+    again until there is room."""
+    undone = msgspec.structs.replace(memory, rungs=memory.rungs[:-1], restarts=max(0, memory.restarts - 1))
+    due_s = now_s + settings.backoff_last_s
+    return Verdict(msgspec.structs.replace(undone, cause=Cause.EXITED, reason=why, due_s=due_s))
+
+
 def reset(memory: Memory) -> Memory:
     """Return what is left after a command: the ladder begins anew, what is being learned goes on."""
     return Memory(key=memory.key, learning=memory.learning, accepted=memory.accepted, looked_s=memory.looked_s)

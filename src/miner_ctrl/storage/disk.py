@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from miner_ctrl.errors import OperationFailed
 
+DISK_FULL = "DISK_FULL"
 _WORDS = {
     errno.ENOSPC: "the disk is full",
     getattr(errno, "EDQUOT", errno.ENOSPC): "the disk quota is used up",
@@ -18,19 +19,12 @@ _WORDS = {
 def disk_trouble(number: int | None) -> OperationFailed | None:
     """Return the error for an ``errno`` that says the disk takes nothing; ``None`` for any other."""
     words = _WORDS.get(number or 0)
-    return None if words is None else _nothing_written(words)
-
-
-def disk_is_full() -> OperationFailed:
-    """Return the error for a disk that is full."""
-    return _nothing_written(_WORDS[errno.ENOSPC])
-
-
-def _nothing_written(words: str) -> OperationFailed:
+    if words is None:
+        return None
     return OperationFailed(
         f"Nothing can be written here: {words}.",
         suggestion="Free some space on the disk that holds miner-ctrl's data, then try again.",
-        code="DISK_FULL",
+        code=DISK_FULL,
     )
 
 

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import apsw
 import msgspec
 
 from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed
@@ -29,7 +28,7 @@ from miner_ctrl.protocol.messages import (
     StartMiner,
     StopMiner,
 )
-from miner_ctrl.storage.disk import disk_is_full, disk_told
+from miner_ctrl.storage.disk import disk_told
 from miner_ctrl.transport import Request
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
 
@@ -79,10 +78,7 @@ class CommandDesk:
 
     async def _carry_out(self, request: Request) -> Answer:
         digest = command_hash(request.payload)
-        try:
-            standing, known = await self._journal.begin(request.peer, request.id, digest)
-        except apsw.FullError:  # what cannot be recorded is not carried out: it could be, twice
-            raise disk_is_full() from None
+        standing, known = await self._journal.begin(request.peer, request.id, digest)
         if standing is Standing.NEW:
             answer = _naming(await self._attempt(request), request)
             await self._journal.finish(request.peer, request.id, answer)
