@@ -159,7 +159,10 @@ def test_a_pool_that_dies_is_named_and_costs_no_restart(watched: Watched, chain:
 
 @pytest.mark.parametrize(
     ("words", "complaint"),
-    [(("--wallet", "4ABC"), "Invalid wallet address."), (("--set", "coin=nonsense"), "Invalid algorithm.")],
+    [
+        (("--wallet", "4ABC"), "Invalid wallet address."),
+        (("--wallet", "4ABC", "--set", "coin=nonsense"), "Invalid algorithm."),
+    ],
 )
 def test_a_config_that_cannot_work_is_named_in_the_miners_words(
     watched: Watched, chain: Chain, words: tuple[str, ...], complaint: str
