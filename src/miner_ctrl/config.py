@@ -57,6 +57,10 @@ class Home:
         return self.config / "trust.json"
 
     @property
+    def rig_file(self) -> Path:
+        return self.config / "rig.toml"
+
+    @property
     def tls_certificate(self) -> Path:
         return self.config / "tls.crt"
 

@@ -269,9 +269,15 @@ class Commands:
         return NodeInfo(node_id=self._reach(query), node_name="rig-alpha", version="0.1.0")
 
     async def start(
-        self, query: str, *, profile: str | None, miner_type: str | None, config: Mapping[str, ConfigValue]
+        self,
+        query: str,
+        *,
+        profile: str | None,
+        miner_type: str | None,
+        config: Mapping[str, ConfigValue],
+        replace: str | None = None,
     ) -> CommandView:
-        return self._did("start", query, profile, miner_type, dict(config))
+        return self._did("start", query, profile, miner_type, dict(config), *([replace] if replace else []))
 
     async def stop(self, query: str, miner: str | None) -> CommandView:
         return self._did("stop", query, miner)
@@ -279,8 +285,8 @@ class Commands:
     async def restart(self, query: str, miner: str | None) -> CommandView:
         return self._did("restart", query, miner)
 
-    async def pause(self, query: str, miner: str | None) -> CommandView:
-        return self._did("pause", query, miner)
+    async def pause(self, query: str, miner: str | None, resume_after_s: int | None = None) -> CommandView:
+        return self._did("pause", query, miner, *([resume_after_s] if resume_after_s else []))
 
     async def resume(self, query: str, miner: str | None) -> CommandView:
         return self._did("resume", query, miner)

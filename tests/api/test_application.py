@@ -39,6 +39,7 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/remote/rig-alpha/stop", {"minerName": MINER}, 200, {"status": "stop"}),
     ("POST", "/remote/rig-alpha/restart", None, 200, {"status": "restart"}),
     ("POST", "/remote/rig-alpha/pause", None, 200, {"status": "pause"}),
+    ("POST", "/remote/rig-alpha/pause", {"resumeAfterS": 60}, 200, {"status": "pause"}),
     ("POST", "/remote/rig-alpha/resume", None, 200, {"status": "resume"}),
     ("POST", "/remote/rig-alpha/deploy", {"profileId": "p"}, 200, {"status": "deploy"}),
     ("POST", "/remote/rig-alpha/deploy", {"minerType": "xmrig"}, 200, {"status": "installed", "version": "6.22.2"}),

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,55 @@ def test_start_stop_and_the_rest_ask_for_what_they_say(node: FakeNode, home: Pat
         ended = run(home, "remote", verb, "rig-a")
         assert (ended.code, node.asked[-1].body) == (0, {})
         assert "rig-a: xmrig-1" in ended.out
+
+
+def test_a_miner_is_replaced_and_a_pause_ends_by_itself(node: FakeNode, home: Path) -> None:
+    done = {"status": "started", "minerName": "xmrig-1", "miners": ["xmrig-1"]}
+    for verb in ("start", "pause"):
+        node.on("POST", f"/remote/rig-a/{verb}", done)
+    for words, replace in (((), "*"), (("xmrig-1",), "xmrig-1")):
+        started = run(home, "remote", "start", "rig-a", "--profile", "p", "--replace", *words)
+        assert (started.code, node.asked[-1].body) == (0, {"profileId": "p", "replace": replace})
+        assert "xmrig-1 runs p on rig-a." in started.out
+    for length, seconds in (("45s", 45), ("90m", 5400), ("2h", 7200), ("366d", 366 * 86_400)):
+        paused = run(home, "remote", "pause", "rig-a", "xmrig-1", "--for", length)
+        assert node.asked[-1].body == {"minerName": "xmrig-1", "resumeAfterS": seconds}
+        assert f"Paused for {length} on rig-a: xmrig-1." in paused.out
+
+
+@pytest.mark.parametrize("length", ["", "2", "0h", "-1h", "1w", "367d", "99999999999h", "1h30m", "1.5h"])
+def test_a_pause_has_a_length_that_can_be(node: FakeNode, home: Path, length: str) -> None:
+    asked = len(node.asked)
+    refused = run(home, "remote", "pause", "rig-a", f"--for={length}")
+    assert refused.code == 2
+    assert "is no length of time" in refused.err
+    assert len(node.asked) == asked
+
+
+def test_status_says_what_the_watchdog_does(node: FakeNode, home: Path) -> None:
+    now_ms = int(time.time() * 1000)
+    miners = [
+        miner(reason="It was killed.", state="crashed", watch={"nextTryAtMs": now_ms + 250_000}),
+        miner(reason="The watchdog has given up after 5 restarts: It was killed.", watch={"gaveUp": True}),
+        miner(watch={"restarts": 2, "lastReason": "It was slow.", "lastAtMs": now_ms - 3_700_000}),
+        miner(state="paused", wanted="paused", resumeAtMs=now_ms + 7_300_000),
+        miner(watch={"restarts": 0, "baselineHps": 1000.0}),
+    ]
+    miners = [{**each, "name": f"xmrig-{number}"} for number, each in enumerate(miners)]
+    rig = {"nodeId": "1" * 16, "nodeName": "rig-a", "connected": True, "ageS": 1.0, "miners": miners, "error": ""}
+    node.on("GET", "/remote/rig-a/stats", rig)
+    node.on("GET", "/remote/stats", {"1" * 16: rig})
+    for words in (["rig-a"], []):
+        said = run(home, "remote", "status", *words).out.splitlines()
+        assert [line for line in said if line.startswith("rig-a, ")] == [
+            "rig-a, xmrig-0: It was killed. Restarted in 4 min.",
+            "rig-a, xmrig-1: The watchdog has given up after 5 restarts: It was killed.",
+            "rig-a, xmrig-2: 2 restarts by the watchdog, last 1 h ago: It was slow.",
+            "rig-a, xmrig-3: paused, goes on by itself in 2 h",
+        ]
+    seen = run_on_terminal(home, "remote", "status", columns=80)
+    assert "goes on by itself in 2 h" in seen.out
+    assert all(len(line) <= 80 for line in _without_colours(seen.out).splitlines())
 
 
 def test_stopping_nothing_says_so(node: FakeNode, home: Path) -> None:

@@ -41,6 +41,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "controller": "transport protocol peers profiles deploy",
         "api": "controller worker peers pairing profiles history audit telemetry storage",
         "config": "storage",
+        "rig_settings": "",
         "run": "config storage identity",
         "cli": "config deploy",
     }.items()

@@ -17,7 +17,7 @@ async def main(data: str, run: str, *script: str) -> None:
     adapters = (SimulatedAdapter(), ScriptedAdapter(*script or ("",)))
     miners = make_miners(Path(data), Path(run), adapters)
     await miners.start()
-    name = await miners.launch(profile(miner_type="scripted" if script else "simulated"), config())
+    [name] = await miners.launch(profile(miner_type="scripted" if script else "simulated"), config())
     print(name, flush=True)
     await asyncio.Event().wait()
 

@@ -17,10 +17,20 @@ from miner_ctrl.miners import Adapter, Capabilities, LaunchPlan, MinerApi, Miner
 from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.miners.simulated import SimulatedAdapter
 from miner_ctrl.miners.xmrig_api import read_summary
-from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
+from miner_ctrl.model.history import RigEvent
+from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats, WatchStats
 from miner_ctrl.model.profiles import MinerConfig, Profile
+from miner_ctrl.model.rig import RigSettings, WatchdogSettings
 
 PATIENCE_S = 60.0
+UNWATCHED = RigSettings(watchdog=WatchdogSettings(enabled=False))
+QUICK = RigSettings(
+    sample_every_s=1.0,
+    watchdog=WatchdogSettings(
+        restarts_at_most=2, backoff_first_s=0.2, backoff_last_s=0.4, silent_for_s=1.0, cpu_limit_c=90.0, cool_by_c=10.0
+    ),
+)
+"""A ladder of two rungs, climbed in seconds."""
 
 
 class ScriptedAdapter:
@@ -70,11 +80,14 @@ class Rig:
         self.data = home / "miners"
         self.run = home / "run"
         self.run.mkdir(mode=0o700)
+        self.events: list[RigEvent] = []
         self._agents: list[Miners] = []
 
-    async def agent(self, *adapters: Adapter) -> Miners:
-        """Start an agent on this rig; the simulated miner unless told otherwise."""
-        miners = make_miners(self.data, self.run, adapters or (SimulatedAdapter(),))
+    async def agent(self, *adapters: Adapter, settings: RigSettings = UNWATCHED, **more: Any) -> Miners:
+        """Start an agent on this rig; the simulated miner, and no watchdog, unless told otherwise. ``events`` gets what
+        happened."""
+        more = {"note": self.events.append, **more}
+        miners = make_miners(self.data, self.run, adapters or (SimulatedAdapter(),), settings=settings, **more)
         await miners.start()
         self._agents.append(miners)
         return miners
@@ -117,8 +130,13 @@ class Rig:
                     os.kill(pid, signal.SIGKILL)
 
 
-def make_miners(data: Path, run: Path, adapters: Sequence[Adapter]) -> Miners:
-    return Miners(adapters=adapters, data_dir=data, socket_for=lambda name: run / f"{name}.sock", rig_name="rig-7")
+def make_miners(
+    data: Path, run: Path, adapters: Sequence[Adapter], *, settings: RigSettings = UNWATCHED, **more: Any
+) -> Miners:
+    return Miners(
+        adapters=adapters, data_dir=data, socket_for=lambda name: run / f"{name}.sock", rig_name="rig-7",
+        settings=settings, **more,
+    )  # fmt: skip
 
 
 def profile(config: Mapping[str, Any] | None = None, *, miner_type: str = "simulated") -> Profile:
@@ -165,3 +183,11 @@ def stats_of(miners: Miners, name: str) -> MinerStats:
 
 def hashing(stats: MinerStats) -> bool:
     return stats.state is MinerState.MINING and (stats.hashrate_hps or 0) > 0
+
+
+def watch_of(miners: Miners, name: str) -> WatchStats:
+    return stats_of(miners, name).watch or WatchStats()
+
+
+def kinds(rig: Rig) -> list[str]:
+    return [event.kind for event in rig.events]

@@ -29,7 +29,7 @@ DEAF = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprin
 
 async def test_a_miner_is_started_watched_paused_resumed_and_stopped(rig: Rig) -> None:
     miners = await rig.agent()
-    name = await miners.launch(profile(), config(threads=3))
+    [name] = await miners.launch(profile(), config(threads=3))
     assert name == "simulated-1"
     assert miners.names() == (name,)
 
@@ -56,16 +56,16 @@ async def test_a_miner_is_started_watched_paused_resumed_and_stopped(rig: Rig) -
 
 async def test_names_are_not_used_again(rig: Rig) -> None:
     miners = await rig.agent()
-    first = await miners.launch(profile(), config())
+    [first] = await miners.launch(profile(), config())
     await miners.stop(first)
     again = await rig.agent()
-    assert await again.launch(profile(), config()) == "simulated-2"
+    assert await again.launch(profile(), config()) == ("simulated-2",)
     assert again.names() == ("simulated-2",)
 
 
 async def test_a_restart_keeps_name_and_log_and_brings_a_new_process(rig: Rig) -> None:
     miners = await rig.agent()
-    name = await miners.launch(profile(), config())
+    [name] = await miners.launch(profile(), config())
     before = (await sampled(miners, name, hashing)).pid
     _, cursor = await miners.tail(name, 1)
     await miners.restart(name, config())
@@ -82,7 +82,7 @@ async def test_a_restart_keeps_name_and_log_and_brings_a_new_process(rig: Rig) -
 async def test_a_restart_that_waited_for_a_stop_starts_nothing(rig: Rig) -> None:
     """It would run on, in no list, and no agent would ever look after it."""
     miners = await rig.agent(ScriptedAdapter(DEAF))
-    name = await miners.launch(profile(miner_type="scripted"), config())
+    [name] = await miners.launch(profile(miner_type="scripted"), config())
     await until(lambda: rig.lines_of(name) == ["up"], "the handler")
     stopped, restarted, again = await asyncio.gather(
         miners.stop(name, grace_s=0.2), miners.restart(name, config()), miners.stop(name), return_exceptions=True
@@ -98,7 +98,7 @@ async def test_a_rig_has_no_more_miners_than_can_be_told(rig: Rig, monkeypatch: 
     miners = await rig.agent(ScriptedAdapter(FOR_EVER))
     launched = [miners.launch(profile(miner_type="scripted"), config()) for _ in range(4)]
     results = await asyncio.gather(*launched, return_exceptions=True)
-    assert [type(result) for result in results] == [str, str, Conflict, Conflict]
+    assert [type(result) for result in results] == [tuple, tuple, Conflict, Conflict]
     await miners.stop("scripted-1")
     await miners.launch(profile(miner_type="scripted"), config())
 
@@ -106,7 +106,7 @@ async def test_a_rig_has_no_more_miners_than_can_be_told(rig: Rig, monkeypatch: 
 async def test_a_restart_that_fails_leaves_it_listed_with_the_reason(rig: Rig) -> None:
     adapter = ScriptedAdapter(FOR_EVER)
     miners = await rig.agent(adapter)
-    name = await miners.launch(profile(miner_type="scripted"), config())
+    [name] = await miners.launch(profile(miner_type="scripted"), config())
     adapter.script = "print('no such pool')\nraise SystemExit(2)"
     with pytest.raises(OperationFailed, match="no such pool"):
         await miners.restart(name, config())
@@ -119,7 +119,7 @@ async def test_a_restart_that_fails_leaves_it_listed_with_the_reason(rig: Rig) -
 
 async def test_who_ignores_sigterm_is_killed_after_the_grace(rig: Rig) -> None:
     miners = await rig.agent(ScriptedAdapter(DEAF))
-    name = await miners.launch(profile(miner_type="scripted"), config())
+    [name] = await miners.launch(profile(miner_type="scripted"), config())
     await until(lambda: rig.lines_of(name) == ["up"], "the handler")
     await miners.stop(name, grace_s=0.2)
     assert rig.state(name)["signal"] == int(signal.SIGKILL)
@@ -148,14 +148,15 @@ async def test_a_launch_that_is_given_up_leaves_nothing_running(rig: Rig) -> Non
 
 async def test_several_start_at_once_with_names_of_their_own(rig: Rig) -> None:
     miners = await rig.agent(ScriptedAdapter(FOR_EVER))
-    names = await asyncio.gather(*(miners.launch(profile(miner_type="scripted"), config()) for _ in range(3)))
+    launches = (miners.launch(profile(miner_type="scripted"), config()) for _ in range(3))
+    names = [name for launched in await asyncio.gather(*launches) for name in launched]
     assert len(set(names)) == 3
     assert set(miners.names()) == set(names)
 
 
 async def test_secrets_are_in_files_for_the_owner_alone(rig: Rig) -> None:
     miners = await rig.agent()
-    name = await miners.launch(profile({"pool": "127.0.0.1:9", "password": "secret-9d"}), config())
+    [name] = await miners.launch(profile({"pool": "127.0.0.1:9", "password": "secret-9d"}), config())
     folder = rig.data / name
     assert folder.stat().st_mode & 0o777 == 0o700
     assert all(path.stat().st_mode & 0o077 == 0 for path in folder.iterdir())
@@ -172,7 +173,7 @@ async def test_secrets_are_in_files_for_the_owner_alone(rig: Rig) -> None:
 async def test_a_crash_is_noticed_without_asking_and_stays_with_its_reason(rig: Rig) -> None:
     adapter = ScriptedAdapter("print('last \\x1b[1mwords\\x1b[0m')\nimport time\ntime.sleep(600)")
     miners = await rig.agent(adapter)
-    name = await miners.launch(profile(miner_type="scripted"), config())
+    [name] = await miners.launch(profile(miner_type="scripted"), config())
     await until(lambda: rig.lines_of(name), "its words")
     changes: list[MinerState] = []
     miners.on_change = lambda: changes.extend(stats.state for stats in miners.latest())
@@ -191,7 +192,7 @@ async def test_a_crash_is_noticed_without_asking_and_stays_with_its_reason(rig: 
 async def test_a_killed_keeper_takes_its_miner_along_and_is_named(rig: Rig) -> None:
     deaf_to_hang_ups = FOR_EVER.replace("print", "import signal; signal.signal(1, signal.SIG_IGN)\nprint")
     miners = await rig.agent(ScriptedAdapter(deaf_to_hang_ups))
-    name = await miners.launch(profile(miner_type="scripted"), config())
+    [name] = await miners.launch(profile(miner_type="scripted"), config())
     await until(lambda: rig.lines_of(name) == ["up"], "the handler")
     facts = rig.state(name)
     os.kill(facts["keeperPid"], signal.SIGKILL)
@@ -202,7 +203,7 @@ async def test_a_killed_keeper_takes_its_miner_along_and_is_named(rig: Rig) -> N
 
 async def test_who_does_not_answer_is_unresponsive_until_it_does(rig: Rig) -> None:
     miners = await rig.agent()
-    name = await miners.launch(profile(), config())
+    [name] = await miners.launch(profile(), config())
     pid = (await sampled(miners, name, hashing)).pid or 0
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -262,7 +263,7 @@ async def test_nothing_an_api_says_comes_out_of_a_sample(rig: Rig) -> None:
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     async with server:
         miners = await rig.agent(ScriptedAdapter(FOR_EVER, port=server.sockets[0].getsockname()[1]))
-        name = await miners.launch(profile(miner_type="scripted"), config())
+        [name] = await miners.launch(profile(miner_type="scripted"), config())
         while answers:
             await miners.sample()
             stats = stats_of(miners, name)
@@ -277,7 +278,7 @@ async def test_two_who_follow_get_every_line_once_and_an_end(rig: Rig) -> None:
     miners = await rig.agent(
         ScriptedAdapter("import time\ntime.sleep(0.8)\nfor n in range(30_000): print(n)\nprint('half', end='')")
     )
-    name = await miners.launch(profile(miner_type="scripted"), config())
+    [name] = await miners.launch(profile(miner_type="scripted"), config())
 
     async def read(pause_s: float) -> list[str]:
         lines: list[str] = []
@@ -295,7 +296,7 @@ async def test_two_who_follow_get_every_line_once_and_an_end(rig: Rig) -> None:
 
 async def test_who_follows_a_silent_miner_hears_of_its_end(rig: Rig) -> None:
     miners = await rig.agent(ScriptedAdapter(FOR_EVER))
-    name = await miners.launch(profile(miner_type="scripted"), config())
+    [name] = await miners.launch(profile(miner_type="scripted"), config())
     parts = miners.follow(name, lines=10, cursor=None)
     lines: list[str] = []
     while lines != ["up"]:
@@ -318,7 +319,7 @@ async def test_logs_are_read_beside_the_loop(rig: Rig, monkeypatch: pytest.Monke
         return read(log, start, size)
 
     miners = await rig.agent(ScriptedAdapter(FOR_EVER))
-    name = await miners.launch(profile(miner_type="scripted"), config())
+    [name] = await miners.launch(profile(miner_type="scripted"), config())
     monkeypatch.setattr(LogFile, "_read", noted)
     await miners.tail(name, 10)
     parts = miners.follow(name, lines=10, cursor=None)
@@ -344,7 +345,7 @@ async def test_a_real_xmrig_mines_on_a_real_chain(rig: Rig, xmrig_program: Path,
     adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(xmrig_program)})
     miners = await rig.agent(adapter)
     before = chain.height()
-    name = await miners.launch(
+    [name] = await miners.launch(
         profile(miner_type="xmrig"),
         config(
             pool=chain.address, wallet=WALLET, daemon=True, coin="monero", threads=1, huge_pages=False,

@@ -98,7 +98,7 @@ async def test_a_runtime_directory_that_was_cleared_does_not_cost_the_miner(rig:
 
 async def test_a_connection_that_breaks_does_not_cost_the_miner(rig: Rig) -> None:
     miners = await rig.agent()
-    name = await miners.launch(profile(), config())
+    [name] = await miners.launch(profile(), config())
     pid = (await sampled(miners, name, hashing)).pid
     link = miners._instances[name]._link
     assert link is not None
@@ -111,7 +111,7 @@ async def test_a_connection_that_breaks_does_not_cost_the_miner(rig: Rig) -> Non
 
 async def test_a_stop_while_the_keeper_is_called_again_still_ends_the_miner(rig: Rig) -> None:
     miners = await rig.agent()
-    name = await miners.launch(profile(), config())
+    [name] = await miners.launch(profile(), config())
     pid = (await sampled(miners, name, hashing)).pid
     instance = miners._instances[name]
     assert instance._link is not None

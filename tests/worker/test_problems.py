@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from miner_ctrl.model.machine import GpuStats, MachineStats
-from miner_ctrl.model.miners import HugePages, MinerState, MinerStats
+from miner_ctrl.model.miners import MAX_PROBLEMS, HugePages, MinerState, MinerStats
 from miner_ctrl.model.rig import RigSettings, WatchdogSettings
-from miner_ctrl.worker.problems import MAX_PROBLEMS, Problems, Sight
+from miner_ctrl.worker.problems import Problems, Sight
 
 MB = 1024 * 1024
 SETTINGS = RigSettings(

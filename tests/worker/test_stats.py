@@ -80,7 +80,7 @@ async def test_the_first_hashrate_is_pushed_long_before_the_next_interval(tmp_pa
         watcher = Watcher(interval_s=3600.0)
         await desk.subscribe(watcher)  # type: ignore[arg-type]  # all that the desk uses of a request
         profile = Profile(id="1", name="sim", miner_type="simulated", config={"pool": "pool.example:3333"})
-        name = await miners.launch(profile, MinerConfig(pool="pool.example:3333", seed=7))
+        [name] = await miners.launch(profile, MinerConfig(pool="pool.example:3333", seed=7))
         async with asyncio.timeout(60):
             await watcher.saw_hashrate.wait()
     finally:

@@ -36,10 +36,12 @@ class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StartOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What to start: a profile, or a miner type, or both; ``config`` overrides single fields."""
+    """What to start: a profile, or a miner type, or both; ``config`` overrides single fields. ``replace`` names a miner
+    that is to run it from now on (``*``: the only one there is)."""
 
     miner_type: ShortText | None = None
     profile_id: ShortText | None = None
+    replace: ShortText | None = None
     config: Annotated[dict[str, ConfigValue], Meta(max_length=100)] = msgspec.field(default_factory=dict)
 
 
@@ -47,6 +49,12 @@ class MinerChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, renam
     """Which miner; without a name, all of that rig."""
 
     miner_name: ShortText | None = None
+
+
+class PauseOrder(MinerChoice, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """Which miner (without a name, all of that rig), and after how many seconds it goes on by itself."""
+
+    resume_after_s: Annotated[int, Meta(ge=1, le=366 * 86400)] | None = None
 
 
 class LogLinesView(View, frozen=True, kw_only=True):
@@ -87,7 +95,9 @@ async def start_miner(commands: CommandsFace, peer: str, body: StartOrder) -> Co
             "Nothing says what to start.",
             suggestion="Give a profileId (the ID or name of a profile), or a minerType with a config.",
         )
-    return await commands.start(peer, profile=body.profile_id, miner_type=body.miner_type, config=body.config)
+    return await commands.start(
+        peer, profile=body.profile_id, miner_type=body.miner_type, config=body.config, replace=body.replace
+    )
 
 
 @REMOTE.post("/remote/{peer}/stop", errors=_FAILURES)
@@ -103,9 +113,9 @@ async def restart_miner(commands: CommandsFace, peer: str, body: MinerChoice) ->
 
 
 @REMOTE.post("/remote/{peer}/pause", errors=_FAILURES)
-async def pause_miner(commands: CommandsFace, peer: str, body: MinerChoice) -> CommandView:
-    """Pause one miner of a rig, or all."""
-    return await commands.pause(peer, body.miner_name)
+async def pause_miner(commands: CommandsFace, peer: str, body: PauseOrder) -> CommandView:
+    """Pause one miner of a rig, or all; for good, or for some time."""
+    return await commands.pause(peer, body.miner_name, body.resume_after_s)
 
 
 @REMOTE.post("/remote/{peer}/resume", errors=_FAILURES)

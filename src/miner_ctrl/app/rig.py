@@ -12,9 +12,9 @@ from miner_ctrl.config import Home
 from miner_ctrl.miners import Miners
 from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.nodes import Identity
-from miner_ctrl.model.rig import RigSettings
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.rig_settings import read_rig_settings
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.worker import MachineWatch, Worker
 
@@ -27,27 +27,29 @@ async def bring_up_rig(
     identity: Identity,
     endpoint: Endpoint,
     profiles: ProfileStore,
-    settings: RigSettings | None = None,
 ) -> Worker:
     """Build miners and worker, and start them; ``up`` undoes it.
 
     Raises:
         StateDamaged: a file of the rig's is not what it wrote.
+        BadInput: the owner's settings cannot be used.
     """
-    programs = own.programs
+    settings = read_rig_settings(home.rig_file)
     miners = Miners(
-        adapters=default_adapters(deployed=programs.program),
+        adapters=default_adapters(deployed=own.programs.program),
         data_dir=home.miners_data,
         socket_for=home.socket_for,
         rig_name=identity.name,
+        settings=settings,
+        machine=lambda: machine.newest(),  # noqa: PLW0108 - it is made after the miners that it looks at
     )
+    machine = MachineWatch(home.data, settings=settings, clock=time.monotonic, miners=miners.latest)
     own.installs.running = lambda: [stats.type for stats in miners.latest() if stats.state.alive]
-    machine = MachineWatch(home.data, settings=settings or RigSettings(), clock=time.monotonic, miners=miners.latest)
     worker = Worker(
         endpoint,
         miners,
         profiles,
-        deploys_of(home, programs, settings or RigSettings()),
+        deploys_of(home, own.programs, settings),
         journal_path=home.worker_database,
         node_id=identity.id,
         node_name=identity.name,

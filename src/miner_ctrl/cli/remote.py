@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,11 @@ from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import note, printed_json
 from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
 from miner_ctrl.errors import MinerCtrlError, Refused, Unreachable
+
+ONLY_MINER = "*"
+MAX_PAUSE_S = 366 * 86_400
+_TIME = re.compile(r"([1-9]\d{0,8})([smhd])")
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @click.group(cls=Group)
@@ -58,17 +64,17 @@ def status(settings: Settings, peer: str | None, watched: bool) -> None:
             answer = api.get(f"/remote/{part(peer)}/stats")
             rigs = {peer: answer.data}
     if not printed_json(settings, answer):
-        _show_rigs(rigs, with_remarks=peer is None)
+        _show_rigs(rigs, with_errors=peer is None)
     if peer is not None and rigs[peer].get("error"):
         raise _missing(rigs[peer])
 
 
-def _show_rigs(rigs: dict[str, Any], *, with_remarks: bool) -> None:
+def _show_rigs(rigs: dict[str, Any], *, with_errors: bool) -> None:
     if not rigs:
         click.echo("There are no rigs yet. Let one join: `miner-ctrl peer invite`.")
         return
     tables.show(rig_table(rigs))
-    for line in remarks(rigs) if with_remarks else ():
+    for line in remarks(rigs, errors=with_errors):
         click.echo(line)
     if len(rigs) > 1:
         click.echo(summary(rigs))
@@ -83,21 +89,49 @@ def _missing(rig: dict[str, Any]) -> MinerCtrlError:
     return Unreachable(str(rig["error"]), suggestion=f"See that {name} is on and serving, then ask again.", code=code)
 
 
-@remote.command(epilog="miner-ctrl remote start rig-alpha --profile my-profile")
+@remote.command(
+    epilog="""
+    miner-ctrl remote start rig-alpha --profile my-profile
+    miner-ctrl remote start rig-alpha --profile other-profile --replace
+    miner-ctrl remote start rig-alpha --profile other-profile --replace xmrig-1
+    """
+)
 @peer_argument
 @profile_option
+@click.option(
+    "--replace",
+    is_flag=False,
+    flag_value=ONLY_MINER,
+    metavar="[MINER]",
+    help="Have the miner that runs there (or MINER, if there are several) run the profile from now on.",
+)
 @pass_settings
-def start(settings: Settings, peer: str, profile: str) -> None:
+def start(settings: Settings, peer: str, profile: str, replace: str | None) -> None:
     """Start a miner on PEER."""
+    order = {"profileId": profile} if replace is None else {"profileId": profile, "replace": replace}
     with local_node(settings.home) as api:
-        answer = api.post(f"/remote/{part(peer)}/start", {"profileId": profile})
-    if not printed_json(settings, answer):
-        click.echo(f"{shown(answer.data.get('minerName'))} runs on {shown(peer)}.")
+        answer = api.post(f"/remote/{part(peer)}/start", order)
+    if printed_json(settings, answer):
+        return
+    names = [shown(name, 63) for name in answer.data.get("miners") or [answer.data.get("minerName")]]
+    runs = f"runs {shown(profile)}" if replace is not None else "runs"
+    click.echo(f"{' and '.join(names)} {runs if len(names) == 1 else 'run'} on {shown(peer)}.")
 
 
-def _control(settings: Settings, peer: str, verb: str, done: str, miner: str | None) -> None:
+def length_of_time(text: str) -> int:
+    """Return the seconds that ``90m``, ``2h`` or ``1d`` means."""
+    found = _TIME.fullmatch(text)
+    seconds = int(found[1]) * _UNITS_S[found[2]] if found else 0
+    if not 1 <= seconds <= MAX_PAUSE_S:
+        raise click.UsageError(
+            f"{shown(text, 40)!r} is no length of time: use a number and s, m, h or d, for example 90m; at most 366d."
+        )
+    return seconds
+
+
+def _control(settings: Settings, peer: str, verb: str, done: str, miner: str | None, **more: object) -> None:
     with local_node(settings.home) as api:
-        answer = api.post(f"/remote/{part(peer)}/{verb}", {"minerName": miner})
+        answer = api.post(f"/remote/{part(peer)}/{verb}", {"minerName": miner, **more})
     if printed_json(settings, answer):
         return
     acted = answer.data
@@ -128,13 +162,23 @@ def restart(settings: Settings, peer: str, miner: str | None) -> None:
     _control(settings, peer, "restart", "Restarted", miner)
 
 
-@remote.command(epilog="miner-ctrl remote pause rig-alpha")
+@remote.command(
+    epilog="""
+    miner-ctrl remote pause rig-alpha
+    miner-ctrl remote pause rig-alpha xmrig-1 --for 2h
+    """
+)
 @peer_argument
 @miner_argument
+@click.option("--for", "for_", metavar="TIME", help="Go on by itself after this long, for example 90m, 2h or 1d.")
 @pass_settings
-def pause(settings: Settings, peer: str, miner: str | None) -> None:
+def pause(settings: Settings, peer: str, miner: str | None, for_: str | None) -> None:
     """Pause MINER on PEER, or every miner there."""
-    _control(settings, peer, "pause", "Paused", miner)
+    if for_ is None:
+        _control(settings, peer, "pause", "Paused", miner)
+    else:
+        seconds = length_of_time(for_)
+        _control(settings, peer, "pause", f"Paused for {for_}", miner, resumeAfterS=seconds)
 
 
 @remote.command(epilog="miner-ctrl remote resume rig-alpha")

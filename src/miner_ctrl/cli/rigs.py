@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -74,19 +75,41 @@ def _rows(rig: Rig, older_s: float) -> Iterator[tuple[str, ...]]:
         )
 
 
-def remarks(rigs: Mapping[str, Rig]) -> list[str]:
-    """Return one line for everything that is not well: why a rig is missing, what is wrong with a miner."""
+def remarks(rigs: Mapping[str, Rig], *, errors: bool = True) -> list[str]:
+    """Return one line for everything that is not well: why a rig is missing (with ``errors``), what is wrong with a
+    miner, and what its watchdog does about it."""
     lines = []
     for rig in in_order(rigs):
         name = shown(rig.get("nodeName") or rig.get("nodeId"), 63)
-        if rig.get("error"):
+        if rig.get("error") and errors:
             lines.append(remark(name, rig["error"]))
-        lines.extend(
-            f"{name}, {shown(miner.get('name'), 63)}: {shown(miner['reason'], 1000)}"
-            for miner in rig.get("miners") or ()
-            if miner.get("reason")
-        )
+        for miner in rig.get("miners") or ():
+            lines.extend(f"{name}, {shown(miner.get('name'), 63)}: {words}" for words in _watched(miner))
+        lines.extend(remark(name, problem) for problem in rig.get("problems") or ())
     return lines
+
+
+def _watched(miner: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what there is to say of one miner beside its numbers."""
+    watch = miner.get("watch") or {}
+    next_try = _from_now(watch.get("nextTryAtMs"))
+    if miner.get("reason"):
+        yield shown(miner["reason"], 1000) + (f" Restarted in {next_try}." if next_try else "")
+    elif watch.get("restarts"):
+        ago = _from_now(watch.get("lastAtMs"), past=True)
+        last = f", last {ago} ago" if ago else ""
+        times = plural(int(watch["restarts"]), "restart")
+        yield f"{times} by the watchdog{last}: {shown(watch.get('lastReason'), 1000)}"
+    if miner.get("wanted") == "paused" and (left := _from_now(miner.get("resumeAtMs"))):
+        yield f"paused, goes on by itself in {left}"
+
+
+def _from_now(moment_ms: Any, *, past: bool = False) -> str:
+    """Return how far a moment (Unix, ms) lies ahead, or back; empty when there is none."""
+    if not isinstance(moment_ms, int | float):
+        return ""
+    ahead_s = moment_ms / 1000 - time.time()
+    return duration(-ahead_s if past else ahead_s)
 
 
 def remark(name: str, reason: object) -> str:

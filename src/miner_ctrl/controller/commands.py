@@ -130,12 +130,18 @@ class Commands:
         return view
 
     async def start(
-        self, query: str, *, profile: str | None, miner_type: str | None, config: Mapping[str, ConfigValue]
+        self,
+        query: str,
+        *,
+        profile: str | None,
+        miner_type: str | None,
+        config: Mapping[str, ConfigValue],
+        replace: str | None = None,
     ) -> CommandView:
         """Start a miner: from our profile ``profile``, or from the rig's own (``local:NAME``, or a name that only
-        the rig knows)."""
+        the rig knows). With ``replace`` the miner of that name (``*``: the only one) runs it from now on."""
         record = self.rig(query)
-        overrides = {"miner_type": miner_type or "", "config": dict(config)}
+        overrides = {"miner_type": miner_type or "", "config": dict(config), "replace": replace or ""}
         if profile is None:
             return _done(await self.command(record, StartMiner(**overrides)))  # type: ignore[arg-type]
         name = profile.removeprefix(LOCAL_PREFIX)
@@ -161,9 +167,9 @@ class Commands:
         """Restart one miner of a rig, or all."""
         return _done(await self.command(self.rig(query), RestartMiner(miner=miner)))
 
-    async def pause(self, query: str, miner: str | None) -> CommandView:
-        """Pause one miner of a rig, or all."""
-        return _done(await self.command(self.rig(query), PauseMiner(miner=miner)))
+    async def pause(self, query: str, miner: str | None, resume_after_s: int | None = None) -> CommandView:
+        """Pause one miner of a rig, or all; with ``resume_after_s`` until then."""
+        return _done(await self.command(self.rig(query), PauseMiner(miner=miner, resume_after_s=resume_after_s)))
 
     async def resume(self, query: str, miner: str | None) -> CommandView:
         """Resume one miner of a rig, or all."""

@@ -188,8 +188,9 @@ class Keeper:
             with contextlib.suppress(KeyError):
                 self._poll.unregister(self._terminal)
             return False
+        lost_before = self._log.lost_bytes
         self._log.write(data)
-        self._tell(watchers_only=True)
+        self._tell(watchers_only=lost_before > 0 or not self._log.lost_bytes)
         return True
 
     def _read_last_words(self) -> None:
@@ -205,6 +206,7 @@ class Keeper:
             self._asked = True
             self._kill_at = kill_at
             self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)  # one that was stopped (SIGSTOP) would not hear the other
         elif self._kill_at:
             self._kill_at = min(self._kill_at, kill_at)
 
@@ -319,7 +321,10 @@ class Keeper:
         client.connection.close()
 
     def _line(self) -> bytes:
-        return json.dumps({**self._state.facts, "logEnd": self._log.end}).encode() + b"\n"
+        return (
+            json.dumps({**self._state.facts, "logEnd": self._log.end, "logLostBytes": self._log.lost_bytes}).encode()
+            + b"\n"
+        )
 
 
 def _wake_on(*numbers: int) -> int:

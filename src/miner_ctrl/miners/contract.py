@@ -68,6 +68,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     msr: bool | None = None
     uptime_s: int = 0
     pool: str = ""
+    pool_connected: bool | None = None
+    """``None``: it does not tell."""
     pool_ping_ms: int | None = None
     pool_failures: int = 0
     algorithm: str = ""

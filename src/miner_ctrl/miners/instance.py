@@ -13,32 +13,24 @@ from pathlib import Path
 import msgspec
 
 from miner_ctrl.errors import MinerCtrlError, Unreachable
-from miner_ctrl.miners.contract import Adapter, MinerApi, Reading
+from miner_ctrl.miners.contract import Adapter, Reading
 from miner_ctrl.miners.keeper_link import KeeperFacts, KeeperLink
 from miner_ctrl.miners.log_file import LogFile
-from miner_ctrl.model.miners import MinerState, MinerStats
+from miner_ctrl.miners.log_words import api_port_taken, pool_words
+from miner_ctrl.miners.process import end_process_group, is_stopped, memory_kills, process_start, signal_name
+from miner_ctrl.miners.record import RECORD_FILE, Record
+from miner_ctrl.model.miners import MinerState, MinerStats, WatchStats
 from miner_ctrl.model.profiles import Profile
 from miner_ctrl.model.text import one_line
 from miner_ctrl.storage.atomic import write_atomic
 
-RECORD_FILE = "instance.json"
 STATE_FILE = "state.json"
 READ_WITHIN_S = 3.0
 KNOCKS = 10
 KNOCK_EVERY_S = 0.2
 STARTS_WITHIN_S = 60.0
 """How long a miner may take to answer for the first time before it counts as unresponsive."""
-
-
-class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """``instance.json``: what the next agent needs to take this miner over. Holds the wallet and the API's token,
-    so its mode is 0600."""
-
-    name: str
-    profile: Profile
-    api: MinerApi
-    socket: str
-    stopped: bool = False
+SIGKILL = 9
 
 
 class Instance:
@@ -63,6 +55,14 @@ class Instance:
         self._sampled_ms = 0
         self._reason = ""
         self._followers: set[asyncio.Event] = set()
+        self._stopping = False
+        self._memory_kills = 0
+        self.fell_unseen = False
+        """It ended by no fault of its own: the machine went down, or its keeper was told to end."""
+        self.watch: WatchStats | None = None
+        self._hashed: tuple[Profile, str] | None = None
+        self.remark = ""
+        """What supervision has to say of it, in the place of its own reason."""
 
     # --- keeper -----------------------------------------------------------------------------------------
 
@@ -73,6 +73,8 @@ class Instance:
         """
         self._ended.clear()
         self._facts = self._reading = None
+        self._stopping = self.fell_unseen = False
+        self._memory_kills = memory_kills()
         self._set(MinerState.STARTING, "")
         if not await self._connect() and not await self._connect_again():
             self._read_end_from_disk()
@@ -116,6 +118,7 @@ class Instance:
 
     async def stop(self, grace_s: float) -> None:
         """End the miner: SIGTERM, SIGKILL after ``grace_s``; returns when it has ended."""
+        self._stopping = True
         if self._rejoining is not None:
             await asyncio.wait((self._rejoining,))
         if self._link is None or not self.state.alive:
@@ -161,25 +164,53 @@ class Instance:
 
     async def sample(self) -> None:
         """Ask the miner; never raises: what went wrong becomes its state."""
-        if not self._is_up():
+        if not self.is_up:
+            return
+        if self._facts is not None and is_stopped(self._facts.pid):
+            self._set(MinerState.UNRESPONSIVE, "The process is stopped (SIGSTOP): it hashes nothing until SIGCONT.")
             return
         try:
             async with asyncio.timeout(READ_WITHIN_S):
                 reading = await self.adapter.read(self.record.api, log=self.log)
         except (MinerCtrlError, TimeoutError) as error:
-            self._missed(error)
+            await self._missed(error)
             return
-        if self._is_up():
+        reason = reading.reason
+        if reading.pool_connected is False and reason:
+            words = await asyncio.to_thread(pool_words, self.log)
+            reason = f"{reason} {words}".strip()
+        if self.is_up:
             self._reading, self._sampled_ms = reading, self._now_ms()
-            self._set(reading.state, reading.reason)
+            self._memory_kills = memory_kills()
+            self._set(reading.state, one_line(reason, 900))
+
+    async def port_is_taken(self) -> bool:
+        """Return whether the miner has said that it could not open its API, because another program has the port."""
+        return self._reading is None and await asyncio.to_thread(api_port_taken, self.log)
+
+    @property
+    def reading(self) -> Reading | None:
+        """What it said last, while that is true."""
+        return self._reading if self.state in (MinerState.MINING, MinerState.PAUSED, MinerState.STARTING) else None
+
+    @property
+    def reason(self) -> str:
+        """What is wrong with it, by what was seen; one sentence or empty."""
+        return self._reason
+
+    @property
+    def log_lost_bytes(self) -> int:
+        """How much of its log the disk did not take."""
+        return self._facts.log_lost_bytes if self._facts else 0
 
     def stats(self) -> MinerStats:
         """Return the miner as it was when it was last asked, in its present state."""
         reading = self._reading or Reading(state=self.state)
-        live = self.state in (MinerState.MINING, MinerState.PAUSED, MinerState.STARTING)
-        facts, profile = self._facts, self.record.profile
+        live = self.reading is not None
+        facts, record = self._facts, self.record
+        profile = record.profile
         return MinerStats(
-            name=self.record.name,
+            name=record.name,
             type=self.adapter.type,
             state=self.state,
             sampled_at_ms=self._sampled_ms,
@@ -187,23 +218,42 @@ class Instance:
             hashrate_hps=reading.hashrates_hps.s10 if live else None,
             hashrates_hps=reading.hashrates_hps if live else None,
             threads_hps=reading.threads_hps if live else (),
+            devices=reading.devices if live else (),
             accepted=reading.accepted,
             rejected=reading.rejected,
+            stale=reading.stale,
+            invalid=reading.invalid,
             uptime_s=self._uptime_s(),
             pool=reading.pool,
             pool_ping_ms=reading.pool_ping_ms,
             pool_failures=reading.pool_failures,
             algorithm=reading.algorithm,
             difficulty=reading.difficulty,
+            huge_pages=reading.huge_pages if live else None,
+            msr=reading.msr if live else None,
             profile_id=profile.id,
             profile_name=profile.name,
-            profile_hash=profile.content_hash,
+            profile_hash=self.content_hash,
             pid=facts.pid if facts and self.state.alive else None,
             exit_code=facts.exit_code if facts and not self.state.alive else None,
-            reason=self._reason,
+            reason=self.remark or self._reason,
+            adopted=record.adopted,
+            part=record.part,
+            wanted=record.wanted,
+            resume_at_ms=record.resume_at_ms,
+            watch=self.watch,
         )
 
-    def _is_up(self) -> bool:
+    @property
+    def content_hash(self) -> str:
+        """That of its profile; reckoned once for each."""
+        if self._hashed is None or self._hashed[0] is not self.record.profile:
+            self._hashed = (self.record.profile, self.record.profile.content_hash)
+        return self._hashed[1]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its process lives and is not about to end."""
         return self.state.alive and self.state is not MinerState.STOPPING
 
     def _uptime_s(self) -> int:
@@ -211,10 +261,13 @@ class Instance:
             return 0
         return max(0, ((self._facts.ended_ms or self._now_ms()) - self._facts.started_ms) // 1000)
 
-    def _missed(self, error: MinerCtrlError | TimeoutError) -> None:
+    async def _missed(self, error: MinerCtrlError | TimeoutError) -> None:
+        if self._reading is None and await self.port_is_taken():
+            self._set(MinerState.UNRESPONSIVE, f"Another program has its API's port {self.record.api.port}.")
+            return
         if self.state is MinerState.STARTING and self._uptime_s() < STARTS_WITHIN_S:
             return
-        if self._is_up():
+        if self.is_up:
             why = error.message if isinstance(error, MinerCtrlError) else f"no answer within {READ_WITHIN_S:g} s"
             self._set(MinerState.UNRESPONSIVE, one_line(f"The process lives, but its API fails: {why}", 500))
 
@@ -250,8 +303,10 @@ class Instance:
         if process_start(facts.pid) == facts.start != 0:
             with suppress(ProcessLookupError, PermissionError):
                 end_process_group(facts.pid)
+            self.fell_unseen = True
             self._gone("Its keeper was killed, so it was ended too.")
         else:
+            self.fell_unseen = True
             self._gone("It ended unseen: the machine was restarted, or its keeper was killed.")
 
     def _facts_on_disk(self) -> KeeperFacts | None:
@@ -261,12 +316,17 @@ class Instance:
             return None
 
     def _has_ended(self, facts: KeeperFacts) -> None:
-        if facts.asked:
+        if facts.asked and (self._stopping or self.record.stopped):
             self._end(MinerState.STOPPED, "")
             return
-        how = f"by signal {facts.signal}" if facts.signal is not None else f"with exit code {facts.exit_code}"
+        if facts.asked:
+            self.fell_unseen = True
+            self._gone("It was ended from outside: its keeper was told to end, as at a shutdown.")
+            return
         words = self.log.last_words()
-        self._gone(f"It ended by itself {how}." + (f" Its last words: {words}" if words else ""))
+        self._gone(
+            _how_it_ended(facts, memory_kills() - self._memory_kills) + (f" Its last words: {words}" if words else "")
+        )
 
     def _gone(self, reason: str) -> None:
         self._end(MinerState.CRASHED, one_line(reason, 900))
@@ -286,18 +346,11 @@ class Instance:
             self._changed()
 
 
-def end_process_group(pid: int) -> None:
-    """Kill a miner and what it started; it leads a process group of its own."""
-    if sys.platform == "win32":
-        os.kill(pid, signal.SIGTERM)
-    else:
-        os.killpg(pid, signal.SIGKILL)
-
-
-def process_start(pid: int) -> int:
-    """Return when a process started, in clock ticks since boot; 0 if it does not run or that is not known."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return 0 if fields[0] in (b"Z", b"X") else int(fields[19])
-    except (OSError, ValueError, IndexError):
-        return 0
+def _how_it_ended(facts: KeeperFacts, killed_for_memory: int) -> str:
+    if facts.signal == SIGKILL and killed_for_memory > 0:
+        return "The machine ran out of memory: the kernel has killed it, as it seems (signal 9)."
+    if facts.signal == SIGKILL:
+        return f"It was killed by {signal_name(SIGKILL)}."
+    if facts.signal is not None:
+        return f"It crashed: ended by {signal_name(facts.signal)}."
+    return f"It ended by itself with exit code {facts.exit_code}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,10 +14,12 @@ import msgspec
 
 from miner_ctrl.errors import OperationFailed, Unreachable
 from miner_ctrl.miners.contract import LaunchPlan
+from miner_ctrl.storage.disk import disk_trouble
 
 KEEPER = Path(__file__).parent.parent / "keeper" / "__main__.py"
 LOG_SEGMENT_BYTES = 1024 * 1024
 LOG_SEGMENTS = 4
+_ERRNO = re.compile(r"\[Errno (\d{1,5})\]")
 _START_WITHIN_S = 20.0
 _ANSWER_WITHIN_S = 5.0
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "TZ", "SYSTEMROOT", "DISPLAY", "CUDA_PATH")
@@ -36,6 +39,7 @@ class KeeperFacts(msgspec.Struct, frozen=True, rename="camel"):
     signal: int | None = None
     asked: bool = False
     log_end: int = 0
+    log_lost_bytes: int = 0
 
 
 async def start_keeper(plan: LaunchPlan, folder: Path, socket: Path) -> None:
@@ -65,6 +69,10 @@ async def start_keeper(plan: LaunchPlan, folder: Path, socket: Path) -> None:
         last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
         report = {"error": f"the keeper failed: {last[0] if last else 'without a word'}"}
     if "error" in report:
+        number = _ERRNO.match(str(report["error"]))
+        trouble = disk_trouble(int(number[1])) if number else None
+        if trouble is not None:
+            raise trouble
         raise OperationFailed(
             f"The miner's program could not be started: {report['error']}.",
             suggestion="See that the program is there, is executable and fits this machine.",

@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
+import logging
 import shutil
-import socket
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import msgspec
 
-from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, OperationFailed, StateDamaged
-from miner_ctrl.miners.contract import Adapter, LaunchPlan, MinerApi
-from miner_ctrl.miners.instance import RECORD_FILE, Instance, Record
-from miner_ctrl.miners.keeper_link import start_keeper
-from miner_ctrl.miners.log_file import LogFile, LogPart
+from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, OperationFailed, Unreachable
+from miner_ctrl.miners.adopted import Adopted, check_adoption, not_ours
+from miner_ctrl.miners.contract import Adapter, MinerApi
+from miner_ctrl.miners.folders import Folders
+from miner_ctrl.miners.guard import BASELINES_FILE, Baselines, Guard
+from miner_ctrl.miners.instance import Instance
+from miner_ctrl.miners.launching import STOP_GRACE_S, Launcher, new_api
+from miner_ctrl.miners.log_file import LogPart
+from miner_ctrl.miners.log_reading import LogReading, no_such_miner
+from miner_ctrl.miners.record import PAUSED, RECORD_FILE, RUNNING, Record, read_record
+from miner_ctrl.miners.rounds import Rounds
+from miner_ctrl.model.history import RigEvent
+from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.miners import MAX_MINERS, InstalledMiner, MinerState, MinerStats
 from miner_ctrl.model.profiles import MinerConfig, Profile
-from miner_ctrl.storage.atomic import write_atomic
+from miner_ctrl.model.rig import RigSettings
+from miner_ctrl.model.text import one_line
 from miner_ctrl.storage.directories import make_private
+from miner_ctrl.storage.disk import disk_told
 
-STOP_GRACE_S = 10.0
-SETTLES_WITHIN_S = 0.5
-"""A miner that ends this soon after its start was not started."""
-KEPT_LOGS = 50
-"""Folders of miners that were stopped, kept for their logs; the oldest go."""
-_NAME = re.compile(r"([a-z0-9-]{1,40})-(\d{1,9})")
+log = logging.getLogger(__name__)
+
+DEFAULTS = RigSettings()
 
 
 class Miners:
     """The miners of one rig.
 
     Each has a folder in ``data_dir`` and a keeper process that outlives this object; ``socket_for`` names the keeper's
-    socket. ``on_change`` is called when any miner's state has changed. ``now_ms`` is Unix time.
+    socket. ``allow`` raises ``Refused`` for a config the owner does not allow; every start passes it. ``note`` gets
+    what happens, ``machine`` is the newest reading of the machine. ``now_ms`` is Unix time, ``clock`` monotonic, in
+    seconds. ``on_change`` is called when any miner's state has changed, ``on_sampled`` each time all have been asked.
+    ``by`` is who wants a thing done: a node ID, ``watchdog``, ``schedule`` or ``owner``.
     """
 
     def __init__(
@@ -47,56 +54,99 @@ class Miners:
         data_dir: Path,
         socket_for: Callable[[str], Path],
         rig_name: str,
+        allow: Callable[[MinerConfig], None] = lambda _config: None,
+        note: Callable[[RigEvent], None] = lambda _event: None,
+        settings: RigSettings = DEFAULTS,
+        machine: Callable[[], MachineStats | None] = lambda: None,
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._adapters = {adapter.type: adapter for adapter in adapters}
-        self._data_dir = data_dir
+        self._folders = Folders(data_dir)
         self._socket_for = socket_for
-        self._rig_name = rig_name
+        self._note = note
+        self._settings = settings
+        self._machine = machine
         self._now_ms = now_ms
+        self._clock = clock
         self._instances: dict[str, Instance] = {}
+        self._states: dict[str, MinerState] = {}
         self._launching = 0
-        self._log_reader = ThreadPoolExecutor(1, "logs")
-        """Ten thousand lines take a third of a second to read and clean: too long for everybody else to wait."""
+        self._launcher = Launcher(rig_name=rig_name, allow=allow)
+        self._baselines = Baselines(data_dir / BASELINES_FILE)
+        self._rounds = Rounds(
+            self._instances, self._launcher, settings=settings, clock=clock, now_ms=now_ms,
+            note=self._happened, sampled=self._all_sampled, changed=self._told,
+        )  # fmt: skip
+        self._logs = LogReading(self._instances, self._folders)
         self.on_change: Callable[[], None] | None = None
+        self.on_sampled: Callable[[tuple[MinerStats, ...]], None] | None = None
 
     async def start(self) -> None:
-        """Take over the miners that run, and find out how the others ended.
+        """Take over the miners that run, and have those started again that should run and do not.
 
         Raises:
             StateDamaged: an instance's record is not what was written.
         """
-        make_private(self._data_dir)
+        make_private(self._folders.place)
         await asyncio.to_thread(self.installed)  # adapters ask programs for their versions, once, and that blocks
-        for folder in self._folders():
-            record = _read_record(folder / RECORD_FILE)
-            adapter = self._adapters.get(record.profile.miner_type)
-            if not record.stopped and adapter is not None:
-                instance = self._instance(folder, record, adapter)
-                await instance.attach()
-                if instance.state is not MinerState.STOPPED:
-                    self._instances[record.name] = instance
+        self._baselines.load()
+        records = [(folder, read_record(folder / RECORD_FILE)) for folder in self._folders.all()]
+        await asyncio.gather(*(self._take_up(folder, record) for folder, record in records))
+        self._rounds.start()
+
+    async def _take_up(self, folder: Path, record: Record) -> None:
+        adapter = self._adapters.get(record.profile.miner_type)
+        if adapter is None or (record.stopped and record.settled):
+            return
+        instance = self._instance(folder, record, adapter)
+        if record.stopped:  # the agent ended while it was being stopped
+            await instance.attach()
+            await instance.stop(STOP_GRACE_S)
+            instance.save(settled=True)
+            return
+        self._instances[record.name] = instance
+        guard = self._guarded(instance)
+        await instance.attach()
+        self._rounds.watch_over(instance, guard)
+        down = not instance.state.alive
+        if guard is not None and down and instance.fell_unseen and not (guard.memory.gave_up or guard.memory.hot):
+            self._rounds.start_again(instance)
 
     async def close(self) -> None:
         """Let go of all miners; they go on."""
-        self._log_reader.shutdown(wait=False, cancel_futures=True)
+        await self._rounds.close()
+        self._logs.close()
         for instance in self._instances.values():
             await instance.detach()
 
     # --- reading ----------------------------------------------------------------------------------------
 
-    def names(self) -> tuple[str, ...]:
-        """Return the names of the miners that run or have crashed."""
-        return tuple(self._instances)
+    def names(self, *, own: bool = False) -> tuple[str, ...]:
+        """Return the names of the miners that run or have crashed; ``own``: without those that were adopted."""
+        return tuple(name for name, each in self._instances.items() if not (own and each.record.adopted))
 
     def latest(self) -> tuple[MinerStats, ...]:
         """Return every miner as it was when it was last asked."""
         return tuple(instance.stats() for instance in self._instances.values())
 
+    @property
+    def sampled_s(self) -> float:
+        """When all were last asked, by the monotonic clock."""
+        return self._rounds.sampled_s
+
     async def sample(self) -> tuple[MinerStats, ...]:
         """Ask every miner now, all at once and in bounded time; one that fails says so in its state."""
-        await asyncio.gather(*(instance.sample() for instance in tuple(self._instances.values())))
+        await self._rounds.sample()
         return self.latest()
+
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong beside the miners themselves, each one sentence."""
+        return tuple(
+            f"The disk did not take {each.log_lost_bytes} bytes of {name}'s log: see that there is room."
+            for name, each in self._instances.items()
+            if each.log_lost_bytes
+        )
 
     def installed(self) -> tuple[InstalledMiner, ...]:
         """Return what each adapter finds on this machine."""
@@ -107,126 +157,286 @@ class Miners:
 
         Raises:
             NotFound: no such miner.
+            OperationFailed: it was adopted: its log is not ours.
         """
-        log, ended = self._log(name)
-        part = await self._read_log(lambda: log.tail(lines, ended=ended))
-        return part.lines, part.cursor
+        return await self._logs.tail(name, lines)
 
-    async def follow(self, name: str, *, lines: int, cursor: int | None) -> AsyncGenerator[LogPart, None]:
+    def follow(self, name: str, *, lines: int, cursor: int | None) -> AsyncGenerator[LogPart, None]:
         """Yield a miner's log as it grows: after its last ``lines``, or after ``cursor``; ends when the miner has.
-
-        Raises:
-            NotFound: no such miner.
-        """
-        log, ended = self._log(name)
-        part = await self._read_log(
-            lambda: log.tail(lines, ended=ended) if cursor is None else log.after(cursor, ended=ended)
-        )
-        yield part
-        instance = self._instances.get(name)
-        if instance is None:
-            return
-        grown = instance.follow()
-        try:
-            while True:
-                grown.clear()
-                ended = not instance.state.alive
-                while (part := await self._read_log(partial(log.after, part.cursor, ended=ended))).lines:
-                    yield part
-                if ended:
-                    return
-                await grown.wait()
-        finally:
-            instance.unfollow(grown)
+        Raises as ``tail``."""
+        return self._logs.follow(name, lines=lines, cursor=cursor)
 
     # --- commands ---------------------------------------------------------------------------------------
 
-    async def launch(self, profile: Profile, config: MinerConfig) -> str:
-        """Start a miner and return its name; it has lived for ``SETTLES_WITHIN_S`` then.
+    async def launch(self, profile: Profile, config: MinerConfig, *, by: str = "") -> tuple[str, ...]:
+        """Start the miner that a profile describes, or the two, and return their names; they have lived for
+        ``SETTLES_WITHIN_S`` then. If one cannot be started, none is.
 
         Raises:
+            Refused: the rig's owner does not allow it.
             NotFound: there is no adapter or no program for its type.
             Conflict: there are ``MAX_MINERS`` already.
             OperationFailed: it does not accept its configuration, or ended at once; in its own words.
         """
         adapter = self._adapter(profile.miner_type)
-        if len(self._instances) + self._launching >= MAX_MINERS:
+        self._launcher.allow(config)
+        parts = config.parts
+        if len(self._instances) + self._launching + len(parts) > MAX_MINERS:
             raise Conflict(
                 f"This rig has {MAX_MINERS} miners already.", suggestion="Stop some first.", code="TOO_MANY_MINERS"
             )
-        self._launching += 1
+        self._launching += len(parts)
+        started: list[Instance] = []
         try:
-            return await self._launch(adapter, profile, config)
+            for part, own_config in parts:
+                started.append(await self._launch(adapter, profile, part, own_config, by))
+        except BaseException:
+            for instance in started:
+                await self._undo(instance)
+            raise
         finally:
-            self._launching -= 1
+            self._launching -= len(parts)
+        for instance in started:
+            self._happened("started", instance.record.name, by, f"Runs the profile {profile.name}.")
+        self._told()
+        return tuple(instance.record.name for instance in started)
 
-    async def _launch(self, adapter: Adapter, profile: Profile, config: MinerConfig) -> str:
-        name, folder = self._new_folder(adapter.type)
-        record = Record(name=name, profile=profile, api=_new_api(), socket=str(self._socket_for(name)))
+    async def _launch(self, adapter: Adapter, profile: Profile, part: str, config: MinerConfig, by: str) -> Instance:
+        folder = self._folders.new(adapter.type)
+        name = folder.name
+        record = Record(name=name, profile=profile, api=new_api(), socket=str(self._socket_for(name)), part=part, by=by)
         instance = self._instance(folder, record, adapter)
         try:
             async with instance.busy:
-                await self._run(instance, config)
+                await self._launcher.start(instance, config)
         except BaseException:
             await instance.stop(0.0)
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._instances[name] = instance
-        self._told()
-        return name
+        self._rounds.watch_over(instance, self._guarded(instance))
+        return instance
 
-    async def stop(self, name: str, *, grace_s: float = STOP_GRACE_S) -> None:
+    async def _undo(self, instance: Instance) -> None:
+        async with instance.busy:
+            self._drop(instance)
+            await instance.stop(0.0)
+            shutil.rmtree(instance.folder, ignore_errors=True)
+
+    async def stop(self, name: str, *, grace_s: float = STOP_GRACE_S, by: str = "") -> None:
         """End a miner (SIGTERM; SIGKILL after ``grace_s``) and take it off the list. Its log stays.
 
         Raises:
             NotFound: no such miner.
+            OperationFailed: it was adopted.
         """
-        instance = self._running(name)
+        instance = self._own(name, "stopped")
         async with instance.busy:
             if self._instances.get(name) is not instance:
                 return  # somebody else's stop came first
+            saved = _saved(instance, stopped=True, settled=False, by=by)
             await instance.stop(grace_s)
-            instance.save(stopped=True)
-            self._instances.pop(name, None)
-        self._forget_old_logs()
+            if saved:
+                _saved(instance, settled=True)
+            self._drop(instance)
+        self._folders.forget_old({each.folder for each in self._instances.values()})
+        self._happened("stopped", name, by, "")
         self._told()
 
-    async def restart(self, name: str, config: MinerConfig) -> None:
-        """End a miner, if it runs, and start it again with the same profile, name and log.
+    async def restart(self, name: str, config: MinerConfig | None = None, *, by: str = "") -> None:
+        """End a miner, if it runs, and start it again with the same profile, name and log; one that is meant to be
+        paused is paused again.
 
         Raises:
-            NotFound, OperationFailed: as ``launch``; the miner is then listed as crashed.
+            NotFound, Refused, OperationFailed: as ``launch``; the miner is then listed as crashed.
         """
-        instance = self._running(name)
-        async with instance.busy:
-            if self._instances.get(name) is not instance:  # stopped for good meanwhile: it would run unseen
-                raise _no_such_miner(name, self.names())
+        instance = self._own(name, "restarted")
+        async with self._held(instance):
+            config = config or instance.record.config
+            if config is None:
+                raise OperationFailed(
+                    f"{name} was started by an earlier version.", suggestion="Stop it, then start it."
+                )
+            self._launcher.allow(config)
+            with disk_told():
+                instance.save(by=by)
             await instance.stop(STOP_GRACE_S)
-            instance.record = msgspec.structs.replace(instance.record, api=_new_api())
-            try:
-                await self._run(instance, config)
-            except MinerCtrlError as error:
-                if not instance.state.alive:
-                    instance.not_started(error.message)
-                raise
+            self._rounds.commanded(instance)
+            await self._start_listed(instance, config)
+        self._happened("started", name, by, "Restarted.")
         self._told()
 
-    async def pause(self, name: str) -> None:
-        """Have a miner stop hashing and keep its process.
+    async def pause(self, name: str, *, resume_after_s: float | None = None, by: str = "") -> None:
+        """Have a miner stop hashing and keep its process; after ``resume_after_s`` it goes on by itself.
 
         Raises:
             NotFound: no such miner.
             OperationFailed: this miner cannot be paused, or did not answer.
         """
         instance = self._pausable(name)
-        await instance.adapter.pause(instance.record.api)
+        now_ms = self._now_ms()
+        ends_ms = None if resume_after_s is None else now_ms + round(resume_after_s * 1000)
+        async with self._held(instance):
+            changes = {"wanted": PAUSED, "paused_at_ms": now_ms, "resume_at_ms": ends_ms, "by": by}
+            await self._want(instance, instance.adapter.pause, changes)
+        self._happened("paused", name, by, "" if resume_after_s is None else f"For {resume_after_s:.0f} s.")
+
+    async def resume(self, name: str, *, by: str = "") -> None:
+        """Have a paused miner go on; one that has ended meanwhile is started. Raises as ``pause``."""
+        instance = self._running(name)
+        changes = {"wanted": RUNNING, "paused_at_ms": None, "resume_at_ms": None, "by": by}
+        config = instance.record.config
+        if instance.record.wanted == PAUSED and not instance.state.alive and config is not None:
+            async with self._held(instance):
+                with disk_told():
+                    instance.save(**changes, settled=True)
+                self._rounds.commanded(instance)
+                await self._start_listed(instance, config)
+        else:
+            async with self._held(self._pausable(name)):
+                await self._want(instance, instance.adapter.resume, changes)
+        self._happened("resumed", name, by, "")
+
+    async def _want(
+        self, instance: Instance, tell: Callable[[MinerApi], Awaitable[None]], changes: Mapping[str, object]
+    ) -> None:
+        """Write down what is wanted, then tell the miner. One that refuses is as before; one that may or may not have
+        heard is told again in the next round what was wanted before."""
+        before = instance.record
+        with disk_told():
+            instance.save(**changes, settled=False)
+        try:
+            await tell(instance.record.api)
+        except MinerCtrlError as error:
+            instance.record = before
+            with disk_told():
+                instance.save(settled=not isinstance(error, Unreachable))
+            raise
+        with disk_told():
+            instance.save(settled=True)
+        self._rounds.commanded(instance)
         await instance.sample()
 
-    async def resume(self, name: str) -> None:
-        """Have a paused miner go on. Raises as ``pause``."""
-        instance = self._pausable(name)
-        await instance.adapter.resume(instance.record.api)
-        await instance.sample()
+    async def switch(self, name: str, profile: Profile, config: MinerConfig, *, by: str = "") -> bool:
+        """Have a miner run another profile from now on, under its name and log; whether it did so without a restart.
+
+        Raises:
+            NotFound, Refused, OperationFailed: as ``launch``; then it runs what it ran before.
+        """
+        instance = self._own(name, "switched")
+        adapter = self._adapter(profile.miner_type)
+        self._launcher.allow(config)
+        parts = dict(config.parts)
+        if list(parts) != [instance.record.part]:
+            raise OperationFailed(
+                f"{name} cannot run {profile.name} in its place: one of the two profiles makes two miners.",
+                suggestion="Stop the miners there are, then start the other profile.",
+                code="CANNOT_SWITCH",
+            )
+        config = parts[instance.record.part]
+        async with self._held(instance):
+            reloaded = await self._switch(instance, adapter, profile, config, by)
+        how = "" if reloaded else " after a restart"
+        self._happened("started", name, by, f"Runs the profile {profile.name} from now on{how}.")
+        self._told()
+        return reloaded
+
+    async def _switch(
+        self, instance: Instance, adapter: Adapter, profile: Profile, config: MinerConfig, by: str
+    ) -> bool:
+        before, old_adapter = instance.record, instance.adapter
+        plan = await self._launcher.checked_plan(instance, adapter, config)
+        wanted = {"wanted": RUNNING, "paused_at_ms": None, "resume_at_ms": None, "by": by}
+        after = {**wanted, "profile": profile, "config": config}
+        if adapter is old_adapter and adapter.capabilities.reload and instance.is_up:
+            with disk_told():
+                instance.save(**after, settled=before.wanted == RUNNING)
+            try:
+                done = await adapter.reload(plan)
+            except MinerCtrlError:
+                done = False
+            if done:
+                self._rounds.commanded(instance)
+                await self._launcher.settle(instance)
+                await instance.sample()
+                return True
+        await instance.stop(STOP_GRACE_S)
+        self._rounds.commanded(instance)
+        instance.adapter = adapter
+        instance.record = msgspec.structs.replace(instance.record, **after)
+        try:
+            await self._launcher.start(instance, config)
+        except MinerCtrlError as error:
+            await instance.stop(STOP_GRACE_S)
+            instance.adapter, instance.record = old_adapter, before
+            back = f"is down: {before.profile.name} could not be started again either"
+            if before.config is not None:
+                with suppress(MinerCtrlError):
+                    await self._start_listed(instance, before.config)
+                    back = f"runs {before.profile.name} again"
+            raise OperationFailed(
+                f"{before.name} could not run {profile.name} and {back}: {error.message}",
+                suggestion=error.suggestion,
+                code=error.code,
+            ) from None
+        return False
+
+    async def adopt(self, miner_type: str, api: MinerApi, *, name: str | None = None, by: str = "") -> str:
+        """Watch a miner that somebody else started, from now on and by the next agents too; return its name.
+
+        Raises:
+            BadInput: the port, the token or the name cannot be used.
+            NotFound: there is no adapter for its type.
+            Conflict: the miner or the name is there already, or there are ``MAX_MINERS``.
+            Unreachable, OperationFailed: no such miner answers there.
+        """
+        check_adoption(api, name)
+        adapter = self._adapter(miner_type)
+        taken = next((each.record.name for each in self._instances.values() if each.record.api.port == api.port), None)
+        if taken is not None:
+            raise Conflict(f"The miner on port {api.port} is there already: {taken}.", code="MINER_KNOWN")
+        if name is not None and (name in self._instances or Folders.may_have_made(name)):
+            raise Conflict(
+                f"The name {name} is taken, or kept for miners that this rig starts.", suggestion="Choose another one."
+            )
+        if len(self._instances) + self._launching >= MAX_MINERS:
+            raise Conflict(f"This rig has {MAX_MINERS} miners already.", code="TOO_MANY_MINERS")
+        await adapter.read(api)
+        folder = self._folders.new(f"{adapter.type}-adopted")
+        name = name or folder.name
+        profile = Profile(id="", name="adopted", miner_type=miner_type, config={})
+        record = Record(name=name, profile=profile, api=api, by=by, adopted=True)
+        instance = self._instance(folder, record, adapter)
+        try:
+            with disk_told():
+                instance.save()
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        self._instances[name] = instance
+        await instance.attach()
+        self._rounds.watch_over(instance, None)
+        self._happened("adopted", name, by, f"Answers on port {api.port}.")
+        self._told()
+        return name
+
+    async def release(self, name: str, *, by: str = "") -> None:
+        """Watch an adopted miner no longer; it goes on.
+
+        Raises:
+            NotFound: no such miner.
+            OperationFailed: it was started here.
+        """
+        instance = self._running(name)
+        if not instance.record.adopted:
+            raise OperationFailed(
+                f"{name} was started by this rig: it cannot be released.", suggestion="Stop it.", code="NOT_ADOPTED"
+            )
+        async with self._held(instance):
+            self._drop(instance)
+            shutil.rmtree(instance.folder, ignore_errors=True)
+        self._happened("stopped", name, by, "Watched no longer; it goes on.")
+        self._told()
 
     def profile_of(self, name: str) -> Profile:
         """Return the profile a miner runs.
@@ -238,39 +448,64 @@ class Miners:
 
     # --- within -----------------------------------------------------------------------------------------
 
-    async def _run(self, instance: Instance, config: MinerConfig) -> None:
-        adapter, folder = instance.adapter, instance.folder
-        plan = adapter.plan(config, folder=folder, rig_name=self._rig_name, api=instance.record.api)
-        for file_name, data in plan.files.items():
-            write_atomic(folder / file_name, data)
-        await adapter.check(plan, folder)
-        instance.save()
-        await self._start_kept(instance, plan)
-        await instance.attach()
-        if await instance.ended_within(SETTLES_WITHIN_S):
-            raise OperationFailed(
-                f"{instance.record.name} ended at once: {instance.stats().reason or 'it was stopped.'}",
-                suggestion="Mend its profile, or see whether the miner runs on this machine at all.",
-                code="MINER_ENDED_AT_ONCE",
-            )
-        await instance.sample()
+    @asynccontextmanager
+    async def _held(self, instance: Instance) -> AsyncIterator[None]:
+        """Hold a miner for oneself.
 
-    async def _start_kept(self, instance: Instance, plan: LaunchPlan) -> None:
-        """Start keeper and miner. A caller that gives up meanwhile waits for it: what was begun must be known, or
-        nobody could end it."""
-        starting = asyncio.get_running_loop().create_task(
-            start_keeper(plan, instance.folder, Path(instance.record.socket)), name=f"start-{instance.record.name}"
-        )
+        Raises:
+            NotFound: it was stopped for good meanwhile: it would run unseen.
+        """
+        async with instance.busy:
+            if self._instances.get(instance.record.name) is not instance:
+                raise no_such_miner(instance.record.name, self._instances)
+            yield
+
+    async def _start_listed(self, instance: Instance, config: MinerConfig) -> None:
+        """Start a miner that stays on the list whatever comes of it."""
         try:
-            await asyncio.shield(starting)
-        except asyncio.CancelledError:
-            await asyncio.wait((starting,))
-            if starting.exception() is None:
-                await instance.attach()
+            await self._launcher.start(instance, config)
+        except MinerCtrlError as error:
+            if not instance.state.alive:
+                instance.not_started(error.message)
             raise
 
+    def _drop(self, instance: Instance) -> None:
+        name = instance.record.name
+        if self._instances.get(name) is instance:
+            del self._instances[name]
+            self._states.pop(name, None)
+            self._rounds.forget(name)
+
+    def _guarded(self, instance: Instance) -> Guard | None:
+        if instance.record.adopted:
+            return None
+        guard = Guard(
+            instance, self._settings.watchdog, self._baselines,
+            machine=self._machine, clock=self._clock, now_ms=self._now_ms,
+        )  # fmt: skip
+        guard.load()
+        return guard
+
     def _instance(self, folder: Path, record: Record, adapter: Adapter) -> Instance:
-        return Instance(folder, record, adapter, now_ms=self._now_ms, changed=self._told)
+        kind = Adopted if record.adopted else Instance
+        return kind(folder, record, adapter, now_ms=self._now_ms, changed=lambda: self._state_changed(record.name))
+
+    def _state_changed(self, name: str) -> None:
+        instance = self._instances.get(name)
+        if instance is not None:
+            before, self._states[name] = self._states.get(name), instance.state
+            if instance.state is MinerState.CRASHED and before is not MinerState.CRASHED:
+                by_itself = "ended" if instance.fell_unseen or instance.stats().exit_code == 0 else "crashed"
+                self._happened(by_itself, name, "", instance.reason)
+        self._told()
+        self._rounds.wake()
+
+    def _happened(self, kind: str, miner: str, by: str, text: str) -> None:
+        self._note(RigEvent(at_ms=self._now_ms(), kind=kind, miner=miner, by=by, text=one_line(text, 1000)))
+
+    def _all_sampled(self) -> None:
+        if self.on_sampled is not None:
+            self.on_sampled(self.latest())
 
     def _told(self) -> None:
         if self.on_change is not None:
@@ -289,7 +524,13 @@ class Miners:
     def _running(self, name: str) -> Instance:
         instance = self._instances.get(name)
         if instance is None:
-            raise _no_such_miner(name, self.names())
+            raise no_such_miner(name, self._instances)
+        return instance
+
+    def _own(self, name: str, done: str) -> Instance:
+        instance = self._running(name)
+        if instance.record.adopted:
+            raise not_ours(name, done)
         return instance
 
     def _pausable(self, name: str) -> Instance:
@@ -308,55 +549,12 @@ class Miners:
             )
         return instance
 
-    async def _read_log(self, read: Callable[[], LogPart]) -> LogPart:
-        return await asyncio.get_running_loop().run_in_executor(self._log_reader, read)
 
-    def _log(self, name: str) -> tuple[LogFile, bool]:
-        instance = self._instances.get(name)
-        if instance is not None:
-            return instance.log, not instance.state.alive
-        if _NAME.fullmatch(name) and (self._data_dir / name / RECORD_FILE).is_file():
-            return LogFile(self._data_dir / name), True
-        raise _no_such_miner(name, self.names())
-
-    def _folders(self) -> list[Path]:
-        found = [path for path in self._data_dir.iterdir() if _NAME.fullmatch(path.name)]
-        whole = [path for path in found if (path / RECORD_FILE).is_file()]
-        return sorted(whole, key=lambda path: _number(path.name))
-
-    def _new_folder(self, miner_type: str) -> tuple[str, Path]:
-        numbers = (_number(path.name) for path in self._data_dir.iterdir() if _NAME.fullmatch(path.name))
-        name = f"{miner_type}-{max(numbers, default=0) + 1}"
-        folder = self._data_dir / name
-        folder.mkdir(mode=0o700)
-        return name, folder
-
-    def _forget_old_logs(self) -> None:
-        stopped = [folder for folder in self._folders() if folder.name not in self._instances]
-        for folder in stopped[:-KEPT_LOGS]:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _number(name: str) -> int:
-    return int(name.rpartition("-")[2])
-
-
-def _new_api() -> MinerApi:
-    """Return a free loopback port, and a new token. Somebody may take the port first; the miner then says so."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return MinerApi(port=probe.getsockname()[1], token=secrets.token_hex(16))
-
-
-def _read_record(path: Path) -> Record:
+def _saved(instance: Instance, **changes: object) -> bool:
+    """Write down what is wanted, if the disk takes it: that it does not must not keep a miner from being stopped."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Record)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise StateDamaged(
-            f"The miner record {path} cannot be read.",
-            suggestion="Move its folder away and start that miner again; a miner that runs goes on meanwhile.",
-        ) from None
-
-
-def _no_such_miner(name: str, names: Sequence[str]) -> NotFound:
-    there = f"There are: {', '.join(names)}." if names else "No miner runs here."
-    return NotFound(f"No miner is called {name[:80]!r} on this rig.", suggestion=there, code="MINER_NOT_FOUND")
+        instance.save(**changes)
+    except OSError as error:
+        log.warning("that %s is stopped could not be written: %s", instance.record.name, error.strerror)
+        return False
+    return True

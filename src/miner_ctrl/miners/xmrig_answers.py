@@ -85,6 +85,7 @@ def parse_summary(answer: Answer) -> Reading:
         rejected=connection.rejected,
         uptime_s=said.uptime,
         pool=one_line(connection.pool or "", MAX_TEXT_CHARS),
+        pool_connected=connection.ip is not None or connection.uptime > 0,
         pool_ping_ms=connection.ping or None,
         pool_failures=connection.failures,
         algorithm=one_line(said.algo or "", MAX_TEXT_CHARS),

@@ -81,6 +81,7 @@ class WatchStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 
 
 MAX_DEVICES = 64
+MAX_PROBLEMS = 16
 
 
 class MinerStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -140,7 +141,7 @@ class NodeStats(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_
     version: ShortText = ""
     miners: Annotated[tuple[MinerStats, ...], Meta(max_length=MAX_MINERS)] = ()
     machine: MachineStats | None = None
-    problems: Annotated[tuple[Sentence, ...], Meta(max_length=16)] = ()
+    problems: Annotated[tuple[Sentence, ...], Meta(max_length=MAX_PROBLEMS)] = ()
     """What is wrong with the rig itself, each one sentence: a full disk, a schedule that names a lost profile."""
     schedule: ShortText = ""
     """What the schedule asks for now: ``run``, ``pause`` or ``profile:NAME``; empty without a schedule."""

@@ -141,3 +141,15 @@ class MinerConfig(PoolConfig, frozen=True, kw_only=True, rename="camel", forbid_
         """Every pool this config may mine to, the first one first, that of the GPUs last."""
         first = PoolConfig(**{name: getattr(self, name) for name in PoolConfig.__struct_fields__})
         return (first, *self.failover, *((self.gpu_pool,) if self.gpu_pool else ()))
+
+    @property
+    def parts(self) -> tuple[tuple[str, MinerConfig], ...]:
+        """The miners that this makes, each with its part's name: one without a name, or ``cpu`` and ``gpu`` where the
+        GPUs mine to a pool of their own."""
+        if self.gpu_pool is None:
+            return (("", self),)
+        pool = {name: getattr(self.gpu_pool, name) for name in PoolConfig.__struct_fields__}
+        own = {"failover": (), "gpu_pool": None, "cpu": False, "threads": None, "cpu_affinity": (), "gb_pages": False}
+        gpu = msgspec.structs.replace(self, **pool, **own, max_threads_hint=None)
+        cpu = msgspec.structs.replace(self, gpu_pool=None, opencl=False, cuda=False, devices=(), intensity=None)
+        return (("cpu", cpu), ("gpu", gpu)) if self.cpu else (("gpu", gpu),)

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
@@ -27,6 +28,7 @@ from miner_ctrl.protocol.messages import (
     StartMiner,
     StopMiner,
 )
+from miner_ctrl.storage.disk import disk_told
 from miner_ctrl.transport import Request
 from miner_ctrl.worker.deploys import DeployDesk
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
@@ -36,6 +38,7 @@ log = logging.getLogger(__name__)
 ENDS_WITHIN_S = 5.0
 """What a command that is under way gets when the agent stops."""
 
+ANY_MINER = "*"
 _Each = Callable[[str], Awaitable[None]]
 
 
@@ -89,7 +92,8 @@ class CommandDesk:
     async def _attempt(self, request: Request) -> Answer:
         payload = request.payload
         try:
-            return await self._act(request)
+            with disk_told():
+                return await self._act(request)
         except MinerCtrlError as error:
             log.info("%s from %s failed: %s", type(payload).__name__, request.channel.node_id, error.message)
             return error_to_wire(error)
@@ -99,26 +103,28 @@ class CommandDesk:
 
     async def _act(self, request: Request) -> Answer:
         miners, payload = self._miners, request.payload
+        by = request.channel.node_id
         match payload:
             case StartMiner():
-                return MinerAck(status="started", miners=(await self._start(payload),))
+                return MinerAck(status="started", miners=await self._start(payload, by))
             case Deploy():
                 return await self._deploy(request, payload)
             case RollbackMiner():
                 return await self._deploys.rollback(request, payload.miner_type)
             case StopMiner():
-                each: tuple[str, _Each] = ("stopped", miners.stop)
+                each: tuple[str, _Each] = ("stopped", partial(miners.stop, by=by))
             case RestartMiner():
-                each = ("restarted", self._restart)
+                each = ("restarted", partial(miners.restart, by=by))
             case PauseMiner():
-                each = ("paused", miners.pause)
+                each = ("paused", partial(miners.pause, resume_after_s=payload.resume_after_s, by=by))
             case ResumeMiner():
-                each = ("resumed", miners.resume)
+                each = ("resumed", partial(miners.resume, by=by))
             case _:
                 raise BadInput("This rig knows no such command.")
-        return await self._for_each(*each, payload.miner)
+        ours_only = isinstance(payload, StopMiner | RestartMiner)
+        return await self._for_each(*each, payload.miner, miners.names(own=ours_only))
 
-    async def _start(self, payload: StartMiner) -> str:
+    async def _start(self, payload: StartMiner, by: str) -> tuple[str, ...]:
         profile = self._profile_for(payload)
         if payload.miner_type or payload.config:
             profile = msgspec.structs.replace(
@@ -129,7 +135,24 @@ class CommandDesk:
         config = validate(profile.miner_type, profile.config)
         async with self._starting:  # two controllers at the same moment: the second sees what the first has started
             self._check_not_running(profile)
-            return await self._miners.launch(profile, config)
+            if not payload.replace:
+                return await self._miners.launch(profile, config, by=by)
+            name = self._replaced(payload.replace)
+            await self._miners.switch(name, profile, config, by=by)
+            return (name,)
+
+    def _replaced(self, miner: str) -> str:
+        """Return the miner that is meant; ``*`` is the only one there is."""
+        if miner != ANY_MINER:
+            return miner
+        names = self._miners.names(own=True)
+        if len(names) != 1:
+            raise BadInput(
+                f"There is not one miner to be replaced here, but {len(names)}.",
+                suggestion=f"Name one: {', '.join(names)}." if names else "Start it without replacing any.",
+                code="REPLACE_WHICH",
+            )
+        return names[0]
 
     def _check_not_running(self, profile: Profile) -> None:
         for running in self._miners.latest():
@@ -140,10 +163,6 @@ class CommandDesk:
                     code="ALREADY_RUNNING",
                     details={"miner": running.name},
                 )
-
-    async def _restart(self, miner: str) -> None:
-        profile = self._miners.profile_of(miner)
-        await self._miners.restart(miner, validate(profile.miner_type, profile.config))
 
     def _profile_for(self, payload: StartMiner) -> Profile:
         if payload.local_profile:
@@ -162,8 +181,8 @@ class CommandDesk:
             return Profile(id="", name="unnamed", miner_type=payload.miner_type, config=payload.config)
         raise BadInput("The command names no profile.", suggestion="Give a profile, or a miner type and its config.")
 
-    async def _for_each(self, status: str, act: _Each, miner: str | None) -> MinerAck:
-        names = (miner,) if miner is not None else self._miners.names()
+    async def _for_each(self, status: str, act: _Each, miner: str | None, all_names: tuple[str, ...]) -> MinerAck:
+        names = (miner,) if miner is not None else all_names
         done: list[str] = []
         failures: list[MinerCtrlError] = []
         for name in names:

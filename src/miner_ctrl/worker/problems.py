@@ -7,10 +7,9 @@ from enum import Enum
 from typing import NamedTuple
 
 from miner_ctrl.model.machine import MachineStats
-from miner_ctrl.model.miners import MinerState, MinerStats
+from miner_ctrl.model.miners import MAX_PROBLEMS, MinerState, MinerStats
 from miner_ctrl.model.rig import RigSettings
 
-MAX_PROBLEMS = 16
 SURE_AFTER = 2
 """Readings in a row that a fault has to show in, and that it has to be gone from; a full disk shows at once."""
 ROOM_AGAIN = 1.25

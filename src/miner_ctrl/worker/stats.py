@@ -1,4 +1,5 @@
-"""Statistics of this rig: sampled when somebody wants them, pushed at an interval and on change."""
+"""Statistics of this rig, pushed at an interval and on change. The miners are asked by their own supervision, and here
+only when somebody wants newer numbers than it has."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from miner_ctrl.miners import Miners
-from miner_ctrl.model.miners import MinerState, NodeStats
+from miner_ctrl.model.miners import MAX_PROBLEMS, NodeStats
 from miner_ctrl.protocol.messages import GetStats, Stats, SubscribeStats
 from miner_ctrl.transport import Channel, Request
 from miner_ctrl.worker.machine import RigFacts
@@ -16,8 +17,8 @@ log = logging.getLogger(__name__)
 
 FRESH_FOR_S = 1.0
 """A sample this young answers a request; one sampling serves all who ask meanwhile."""
-STARTING_LOOKED_AT_EVERY_S = 2.0
-"""Nothing tells of a miner's first hashrate but the miner itself, when it is asked."""
+DUE_EARLY = 0.5
+"""A push goes out with a sample that comes up to this share of the interval before it is due."""
 SETTLE_S = 0.05
 """Changes within this time go out together."""
 
@@ -57,11 +58,9 @@ class StatsDesk:
         self._clock = clock
         self._now_ms = now_ms
         self._started_s = clock()
-        self._sampled_s = float("-inf")
-        self._sampling: asyncio.Task[None] | None = None
         self._subscriptions: dict[Channel, _Subscription] = {}
         self._wake = asyncio.Event()
-        self._changed = False
+        self._changed = self._sampled = False
         self._pusher: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -70,14 +69,18 @@ class StatsDesk:
 
     async def close(self) -> None:
         """Stop pushing; subscriptions end with their channels."""
-        tasks = [task for task in (self._pusher, self._sampling) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._pusher is not None:
+            self._pusher.cancel()
+            await asyncio.gather(self._pusher, return_exceptions=True)
 
     def miners_changed(self) -> None:
         """A miner started, stopped or changed state: everybody who subscribed hears of it now."""
         self._changed = True
+        self._wake.set()
+
+    def miners_sampled(self) -> None:
+        """The miners have all been asked: whose push is due, or nearly, gets the numbers while they are new."""
+        self._sampled = True
         self._wake.set()
 
     def answer(self, request: Request) -> Stats | asyncio.Future[Stats]:
@@ -103,7 +106,7 @@ class StatsDesk:
         return await self._sample_and_answer()
 
     def _is_fresh(self) -> bool:
-        return self._clock() - self._sampled_s <= FRESH_FOR_S or not self._miners.names()
+        return self._clock() - self._miners.sampled_s <= FRESH_FOR_S or not self._miners.names()
 
     def _latest(self) -> NodeStats:
         facts = self._facts()
@@ -115,25 +118,15 @@ class StatsDesk:
             version=self._version,
             miners=self._miners.latest(),
             machine=facts.machine,
-            problems=facts.problems,
+            problems=(*facts.problems, *self._miners.problems())[:MAX_PROBLEMS],
             schedule=facts.schedule,
             locked=facts.locked,
         )
 
     async def _sample_and_answer(self) -> Stats:
         if not self._is_fresh():
-            await self._sample()
+            await self._miners.sample()
         return Stats(stats=self._latest())
-
-    async def _sample(self) -> None:
-        """Ask every miner, once for all who wait."""
-        if self._sampling is None or self._sampling.done():
-            self._sampling = asyncio.get_running_loop().create_task(self._ask_miners(), name="stats-sample")
-        await asyncio.shield(self._sampling)
-
-    async def _ask_miners(self) -> None:
-        await self._miners.sample()
-        self._sampled_s = self._clock()
 
     async def _push_for_ever(self) -> None:
         while True:
@@ -141,15 +134,23 @@ class StatsDesk:
             if self._changed:
                 await asyncio.sleep(SETTLE_S)
             changed, self._changed = self._changed, False
+            sampled, self._sampled = self._sampled, False
             now_s = self._clock()
-            due = [held for held in self._subscriptions.values() if changed or held.due_s <= now_s]
+            held_all = self._subscriptions.values()
+            due = [held for held in held_all if changed or self._is_due(held, now_s, sampled=sampled)]
             for held in due:
                 held.due_s = now_s + held.interval_s
             try:
-                await self._sample()
+                if due and not changed and now_s - self._miners.sampled_s > min(held.interval_s for held in due):
+                    await self._miners.sample()
+                    self._sampled = False  # these are the numbers that go out now
                 self._push(due)
             except Exception:  # the boundary of this task: what fails now must not end it for everybody and for good
                 log.exception("statistics could not be pushed")
+
+    @staticmethod
+    def _is_due(held: _Subscription, now_s: float, *, sampled: bool) -> bool:
+        return held.due_s - (DUE_EARLY * held.interval_s if sampled else 0.0) <= now_s
 
     def _push(self, due: Sequence[_Subscription]) -> None:
         stats = Stats(stats=self._latest())
@@ -158,12 +159,10 @@ class StatsDesk:
                 held.request.reply(stats)
 
     async def _until_due(self) -> None:
-        """Wait for a change, the next push, or, while a miner starts and somebody watches, the next look at it."""
+        """Wait for a change, new numbers, or the next push."""
         next_s = min((held.due_s for held in self._subscriptions.values()), default=None)
-        if next_s is not None and any(stats.state is MinerState.STARTING for stats in self._miners.latest()):
-            next_s = min(next_s, self._clock() + STARTING_LOOKED_AT_EVERY_S)
         self._wake.clear()
-        if self._changed:
+        if self._changed or self._sampled:
             return
         try:
             async with asyncio.timeout(None if next_s is None else max(0.0, next_s - self._clock())):

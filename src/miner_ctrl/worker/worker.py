@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from miner_ctrl.miners import Miners
-from miner_ctrl.model.miners import InstalledMiner, NodeInfo, ProfileRef
+from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo, ProfileRef
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.protocol.messages import (
@@ -91,6 +91,7 @@ class Worker:
         await self._deploys.start()
         await self._miners.start()
         self._miners.on_change = self._stats.miners_changed
+        self._miners.on_sampled = self._sampled
         route = self._endpoint.route
         route(GetStats, self._stats.answer, needs=Grant.OBSERVE)
         route(SubscribeStats, self._stats.subscribe, needs=Grant.OBSERVE)
@@ -111,6 +112,9 @@ class Worker:
         await self._deploys.close()
         await self._miners.close()
         await self._journal.close()
+
+    def _sampled(self, _stats: tuple[MinerStats, ...]) -> None:
+        self._stats.miners_sampled()
 
     async def _info(self, _request: Request) -> Info:
         hardware = await self._watch.hardware()
