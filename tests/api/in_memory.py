@@ -17,14 +17,19 @@ from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.rig import Lock
 from miner_ctrl.model.views import (
     CommandView,
+    GapView,
+    HashratePointView,
     IdentityView,
     InviteView,
+    LockView,
     NodeInfoView,
     PeerView,
     PendingView,
     PingView,
+    RigEventView,
     RigView,
     TlsView,
     TokenView,
@@ -281,6 +286,9 @@ class Commands:
     async def deploy_profile(self, query: str, profile: str) -> CommandView:
         return self._did("deploy", query, profile)
 
+    async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView:
+        return self._did("locked", query, None)
+
     async def logs(self, query: str, miner: str, lines: int) -> list[str]:
         self._miner(query, miner)
         return [f"line {number}" for number in range(lines)]
@@ -332,6 +340,39 @@ class Profiles:
         del self.kept[query]
 
 
+class History:
+    """One event and one sample of one rig."""
+
+    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
+        return [RigEventView(at_ms=5, rig_at_ms=5, kind="started", journal="j", seq=1)] if since_ms <= 5 else []
+
+    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
+        point = HashratePointView(
+            at_ms=6, rig_at_ms=6, miner=MINER, state="mining", hashrate_hps=1000.0, journal="j", seq=2
+        )
+        return [point] if since_ms <= 6 <= until_ms else []
+
+    async def gaps(self, query: str) -> list[GapView]:
+        return [GapView(journal="j", first=1, last=3, noted_ms=7)]
+
+
+class OwnLock:
+    def __init__(self) -> None:
+        self.held: Lock | None = None
+
+    def lock(self) -> LockView:
+        held = self.held
+        return LockView(locked=held is not None, wallets=held.wallets if held else ())
+
+    async def set_lock(self, lock: Lock) -> LockView:
+        self.held = lock
+        return self.lock()
+
+    async def clear_lock(self) -> LockView:
+        self.held = None
+        return self.lock()
+
+
 class World:
     """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
 
@@ -341,6 +382,8 @@ class World:
         self.fleet = Fleet()
         self.commands = Commands(self.pairing, self.fleet)
         self.profiles = Profiles()
+        self.history = History()
+        self.lock = OwnLock()
         self.node.on_init = self._complete
         self._faces = Faces(self.node)
         if identity:
@@ -350,7 +393,7 @@ class World:
         return self._faces
 
     def _complete(self) -> None:
-        self._faces = Faces(self.node, self.pairing, self.commands, self.fleet, self.profiles)
+        self._faces = Faces(self.node, self.pairing, self.commands, self.fleet, self.profiles, self.history, self.lock)
 
 
 class Answer(NamedTuple):

@@ -40,6 +40,10 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/remote/rig-alpha/pause", None, 200, {"status": "pause"}),
     ("POST", "/remote/rig-alpha/resume", None, 200, {"status": "resume"}),
     ("POST", "/remote/rig-alpha/deploy", {"profileId": "p"}, 200, {"status": "deploy"}),
+    ("POST", "/remote/rig-alpha/lock", {"document": "{}", "signature": "A" * 86 + "=="}, 200, {"status": "locked"}),
+    ("GET", "/lock", None, 200, {"locked": False}),
+    ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"]}, 200, {"locked": True, "wallets": ["w"]}),
+    ("DELETE", "/lock", None, 200, {"locked": False}),
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
     ("GET", "/openapi.json", None, 200, {"openapi": "3.1.0"}),
 ]
@@ -93,6 +97,11 @@ FAILURES: list[tuple[str, str, object, int, str]] = [
     ("DELETE", "/profiles/none", None, 404, "PROFILE_NOT_FOUND"),
     ("GET", "/nowhere", None, 404, "ROUTE_NOT_FOUND"),
     ("GET", "/peers/", None, 404, "ROUTE_NOT_FOUND"),
+    ("PUT", "/lock", {"wallets": [], "pools": ["p.example"]}, 400, "BAD_INPUT"),
+    ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"], "keys": ["c2hvcnQ="]}, 400, "BAD_INPUT"),
+    ("POST", "/remote/rig-alpha/lock", {"document": "{}", "signature": "c2hvcnQ="}, 400, "BAD_INPUT"),
+    ("GET", "/history/peers/rig-alpha/events?limit=0", None, 400, "BAD_INPUT"),
+    ("GET", "/history/peers/rig-alpha/hashrate?since=-1", None, 400, "BAD_INPUT"),
     ("PUT", "/peers", {}, 405, "METHOD_NOT_ALLOWED"),
 ]
 
@@ -123,6 +132,7 @@ async def test_route_fails_in_the_envelope(
 
 async def test_every_route_is_tried() -> None:
     lists = {"/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats", "/ready"}
+    lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "gaps")}
     streams = {"/events", "/remote/{peer}/logs/{miner}"}
     elsewhere = (
         {("GET", path) for path in lists | streams}
@@ -191,6 +201,18 @@ async def test_fleet_from_memory_asks_nobody(client: Client, world: World) -> No
 
 async def test_logs_are_plain_lines(client: Client) -> None:
     assert (await client("GET", f"/remote/rig-alpha/logs/{MINER}?lines=2")).data == ["line 0", "line 1"]
+
+
+async def test_history_is_lists_within_the_times_asked_for(client: Client) -> None:
+    place = "/history/peers/rig-alpha"
+    [event] = (await client("GET", f"{place}/events?since=5&limit=9")).data
+    assert (event["kind"], event["atMs"], event["seq"]) == ("started", 5, 1)
+    assert (await client("GET", f"{place}/events?since=6")).data == []
+    [point] = (await client("GET", f"{place}/hashrate?since=6&until=6")).data
+    assert (point["miner"], point["hashrate"], point["shares"]) == (MINER, 1000.0, 0)
+    assert (await client("GET", f"{place}/hashrate?until=5")).data == []
+    [gap] = (await client("GET", f"{place}/gaps")).data
+    assert (gap["first"], gap["last"]) == (1, 3)
 
 
 async def test_pending_is_not_a_peer(client: Client) -> None:

@@ -33,15 +33,16 @@ DOORS: Mapping[str, frozenset[str]] = {
         "profiles": "storage",
         "deploy": "storage",
         "history": "storage",
+        "lock": "identity storage",
         "audit": "storage",
         "telemetry": "",
         "keeper": "",
-        "worker": "transport protocol miners profiles deploy telemetry storage",
-        "controller": "transport protocol peers profiles deploy",
+        "worker": "transport protocol miners profiles deploy lock telemetry storage",
+        "controller": "transport protocol peers profiles deploy history",
         "api": "controller worker peers pairing profiles history audit telemetry storage",
         "config": "storage",
         "run": "config storage",
-        "cli": "config",
+        "cli": "config lock storage",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})

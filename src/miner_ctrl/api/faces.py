@@ -9,14 +9,19 @@ from typing import Protocol
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.rig import Lock
 from miner_ctrl.model.views import (
     CommandView,
+    GapView,
+    HashratePointView,
     IdentityView,
     InviteView,
+    LockView,
     NodeInfoView,
     PeerView,
     PendingView,
     PingView,
+    RigEventView,
     RigView,
     TlsView,
     TokenView,
@@ -96,6 +101,7 @@ class CommandsFace(Protocol):
     async def pause(self, query: str, miner: str | None) -> CommandView: ...
     async def resume(self, query: str, miner: str | None) -> CommandView: ...
     async def deploy_profile(self, query: str, profile: str) -> CommandView: ...
+    async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView: ...
     async def logs(self, query: str, miner: str, lines: int) -> list[str]: ...
     def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[LogPart]:
         """The miner's last ``lines`` lines, then what it adds. Closed (``aclose``) when the reader is gone."""
@@ -121,6 +127,22 @@ class ProfilesFace(Protocol):
     def delete(self, query: str) -> object: ...
 
 
+class HistoryFace(Protocol):
+    """What is remembered of rigs. Times are Unix, ms; the last ``limit`` are given, the oldest first."""
+
+    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]: ...
+    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]: ...
+    async def gaps(self, query: str) -> list[GapView]: ...
+
+
+class LockFace(Protocol):
+    """This rig's wallet lock; to change it here is the owner's word."""
+
+    def lock(self) -> LockView: ...
+    async def set_lock(self, lock: Lock) -> LockView: ...
+    async def clear_lock(self) -> LockView: ...
+
+
 @dataclass(frozen=True)
 class Faces:
     """Everything the routes reach. All but ``node`` are ``None`` while the node has no identity."""
@@ -130,3 +152,5 @@ class Faces:
     commands: CommandsFace | None = None
     fleet: FleetFace | None = None
     profiles: ProfilesFace | None = None
+    history: HistoryFace | None = None
+    lock: LockFace | None = None

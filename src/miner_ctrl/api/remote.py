@@ -55,6 +55,13 @@ class ProfileChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
     profile_id: ShortText
 
 
+class LockChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A signed change of a rig's wallet lock, as ``miner-ctrl lock sign`` writes it; the signature is base64."""
+
+    document: Annotated[str, Meta(max_length=64 * 1024)]
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+
 class LogLinesView(View, frozen=True, kw_only=True):
     """The event ``lines``. ``skipped``: bytes of the log that a slow reader missed before these."""
 
@@ -124,6 +131,12 @@ async def resume_miner(commands: CommandsFace, peer: str, body: MinerChoice) -> 
 async def deploy_profile(commands: CommandsFace, peer: str, body: ProfileChoice) -> CommandView:
     """Give a rig one of this node's profiles to keep."""
     return await commands.deploy_profile(peer, body.profile_id)
+
+
+@REMOTE.post("/remote/{peer}/lock", errors=(409, *_FAILURES))
+async def change_lock(commands: CommandsFace, peer: str, body: LockChange) -> CommandView:
+    """Change a rig's wallet lock with a document that a key of that lock has signed."""
+    return await commands.set_lock(peer, body.document.encode(), body.signature)
 
 
 @REMOTE.get("/remote/{peer}/logs/{miner}", errors=_FAILURES, events={"lines": LogLinesView, "end": EndView})

@@ -19,7 +19,16 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from miner_ctrl.api.errors import no_identity
-from miner_ctrl.api.faces import CommandsFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace
+from miner_ctrl.api.faces import (
+    CommandsFace,
+    Faces,
+    FleetFace,
+    HistoryFace,
+    LockFace,
+    NodeFace,
+    PairingFace,
+    ProfilesFace,
+)
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
@@ -33,6 +42,8 @@ _FACES: dict[object, str] = {
     CommandsFace: "commands",
     FleetFace: "fleet",
     ProfilesFace: "profiles",
+    HistoryFace: "history",
+    LockFace: "lock",
 }
 _JSON_HEADERS = [
     (b"content-type", b"application/json"),
@@ -120,6 +131,9 @@ class Resource:
 
     def post(self, path: str, *, status: int = 200, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
         return self._added("POST", path, status, errors, {})
+
+    def put(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
+        return self._added("PUT", path, 200, errors, {})
 
     def patch(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
         return self._added("PATCH", path, 200, errors, {})

@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.api.faces import Faces
+from miner_ctrl.app.history import bring_up_history
+from miner_ctrl.app.lock import open_lock
 from miner_ctrl.app.rig import bring_up_rig
 from miner_ctrl.config import Home, NodeSettings
 from miner_ctrl.controller import Commands, Fleet, FleetWatch
@@ -30,6 +32,7 @@ from miner_ctrl.telemetry.machine import host_name, own_addresses
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.transport.sockets import check_can_listen
 from miner_ctrl.transport.tls import ensure_certificate, pin_of_file, server_context
+from miner_ctrl.worker.lock_face import LockFace
 
 conversation = logging.getLogger("miner_ctrl.conversation")
 USUAL = ("::", DEFAULT_PEER_PORT)
@@ -171,14 +174,20 @@ class Node:
             registry, profiles, fleet, reach=pairing.reach, live=endpoint.channel, clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )  # fmt: skip
-        if self._serving and role.works:
-            await bring_up_rig(up, home=home, identity=identity, endpoint=endpoint, profiles=profiles)
+        fill = self._serving and role.controls
+        history = bring_up_history(up, home=home, endpoint=endpoint, registry=registry, fill=fill)
+        lock = open_lock(home, identity, keys.public.fingerprint.hex())
+        if self._serving and lock is not None:
+            await bring_up_rig(up, home=home, identity=identity, endpoint=endpoint, profiles=profiles, lock=lock)
         self._keys, self._identity, self._endpoint, self._registry = keys, identity, endpoint, registry
         if self._serving:
             await self._listen(endpoint)
         pairing.start()
         watch.start()
-        self._faces = Faces(node=self, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles)
+        self._faces = Faces(
+            node=self, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles, history=history,
+            lock=LockFace(lock, file=home.lock_json, fingerprint=keys.public.fingerprint.hex()),
+        )  # fmt: skip
 
     async def _listen(self, endpoint: Endpoint) -> None:
         listen, tls = self._settings.listen, self._settings.tls

@@ -14,16 +14,20 @@ from miner_ctrl.model.times import now_ms
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.worker import Worker
+from miner_ctrl.worker.lock_desk import LockDesk
+from miner_ctrl.worker.rig_journal import RigJournal
+from miner_ctrl.worker.settings import read_rig_settings
 
 
 async def bring_up_rig(
-    up: AsyncExitStack, *, home: Home, identity: Identity, endpoint: Endpoint, profiles: ProfileStore
+    up: AsyncExitStack, *, home: Home, identity: Identity, endpoint: Endpoint, profiles: ProfileStore, lock: LockDesk
 ) -> Worker:
     """Build miners and worker, and start them; ``up`` undoes it.
 
     Raises:
         StateDamaged: a file of the rig's is not what it wrote.
     """
+    settings = read_rig_settings(home.rig_settings_file)
     miners = Miners(
         adapters=default_adapters(home.data),
         data_dir=home.miners_data,
@@ -35,6 +39,9 @@ async def bring_up_rig(
         miners,
         profiles,
         journal_path=home.worker_database,
+        rig_journal=RigJournal(home.rig_journal, settings=settings, now_ms=now_ms),
+        lock=lock,
+        settings=settings,
         node_id=identity.id,
         node_name=identity.name,
         version=__version__,

@@ -12,6 +12,7 @@ COMMANDS = {
     "peer": Lazy("miner_ctrl.cli.peer:peer", "The nodes this one knows: invite, add, approve, remove."),
     "remote": Lazy("miner_ctrl.cli.remote:remote", "The rigs: status, start, stop, logs."),
     "profile": Lazy("miner_ctrl.cli.profile:profile", "Profiles: what a miner should run."),
+    "lock": Lazy("miner_ctrl.cli.lock:lock", "Which wallets and pools this rig may mine to."),
     "demo": Lazy("miner_ctrl.cli.demo:demo", "A controller and three rigs on this machine, for a look."),
     "completion": Lazy("miner_ctrl.cli.completion:completion", "Print the completion script of your shell."),
 }

@@ -1,7 +1,9 @@
 """A controller: keeps what is known of the fleet, and commands it."""
 
+from miner_ctrl.controller.backfill import Backfill
 from miner_ctrl.controller.commands import Commands
 from miner_ctrl.controller.fleet import Fleet
+from miner_ctrl.controller.history import RigHistory
 from miner_ctrl.controller.watch import FleetWatch
 
-__all__ = ["Commands", "Fleet", "FleetWatch"]
+__all__ = ["Backfill", "Commands", "Fleet", "FleetWatch", "RigHistory"]

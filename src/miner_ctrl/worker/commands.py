@@ -24,11 +24,13 @@ from miner_ctrl.protocol.messages import (
     Payload,
     RestartMiner,
     ResumeMiner,
+    SetLock,
     StartMiner,
     StopMiner,
 )
 from miner_ctrl.transport import Request
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
+from miner_ctrl.worker.lock_desk import LockDesk, asked_by
 
 log = logging.getLogger(__name__)
 
@@ -41,10 +43,11 @@ _Each = Callable[[str], Awaitable[None]]
 class CommandDesk:
     """Carries out what changes this rig."""
 
-    def __init__(self, miners: Miners, profiles: ProfileStore, journal: Journal) -> None:
+    def __init__(self, miners: Miners, profiles: ProfileStore, journal: Journal, lock: LockDesk) -> None:
         self._miners = miners
         self._profiles = profiles
         self._journal = journal
+        self._lock = lock
         self._under_way: set[asyncio.Task[object]] = set()
         self._closing = False
         self._starting = asyncio.Lock()
@@ -87,7 +90,8 @@ class CommandDesk:
     async def _attempt(self, request: Request) -> Answer:
         payload = request.payload
         try:
-            return await self._act(payload)
+            with asked_by(request.channel.node_id):
+                return await self._act(payload, request.channel.node_id)
         except MinerCtrlError as error:
             log.info("%s from %s failed: %s", type(payload).__name__, request.channel.node_id, error.message)
             return error_to_wire(error)
@@ -95,13 +99,16 @@ class CommandDesk:
             log.exception("%s from %s failed unexpectedly", type(payload).__name__, request.channel.node_id)
             return Error(code=WireCode.UNKNOWN, message="The rig failed in a way it did not expect; its log says how.")
 
-    async def _act(self, payload: Payload) -> Answer:
+    async def _act(self, payload: Payload, by: str) -> Answer:
         miners = self._miners
         match payload:
             case StartMiner():
                 return MinerAck(status="started", miners=(await self._start(payload),))
             case Deploy():
                 return self._deploy(payload)
+            case SetLock():
+                stopped = await self._lock.change(payload.document, payload.signature, by=by)
+                return MinerAck(status="locked", miners=stopped)
             case StopMiner():
                 each: tuple[str, _Each] = ("stopped", miners.stop)
             case RestartMiner():
@@ -123,6 +130,7 @@ class CommandDesk:
                 config={**profile.config, **payload.config},
             )
         config = validate(profile.miner_type, profile.config)
+        self._lock.allow(config)
         async with self._starting:  # two controllers at the same moment: the second sees what the first has started
             self._check_not_running(profile)
             return await self._miners.launch(profile, config)
@@ -139,7 +147,9 @@ class CommandDesk:
 
     async def _restart(self, miner: str) -> None:
         profile = self._miners.profile_of(miner)
-        await self._miners.restart(miner, validate(profile.miner_type, profile.config))
+        config = validate(profile.miner_type, profile.config)
+        self._lock.allow(config)
+        await self._miners.restart(miner, config)
 
     def _profile_for(self, payload: StartMiner) -> Profile:
         if payload.local_profile:
@@ -147,6 +157,7 @@ class CommandDesk:
         if payload.profile is not None:
             if payload.profile_hash and payload.profile.content_hash != payload.profile_hash:
                 raise BadInput("The profile that was sent is not the one its hash names.", code="PROFILE_CHANGED")
+            self._lock.allow(validate(payload.profile.miner_type, payload.profile.config))
             self._profiles.remember(payload.profile)
             return payload.profile
         if payload.profile_hash:
@@ -180,7 +191,7 @@ class CommandDesk:
     def _deploy(self, payload: Deploy) -> DeployAck:
         if payload.profile is None or payload.bundle is not None:
             raise BadInput("This rig takes profiles, not miner programs.", code="NO_BUNDLES")
-        validate(payload.profile.miner_type, payload.profile.config)
+        self._lock.allow(validate(payload.profile.miner_type, payload.profile.config))
         self._profiles.put(payload.profile)
         return DeployAck(status="stored", profile_hash=payload.profile.content_hash)
 

@@ -17,6 +17,7 @@ FRESH_FOR_S = 1.0
 """A sample this young answers a request; one sampling serves all who ask meanwhile."""
 STARTING_LOOKED_AT_EVERY_S = 2.0
 """Nothing tells of a miner's first hashrate but the miner itself, when it is asked."""
+MAX_PROBLEMS = 16
 SETTLE_S = 0.05
 """Changes within this time go out together."""
 
@@ -33,7 +34,8 @@ class _Subscription:
 class StatsDesk:
     """Answers ``get_stats`` and keeps the subscriptions, one for each channel at most.
 
-    ``clock`` is monotonic, in seconds; ``now_ms`` the rig's Unix time in ms.
+    ``clock`` is monotonic, in seconds; ``now_ms`` the rig's Unix time in ms; ``locked`` and ``problems`` are told
+    along.
     """
 
     def __init__(
@@ -45,8 +47,12 @@ class StatsDesk:
         version: str,
         clock: Callable[[], float],
         now_ms: Callable[[], int],
+        locked: Callable[[], bool] = lambda: False,
+        problems: Callable[[], tuple[str, ...]] = tuple,
     ) -> None:
         self._miners = miners
+        self._locked = locked
+        self._problems = problems
         self._node_id = node_id
         self._node_name = node_name
         self._version = version
@@ -109,6 +115,8 @@ class StatsDesk:
             uptime_s=int(self._clock() - self._started_s),
             version=self._version,
             miners=self._miners.latest(),
+            problems=self._problems()[:MAX_PROBLEMS],
+            locked=self._locked(),
         )
 
     async def _sample_and_answer(self) -> Stats:

@@ -8,10 +8,12 @@ from pathlib import Path
 from miner_ctrl.miners import Miners
 from miner_ctrl.model.miners import NodeInfo, ProfileRef
 from miner_ctrl.model.nodes import Grant
+from miner_ctrl.model.rig import RigSettings
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.protocol.messages import (
     COMMANDS,
     FollowLogs,
+    GetHistory,
     GetInfo,
     GetLogs,
     GetStats,
@@ -22,7 +24,10 @@ from miner_ctrl.telemetry.machine import Machine, read_machine
 from miner_ctrl.transport import Endpoint, Request
 from miner_ctrl.worker.commands import CommandDesk
 from miner_ctrl.worker.journal import Journal
+from miner_ctrl.worker.lock_desk import LockDesk
 from miner_ctrl.worker.logs import LogDesk
+from miner_ctrl.worker.rig_journal import RigJournal
+from miner_ctrl.worker.rounds import Rounds
 from miner_ctrl.worker.stats import StatsDesk
 
 
@@ -39,6 +44,9 @@ class Worker:
         profiles: ProfileStore,
         *,
         journal_path: Path,
+        rig_journal: RigJournal,
+        lock: LockDesk,
+        settings: RigSettings,
         node_id: str,
         node_name: str,
         version: str,
@@ -54,11 +62,15 @@ class Worker:
         self._machine: Machine | None = None
         self._refs: tuple[int, tuple[ProfileRef, ...]] = (-1, ())
         self._journal = Journal(journal_path, now_ms=now_ms)
-        self._commands = CommandDesk(miners, profiles, self._journal)
+        self._rig_journal = rig_journal
+        self._lock = lock
+        self._commands = CommandDesk(miners, profiles, self._journal, lock)
         self._logs = LogDesk(miners)
         self._stats = StatsDesk(
-            miners, node_id=node_id, node_name=node_name, version=version, clock=clock, now_ms=now_ms
-        )
+            miners, node_id=node_id, node_name=node_name, version=version, clock=clock, now_ms=now_ms,
+            locked=lambda: lock.locked, problems=lambda: (*lock.problems(), *rig_journal.problems()),
+        )  # fmt: skip
+        self._rounds = Rounds(miners, every_s=settings.sample_every_s, sampled=rig_journal.sampled)
 
     async def start(self) -> None:
         """Reattach to the miners that live, then answer peers.
@@ -67,7 +79,10 @@ class Worker:
             StateDamaged: a file of the worker's is not what it wrote.
         """
         self._journal.open()
+        await self._rig_journal.start()
         await self._miners.start()
+        self._lock.note, self._lock.miners = self._rig_journal.note, self._miners
+        await self._lock.enforce()
         self._miners.on_change = self._stats.miners_changed
         route = self._endpoint.route
         route(GetStats, self._stats.answer, needs=Grant.OBSERVE)
@@ -75,15 +90,19 @@ class Worker:
         route(GetLogs, self._logs.tail, needs=Grant.OBSERVE)
         route(FollowLogs, self._logs.follow, needs=Grant.OBSERVE)
         route(GetInfo, self._info, needs=Grant.OBSERVE)
+        route(GetHistory, self._rig_journal.answer, needs=Grant.OBSERVE)
         for command in COMMANDS:
             route(command, self._commands.carry_out, needs=Grant.CONTROL)
         self._stats.start()
+        self._rounds.start()
 
     async def close(self) -> None:
         """Stop answering. Miners go on."""
+        await self._rounds.close()
         await self._stats.close()
         await self._commands.close()
         await self._miners.close()
+        await self._rig_journal.close()
         await self._journal.close()
 
     def _info(self, _request: Request) -> Info:
