@@ -41,14 +41,12 @@ class Backfill:
         *,
         clock: Callable[[], float],
         now_ms: Callable[[], int],
-        every_s: float = FETCH_EVERY_S,
     ) -> None:
         self._endpoint = endpoint
         self._registry = registry
         self._store = store
         self._clock = clock
         self._now_ms = now_ms
-        self._every_s = every_s
         self._places = asyncio.Semaphore(AT_ONCE)
         self._tasks: dict[Channel, asyncio.Task[None]] = {}
         self._dropped_s: dict[bytes, float] = {}
@@ -104,7 +102,7 @@ class Backfill:
             except Exception:  # the boundary of this task: one rig's history must not end another's, nor go unsaid
                 log.exception("the history of %s could not be fetched", channel.node_id)
                 return
-            await asyncio.sleep(self._every_s)
+            await asyncio.sleep(FETCH_EVERY_S)
 
     async def _fetch(self, channel: Channel) -> bool:
         """Fetch and store one part; whether there is more."""

@@ -145,7 +145,7 @@ class HistoryStore:
         ).fetchone()
         known = row[1] if row else 0
         fresh = new_entries(part, known)
-        self._spend(rig, cost_of(fresh) + (0 if row else BYTES_A_DAY // JOURNALS_A_DAY), now_ms)
+        spent = self._spent_with(rig, cost_of(fresh) + (0 if row else BYTES_A_DAY // JOURNALS_A_DAY), now_ms)
         last = fresh[-1].seq if fresh else known
         with transaction(database):
             source = database.execute(
@@ -157,15 +157,16 @@ class HistoryStore:
             if fresh and fresh[0].seq > known + 1:
                 database.execute("INSERT INTO gap VALUES (?, ?, ?, ?)", (source, known + 1, fresh[0].seq - 1, now_ms))
             _insert(database, source, fresh, part.offset_ms)
+        self._spent[rig] = spent
         return Place(part.journal, last)
 
-    def _spend(self, rig: bytes, cost: int, now_ms: int) -> None:
+    def _spent_with(self, rig: bytes, cost: int, now_ms: int) -> int:
         if now_ms // DAY_MS != self._day:
             self._day, self._spent = now_ms // DAY_MS, {}
         spent = self._spent.get(rig, 0) + cost
         if spent > BYTES_A_DAY:
             raise Nonsense("The rig's journal is more than one rig may have stored here in a day.")
-        self._spent[rig] = spent
+        return spent
 
     def _events(self, rig: bytes, since_ms: int, limit: int) -> list[RigEventView]:
         rows = self._rows(

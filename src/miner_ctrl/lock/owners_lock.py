@@ -22,6 +22,7 @@ from miner_ctrl.model.values import Count
 from miner_ctrl.storage.atomic import sync_directory, write_atomic
 
 MAX_FILE_BYTES = 64 * 1024
+VANISHED = "LOCK_VANISHED"
 _SET_ANEW = "On the rig, run miner-ctrl lock set (or miner-ctrl lock clear, if it is to have none)."
 
 _Seen = tuple[int, int, int] | None
@@ -53,9 +54,8 @@ class OwnersLock:
             StateDamaged: the file, or the mark of it, is not what it has to be. One that has vanished is told by
                 ``problem``.
         """
-        self._mark = self._read_mark()
         self._read()
-        if isinstance(self._wrong, StateDamaged):
+        if self._wrong is not None and self._wrong.code != VANISHED:
             raise self._wrong
 
     # --- what it means ----------------------------------------------------------------------------------
@@ -176,6 +176,7 @@ class OwnersLock:
     def _read(self) -> None:
         self._seen = _stamp(self.path)
         try:
+            self._mark = self._read_mark()
             self._lock, self._wrong = self._load(), None
         except StateDamaged as error:
             self._lock, self._wrong = None, error
@@ -184,7 +185,7 @@ class OwnersLock:
             self._wrong = StateDamaged(
                 f"This rig's wallet lock {self.path} is gone: it mines to nobody until its owner has said what holds.",
                 suggestion=_SET_ANEW,
-                code="LOCK_VANISHED",
+                code=VANISHED,
             )
         elif self._lock is not None and (not self._mark.locked or self._mark.serial < self._lock.serial):
             try:

@@ -201,4 +201,4 @@ def _of_miner(stats: MinerStats) -> MinerSample:
 
 
 def _lost_text(lost: int) -> str:
-    return f"{lost} entries are missing before this one: the journal could not be written for too long."
+    return f"Missing before this: {lost} entries; the journal could not be written for too long."
