@@ -116,6 +116,8 @@ async def test_a_rig_that_answers_nonsense_is_noted_and_left_alone(
         assert record.failure_reason
         assert controller.connected(KEYS), "its session goes on"
         assert len(await seqs(controller)) <= 50
+        await asyncio.sleep(0.3)  # long enough for many more questions, if there were any
+        assert caplog.text.count("is not asked for its history") == 1
         said.cancel()
         with suppress(asyncio.CancelledError):
             await said

@@ -186,9 +186,14 @@ def test_over_its_size_the_oldest_go_and_the_newest_stays(tmp_path: Path, monkey
     part = file.part("", 0)
     assert part.last == 1_000
     assert 1 < part.first <= 1_000
-    file.forget(before_ms=2**50)
+    monkeypatch.setattr(rig_journal_file, "MAX_BYTES", 1)
+    file.forget(before_ms=0)
     part = file.part("", 0)
     assert (part.first, part.last) == (1_000, 1_000)
+    file.append([event("y")] * 9)
+    file.forget(before_ms=2**50)
+    part = file.part("", 0)
+    assert (part.first, part.last) == (1_009, 1_009)
     assert (tmp_path / "j.db").stat().st_size < 1_000_000
     file.close()
 

@@ -107,7 +107,7 @@ class RigJournalFile:
         database = self._opened()
         with transaction(database):
             row = database.execute("SELECT min(seq) FROM entry WHERE at_ms >= ?", (before_ms,)).fetchone()
-            kept_from = self._last if row is None or row[0] is None else min(row[0], self._last)
+            kept_from = self._last if row is None or row[0] is None else row[0]
             database.execute("DELETE FROM entry WHERE seq < ?", (kept_from,))
         while self._used_bytes(database) > MAX_BYTES:
             with transaction(database):
