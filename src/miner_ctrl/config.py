@@ -61,6 +61,24 @@ class Home:
         return self.config / "rig.toml"
 
     @property
+    def lock_json(self) -> Path:
+        """The owner's wallet lock."""
+        return self.config / "lock.json"
+
+    @property
+    def lock_mark(self) -> Path:
+        """What the data say of ``lock_json``: that there is one."""
+        return self.node_data / "lock.mark"
+
+    @property
+    def rig_journal(self) -> Path:
+        return self.node_data / "journal.db"
+
+    @property
+    def history_database(self) -> Path:
+        return self.data / "mining.db"
+
+    @property
     def tls_certificate(self) -> Path:
         return self.config / "tls.crt"
 

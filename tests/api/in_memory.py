@@ -20,18 +20,22 @@ from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, U
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
-from miner_ctrl.model.rig import BundleOffer
+from miner_ctrl.model.rig import BundleOffer, Lock
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
     DeployProgress,
     DeployView,
+    GapView,
+    HashratePointView,
     IdentityView,
     InviteView,
+    LockView,
     NodeInfoView,
     PeerView,
     PendingView,
     PingView,
+    RigEventView,
     RigView,
     TlsView,
     TokenView,
@@ -291,6 +295,9 @@ class Commands:
     async def resume(self, query: str, miner: str | None) -> CommandView:
         return self._did("resume", query, miner)
 
+    async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView:
+        return self._did("locked", query, None)
+
     async def logs(self, query: str, miner: str, lines: int) -> list[str]:
         self._miner(query, miner)
         return [f"line {number}" for number in range(lines)]
@@ -490,6 +497,39 @@ class Installs:
         return InstallView(status=status, miner=MinerProgram(type=miner_type, is_installed=status == "installed"))
 
 
+class History:
+    """One event and one sample of one rig."""
+
+    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
+        return [RigEventView(at_ms=5, rig_at_ms=5, kind="started", journal="j", seq=1)] if since_ms <= 5 else []
+
+    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
+        point = HashratePointView(
+            at_ms=6, rig_at_ms=6, miner=MINER, state="mining", hashrate_hps=1000.0, journal="j", seq=2
+        )
+        return [point] if since_ms <= 6 <= until_ms else []
+
+    async def gaps(self, query: str) -> list[GapView]:
+        return [GapView(journal="j", first=1, last=3, noted_ms=7)]
+
+
+class OwnLock:
+    def __init__(self) -> None:
+        self.held: Lock | None = None
+
+    def lock(self) -> LockView:
+        held = self.held
+        return LockView(locked=held is not None, wallets=held.wallets if held else ())
+
+    async def set_lock(self, lock: Lock) -> LockView:
+        self.held = lock
+        return self.lock()
+
+    async def clear_lock(self) -> LockView:
+        self.held = None
+        return self.lock()
+
+
 class World:
     """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
 
@@ -500,6 +540,8 @@ class World:
         self.commands = Commands(self.pairing, self.fleet)
         self.deploys = Deploys(self.commands)
         self.profiles = Profiles()
+        self.history = History()
+        self.lock = OwnLock()
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
@@ -518,6 +560,8 @@ class World:
             deploys=self.deploys,
             fleet=self.fleet,
             profiles=self.profiles,
+            history=self.history,
+            lock=self.lock,
         )
 
 

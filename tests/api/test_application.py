@@ -46,6 +46,10 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/remote/rig-alpha/rollback", {"minerType": "xmrig"}, 200, {"status": "rolled back"}),
     ("POST", "/bundles", {"file": "abc", "minerType": "xmrig", "version": "1"}, 201, {"sha256": "ab" * 32}),
     ("DELETE", "/bundles/abab", None, 200, {"sha256": "ab" * 32}),
+    ("POST", "/remote/rig-alpha/lock", {"document": "{}", "signature": "A" * 86 + "=="}, 200, {"status": "locked"}),
+    ("GET", "/lock", None, 200, {"locked": False}),
+    ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"]}, 200, {"locked": True, "wallets": ["w"]}),
+    ("DELETE", "/lock", None, 200, {"locked": False}),
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
     ("GET", "/info", None, 200, {"available_cpu_cores": 16}),
     ("POST", "/doctor", None, 200, {"available_cpu_cores": 16}),
@@ -111,6 +115,11 @@ FAILURES: list[tuple[str, str, object, int, str]] = [
     ("DELETE", "/miners/none/uninstall", None, 404, "UNKNOWN_MINER_TYPE"),
     ("GET", "/nowhere", None, 404, "ROUTE_NOT_FOUND"),
     ("GET", "/peers/", None, 404, "ROUTE_NOT_FOUND"),
+    ("PUT", "/lock", {"wallets": [], "pools": ["p.example"]}, 400, "BAD_INPUT"),
+    ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"], "keys": ["c2hvcnQ="]}, 400, "BAD_INPUT"),
+    ("POST", "/remote/rig-alpha/lock", {"document": "{}", "signature": "c2hvcnQ="}, 400, "BAD_INPUT"),
+    ("GET", "/history/peers/rig-alpha/events?limit=0", None, 400, "BAD_INPUT"),
+    ("GET", "/history/peers/rig-alpha/hashrate?since=-1", None, 400, "BAD_INPUT"),
     ("PUT", "/peers", {}, 405, "METHOD_NOT_ALLOWED"),
 ]
 
@@ -142,6 +151,7 @@ async def test_route_fails_in_the_envelope(
 async def test_every_route_is_tried() -> None:
     lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
     lists |= {"/ready"}
+    lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "gaps")}
     streams = {"/events", "/remote/{peer}/logs/{miner}"}
     elsewhere = (
         {("GET", path) for path in lists | streams}
@@ -211,6 +221,18 @@ async def test_fleet_from_memory_asks_nobody(client: Client, world: World) -> No
 
 async def test_logs_are_plain_lines(client: Client) -> None:
     assert (await client("GET", f"/remote/rig-alpha/logs/{MINER}?lines=2")).data == ["line 0", "line 1"]
+
+
+async def test_history_is_lists_within_the_times_asked_for(client: Client) -> None:
+    place = "/history/peers/rig-alpha"
+    [event] = (await client("GET", f"{place}/events?since=5&limit=9")).data
+    assert (event["kind"], event["atMs"], event["seq"]) == ("started", 5, 1)
+    assert (await client("GET", f"{place}/events?since=6")).data == []
+    [point] = (await client("GET", f"{place}/hashrate?since=6&until=6")).data
+    assert (point["miner"], point["hashrate"], point["shares"]) == (MINER, 1000.0, 0)
+    assert (await client("GET", f"{place}/hashrate?until=5")).data == []
+    [gap] = (await client("GET", f"{place}/gaps")).data
+    assert (gap["first"], gap["last"]) == (1, 3)
 
 
 async def test_pending_is_not_a_peer(client: Client) -> None:

@@ -33,17 +33,18 @@ DOORS: Mapping[str, frozenset[str]] = {
         "profiles": "storage",
         "deploy": "storage",
         "history": "storage",
+        "lock": "identity storage",
         "audit": "storage",
         "telemetry": "",
         "doctor": "telemetry",
         "keeper": "",
-        "worker": "transport protocol miners profiles deploy telemetry storage",
-        "controller": "transport protocol peers profiles deploy",
+        "worker": "transport protocol miners profiles deploy lock telemetry storage",
+        "controller": "transport protocol peers profiles deploy history",
         "api": "controller worker peers pairing profiles history audit telemetry storage",
         "config": "storage",
         "rig_settings": "",
         "run": "config storage identity",
-        "cli": "config deploy",
+        "cli": "config deploy lock storage",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})

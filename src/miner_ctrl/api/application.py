@@ -10,7 +10,21 @@ from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from miner_ctrl.api import bundles, deploys, doctor, events, install, invites, node, peers, pending, profiles, remote
+from miner_ctrl.api import (
+    bundles,
+    deploys,
+    doctor,
+    events,
+    history,
+    install,
+    invites,
+    lock,
+    node,
+    peers,
+    pending,
+    profiles,
+    remote,
+)  # fmt: skip
 from miner_ctrl.api.errors import envelope, internal_error, method_not_allowed, no_such_route, status_of
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.routes import Resource, Route, send_json
@@ -48,6 +62,8 @@ RESOURCES = (
     events.EVENTS,
     doctor.DOCTOR,
     install.INSTALLS,
+    history.HISTORY,
+    lock.LOCK,
 )
 ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
 

@@ -11,18 +11,22 @@ from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
-from miner_ctrl.model.rig import BundleOffer
+from miner_ctrl.model.rig import BundleOffer, Lock
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
     DeployProgress,
     DeployView,
+    GapView,
+    HashratePointView,
     IdentityView,
     InviteView,
+    LockView,
     NodeInfoView,
     PeerView,
     PendingView,
     PingView,
+    RigEventView,
     RigView,
     TlsView,
     TokenView,
@@ -107,6 +111,7 @@ class CommandsFace(Protocol):
     async def restart(self, query: str, miner: str | None) -> CommandView: ...
     async def pause(self, query: str, miner: str | None, resume_after_s: int | None = None) -> CommandView: ...
     async def resume(self, query: str, miner: str | None) -> CommandView: ...
+    async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView: ...
     async def logs(self, query: str, miner: str, lines: int) -> list[str]: ...
     def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[LogPart]:
         """The miner's last ``lines`` lines, then what it adds. Closed (``aclose``) when the reader is gone."""
@@ -190,6 +195,22 @@ class InstallsFace(Protocol):
     async def updates(self) -> UpdatesView: ...
 
 
+class HistoryFace(Protocol):
+    """What is remembered of rigs. Times are Unix, ms; the last ``limit`` are given, the oldest first."""
+
+    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]: ...
+    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]: ...
+    async def gaps(self, query: str) -> list[GapView]: ...
+
+
+class LockFace(Protocol):
+    """This rig's wallet lock; to change it here is the owner's word."""
+
+    def lock(self) -> LockView: ...
+    async def set_lock(self, lock: Lock) -> LockView: ...
+    async def clear_lock(self) -> LockView: ...
+
+
 @dataclass(frozen=True)
 class Faces:
     """Everything the routes reach. All but ``node``, ``doctor`` and ``installs``, which a node always has, are ``None``
@@ -203,3 +224,5 @@ class Faces:
     profiles: ProfilesFace | None = None
     doctor: DoctorFace | None = None
     installs: InstallsFace | None = None
+    history: HistoryFace | None = None
+    lock: LockFace | None = None

@@ -57,6 +57,13 @@ class PauseOrder(MinerChoice, frozen=True, forbid_unknown_fields=True, rename="c
     resume_after_s: Annotated[int, Meta(ge=1, le=366 * 86400)] | None = None
 
 
+class LockChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A signed change of a rig's wallet lock, as ``miner-ctrl lock sign`` writes it; the signature is base64."""
+
+    document: Annotated[str, Meta(max_length=64 * 1024)]
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+
 class LogLinesView(View, frozen=True, kw_only=True):
     """The event ``lines``. ``skipped``: bytes of the log that a slow reader missed before these."""
 
@@ -122,6 +129,12 @@ async def pause_miner(commands: CommandsFace, peer: str, body: PauseOrder) -> Co
 async def resume_miner(commands: CommandsFace, peer: str, body: MinerChoice) -> CommandView:
     """Resume one miner of a rig, or all."""
     return await commands.resume(peer, body.miner_name)
+
+
+@REMOTE.post("/remote/{peer}/lock", errors=(409, *_FAILURES))
+async def change_lock(commands: CommandsFace, peer: str, body: LockChange) -> CommandView:
+    """Change a rig's wallet lock with a document that a key of that lock has signed."""
+    return await commands.set_lock(peer, body.document.encode(), body.signature)
 
 
 @REMOTE.get("/remote/{peer}/logs/{miner}", errors=_FAILURES, events={"lines": LogLinesView, "end": EndView})

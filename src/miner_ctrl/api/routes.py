@@ -25,7 +25,9 @@ from miner_ctrl.api.faces import (
     DoctorFace,
     Faces,
     FleetFace,
+    HistoryFace,
     InstallsFace,
+    LockFace,
     NodeFace,
     PairingFace,
     ProfilesFace,
@@ -46,6 +48,8 @@ _FACES: dict[object, str] = {
     DeploysFace: "deploys",
     FleetFace: "fleet",
     ProfilesFace: "profiles",
+    HistoryFace: "history",
+    LockFace: "lock",
 }
 _WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
 _JSON_HEADERS = [

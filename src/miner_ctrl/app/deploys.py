@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from miner_ctrl.config import Home
 from miner_ctrl.controller import Commands, Deploys
@@ -10,20 +11,27 @@ from miner_ctrl.deploy import Incoming, ProgramStore
 from miner_ctrl.deploy.bundles import BundleStore
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.miners.adapters import default_adapters
+from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.rig import RigSettings
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.worker.deploys import DeployDesk
+from miner_ctrl.worker.lock_desk import LockDesk
 from miner_ctrl.worker.trial import trial_by
 
 
-def deploys_of(home: Home, programs: ProgramStore, settings: RigSettings) -> DeployDesk:
-    """Return the desk that takes miner programs for the rig of ``home``."""
+def deploys_of(
+    home: Home, programs: ProgramStore, settings: RigSettings, *, lock: LockDesk, note: Callable[[RigEvent], None]
+) -> DeployDesk:
+    """Return the desk that takes miner programs for the rig of ``home``; under a lock only those signed by its keys."""
     return DeployDesk(
         programs,
         Incoming(home.programs / "incoming"),
         try_program=trial_by(lambda deployed: default_adapters(deployed=deployed)),
         now_ms=now_ms,
         disk_reserve_bytes=settings.disk_reserve_bytes,
+        operator_keys=lock.operator_keys,
+        operator_only=lock.operator_only,
+        note=note,
     )
 
 

@@ -14,6 +14,8 @@ from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.app.deploys import deploys_from
+from miner_ctrl.app.history import bring_up_history
+from miner_ctrl.app.lock import open_lock
 from miner_ctrl.app.own_machine import own_machine
 from miner_ctrl.app.rig import bring_up_rig
 from miner_ctrl.config import Home, NodeSettings
@@ -33,6 +35,7 @@ from miner_ctrl.telemetry.machine import host_name, own_addresses
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.transport.sockets import check_can_listen
 from miner_ctrl.transport.tls import ensure_certificate, pin_of_file, server_context
+from miner_ctrl.worker.lock_face import LockFace
 
 conversation = logging.getLogger("miner_ctrl.conversation")
 USUAL = ("::", DEFAULT_PEER_PORT)
@@ -176,17 +179,23 @@ class Node:
             registry, profiles, fleet, reach=pairing.reach, live=endpoint.channel, clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )  # fmt: skip
-        if self._serving and role.works:
-            await bring_up_rig(up, self._own, home=home, identity=identity, endpoint=endpoint, profiles=profiles)
+        fill = self._serving and role.controls
+        history = bring_up_history(up, home=home, endpoint=endpoint, registry=registry, fill=fill)
+        lock = open_lock(home, identity, keys.public.fingerprint.hex())
+        if self._serving and lock is not None:
+            await bring_up_rig(
+                up, self._own, home=home, identity=identity, endpoint=endpoint, profiles=profiles, lock=lock
+            )
         self._keys, self._identity, self._endpoint, self._registry = keys, identity, endpoint, registry
         if self._serving:
             await self._listen(endpoint)
         pairing.start()
         watch.start()
-        deploys = deploys_from(home, commands, keys)
         self._faces = replace(
-            self._faces, pairing=pairing, commands=commands, deploys=deploys, fleet=fleet, profiles=profiles
-        )
+            self._faces, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles, history=history,
+            deploys=deploys_from(home, commands, keys),
+            lock=LockFace(lock, file=home.lock_json, fingerprint=keys.public.fingerprint.hex()),
+        )  # fmt: skip
 
     async def _listen(self, endpoint: Endpoint) -> None:
         listen, tls = self._settings.listen, self._settings.tls

@@ -11,12 +11,15 @@ from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.config import Home
 from miner_ctrl.miners import Miners
 from miner_ctrl.miners.adapters import default_adapters
+from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.nodes import Identity
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.rig_settings import read_rig_settings
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.worker import MachineWatch, Worker
+from miner_ctrl.worker.lock_desk import LockDesk
+from miner_ctrl.worker.rig_journal import RigJournal
 
 
 async def bring_up_rig(
@@ -27,6 +30,7 @@ async def bring_up_rig(
     identity: Identity,
     endpoint: Endpoint,
     profiles: ProfileStore,
+    lock: LockDesk,
 ) -> Worker:
     """Build miners and worker, and start them; ``up`` undoes it.
 
@@ -34,14 +38,21 @@ async def bring_up_rig(
         StateDamaged: a file of the rig's is not what it wrote.
         BadInput: the owner's settings cannot be used.
     """
+
+    def newest() -> MachineStats | None:
+        return machine.newest()
+
     settings = read_rig_settings(home.rig_file)
+    journal = RigJournal(home.rig_journal, settings=settings, now_ms=now_ms, machine=newest)
     miners = Miners(
         adapters=default_adapters(deployed=own.programs.program),
         data_dir=home.miners_data,
         socket_for=home.socket_for,
         rig_name=identity.name,
+        allow=lock.allow,
+        note=journal.note,
         settings=settings,
-        machine=lambda: machine.newest(),  # noqa: PLW0108 - it is made after the miners that it looks at
+        machine=newest,
     )
     machine = MachineWatch(home.data, settings=settings, clock=time.monotonic, miners=miners.latest)
     own.installs.running = lambda: [stats.type for stats in miners.latest() if stats.state.alive]
@@ -49,8 +60,10 @@ async def bring_up_rig(
         endpoint,
         miners,
         profiles,
-        deploys_of(home, own.programs, settings),
+        deploys_of(home, own.programs, settings, lock=lock, note=journal.note),
         journal_path=home.worker_database,
+        rig_journal=journal,
+        lock=lock,
         node_id=identity.id,
         node_name=identity.name,
         version=__version__,

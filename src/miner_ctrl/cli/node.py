@@ -74,8 +74,17 @@ def init(settings: Settings, name: str | None, role: str | None, trust: str | No
 @click.option("--name", help="This node's name, if it has no identity yet.  [default: this machine's name]")
 @click.option("--serve", "goes_on", is_flag=True, help="Go on as `node serve` afterwards.")
 @click.option("--listen", metavar="[HOST]:PORT", help=f"With --serve: where to listen.  [default: {DEFAULT_LISTEN}]")
+@click.option(
+    "--lock-wallet", multiple=True, metavar="W", help="Mine to this wallet alone (miner-ctrl lock). Repeatable."
+)
+@click.option("--lock-pool", multiple=True, metavar="P", help="Mine at this pool alone. Repeatable.")
+@click.option(
+    "--lock-key", multiple=True, metavar="KEY", help="Who may change the lock from afar: FILE.pub. Repeatable."
+)
 @pass_settings
-def join(settings: Settings, token: str, name: str | None, goes_on: bool, listen: str | None) -> None:
+def join(
+    settings: Settings, /, token: str, name: str | None, goes_on: bool, listen: str | None, **locks: tuple[str, ...]
+) -> None:
     """Join the node that issued TOKEN (`-`: read it from standard input).
 
     Makes an identity (a worker's) if this node has none, shows whose token it is and what it will be allowed to do
@@ -83,6 +92,7 @@ def join(settings: Settings, token: str, name: str | None, goes_on: bool, listen
     """
     if listen and not goes_on:
         raise click.UsageError("--listen says where to serve: it needs --serve.")
+    body = _lock_body(**locks)
     token = read_secret_argument(token)
     with local_node(settings.home) as api:
         invite = api.post("/invites/inspect", {"token": token}).data
@@ -90,11 +100,13 @@ def join(settings: Settings, token: str, name: str | None, goes_on: bool, listen
             click.echo(f"The token is from the node with the words: {shown(invite.get('issuerWords'))}")
             click.echo(f"It may do here: {grants_text(invite.get('grants'))}")
         made = _ensure_identity(api, name)
+        if body is not None:  # before anybody may command this rig
+            api.call("PUT", "/lock", body=body)
         try:
             answer = api.post("/peers", {"token": token})
         except MinerCtrlError:
             if made:
-                note("This node's new identity stays; nothing else was stored.")
+                note(f"This node's new identity {'and its lock stay' if body else 'stays'}; nothing else was stored.")
             raise
         running = goes_on and _is_served(api)
         if not printed_json(settings, answer):
@@ -105,6 +117,16 @@ def join(settings: Settings, token: str, name: str | None, goes_on: bool, listen
             note("A node of this home runs already: it serves, and it has joined.")
             return
         _serve(settings, listen or DEFAULT_LISTEN)
+
+
+def _lock_body(
+    lock_wallet: tuple[str, ...], lock_pool: tuple[str, ...], lock_key: tuple[str, ...]
+) -> dict[str, Any] | None:
+    if not (lock_wallet or lock_pool or lock_key):
+        return None
+    from miner_ctrl.cli.lock import lock_body  # noqa: PLC0415 - only to lock
+
+    return lock_body(lock_wallet, lock_pool, lock_key)
 
 
 def _ensure_identity(api: LocalApi, name: str | None) -> bool:

@@ -11,8 +11,10 @@ import click
 from miner_ctrl.cli import tables
 from miner_ctrl.cli.command import Group, Settings, completes, pass_settings
 from miner_ctrl.cli.format import log_line, shown
+from miner_ctrl.cli.history import history
 from miner_ctrl.cli.local_api import LocalApi, error_of_stream_end, part
 from miner_ctrl.cli.local_node import local_node
+from miner_ctrl.cli.lock import remote_lock
 from miner_ctrl.cli.output import note, printed_json
 from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
 from miner_ctrl.errors import MinerCtrlError, Refused, Unreachable
@@ -27,6 +29,9 @@ _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def remote() -> None:
     """The rigs: status, start, stop, logs."""
 
+
+remote.add_command(history)
+remote.add_command(remote_lock)
 
 peer_argument = click.argument("peer", shell_complete=completes("peers"))
 miner_argument = click.argument("miner", required=False, shell_complete=completes("miners"))

@@ -18,6 +18,7 @@ COMMANDS = {
     "update": Lazy("miner_ctrl.cli.programs:update", "Say which miner programs are older than what is at hand."),
     "doctor": Lazy("miner_ctrl.cli.doctor:doctor", "What mining lacks on this machine, and how to get it."),
     "service": Lazy("miner_ctrl.cli.autostart:service", "Start this node with the machine: install, remove, print."),
+    "lock": Lazy("miner_ctrl.cli.lock:lock", "Which wallets and pools this rig may mine to."),
     "demo": Lazy("miner_ctrl.cli.demo:demo", "A controller and three rigs on this machine, for a look."),
     "completion": Lazy("miner_ctrl.cli.completion:completion", "Print the completion script of your shell."),
 }

@@ -1,8 +1,10 @@
 """A controller: keeps what is known of the fleet, and commands it."""
 
+from miner_ctrl.controller.backfill import Backfill
 from miner_ctrl.controller.commands import Commands
 from miner_ctrl.controller.deploys import Deploys
 from miner_ctrl.controller.fleet import Fleet
+from miner_ctrl.controller.history import RigHistory
 from miner_ctrl.controller.watch import FleetWatch
 
-__all__ = ["Commands", "Deploys", "Fleet", "FleetWatch"]
+__all__ = ["Backfill", "Commands", "Deploys", "Fleet", "FleetWatch", "RigHistory"]

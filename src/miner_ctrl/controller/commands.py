@@ -30,6 +30,7 @@ from miner_ctrl.protocol.messages import (
     Payload,
     RestartMiner,
     ResumeMiner,
+    SetLock,
     StartMiner,
     Stats,
     StopMiner,
@@ -179,6 +180,10 @@ class Commands:
         """Store one of our profiles on a rig, under its name."""
         await self.command(self.rig(query), Deploy(profile=self._profiles.find(profile)))
         return CommandView(status="stored")
+
+    async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView:
+        """Send a rig a change of its wallet lock, signed by a key that the lock names."""
+        return _done(await self.command(self.rig(query), SetLock(document=document, signature=signature)))
 
     async def info(self, query: str) -> NodeInfo:
         """Ask a rig for its hardware, software and profiles."""

@@ -41,8 +41,8 @@ class RigEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True, tag="
     """Something happened on the rig.
 
     ``kind``: started, stopped, paused, resumed, crashed, ended, watchdog, gave_up, deployed, rolled_back, schedule,
-    settings, lock, refused, agent_started, adopted. ``by``: who asked: a node ID, ``watchdog``, ``schedule``, ``owner``
-    (a command on the rig itself), or empty.
+    settings, lock, refused, agent_started, adopted, journal (of the journal itself). ``by``: who asked: a node ID,
+    ``watchdog``, ``schedule``, ``owner`` (a command on the rig itself), or empty.
     """
 
     at_ms: int

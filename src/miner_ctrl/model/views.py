@@ -249,6 +249,60 @@ class StatusView(View, frozen=True, kw_only=True):
     status: str
 
 
+class LockView(View, frozen=True, kw_only=True):
+    """The wallet lock of this rig. ``locked`` is false where there is none. ``keys`` are base64; ``stopped`` are the
+    miners that were stopped because a new lock forbids what they mined to."""
+
+    locked: bool
+    wallets: tuple[str, ...] = ()
+    pools: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    serial: int = 0
+    file: str = ""
+    fingerprint: str = ""
+    stopped: tuple[str, ...] = ()
+
+
+class RigEventView(View, frozen=True, kw_only=True):
+    """Something that happened on a rig. ``at_ms`` (Unix, ms) is on this node's clock, ``rig_at_ms`` on the rig's;
+    ``journal`` and ``seq`` name the entry."""
+
+    at_ms: int
+    rig_at_ms: int
+    kind: str
+    miner: str = ""
+    by: str = ""
+    text: str = ""
+    journal: str
+    seq: int
+
+
+class HashratePointView(View, frozen=True, kw_only=True):
+    """One miner at one moment; times and entry as in ``RigEventView``, the rest as in a rig's miners."""
+
+    at_ms: int
+    rig_at_ms: int
+    miner: str
+    state: str
+    algorithm: str = ""
+    hashrate_hps: float | None = msgspec.field(default=None, name="hashrate")
+    accepted: int = msgspec.field(default=0, name="shares")
+    rejected: int = 0
+    temperature_c: float | None = None
+    power_w: float | None = None
+    journal: str
+    seq: int
+
+
+class GapView(View, frozen=True, kw_only=True):
+    """Entries ``first`` to ``last`` of a rig's journal that the rig had forgotten before they could be fetched."""
+
+    journal: str
+    first: int
+    last: int
+    noted_ms: int
+
+
 class ErrorView(View, frozen=True, kw_only=True, omit_defaults=True):
     """The one error envelope."""
 

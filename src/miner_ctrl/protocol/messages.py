@@ -242,12 +242,15 @@ class GetHistory(Payload, frozen=True, kw_only=True):
 
 
 class History(Payload, frozen=True, kw_only=True):
-    """A part of a rig's journal, in order. ``more`` is there already; ``first`` is the oldest entry it still has."""
+    """A part of a rig's journal, in order. ``more`` is there already; ``first`` and ``last`` are the oldest and the
+    newest entry it has; ``at_ms`` is the rig's clock now."""
 
     journal: ShortText
     entries: Annotated[tuple[JournalEntry, ...], Meta(max_length=2000)] = ()
     first: Count = 0
+    last: Count = 0
     more: bool = False
+    at_ms: int = 0
 
 
 # --- the union ------------------------------------------------------------------------------------------

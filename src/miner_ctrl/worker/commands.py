@@ -25,6 +25,7 @@ from miner_ctrl.protocol.messages import (
     RestartMiner,
     ResumeMiner,
     RollbackMiner,
+    SetLock,
     StartMiner,
     StopMiner,
 )
@@ -32,6 +33,7 @@ from miner_ctrl.storage.disk import disk_told
 from miner_ctrl.transport import Request
 from miner_ctrl.worker.deploys import DeployDesk
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
+from miner_ctrl.worker.lock_desk import LockDesk, asked_by
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +47,14 @@ _Each = Callable[[str], Awaitable[None]]
 class CommandDesk:
     """Carries out what changes this rig."""
 
-    def __init__(self, miners: Miners, profiles: ProfileStore, journal: Journal, deploys: DeployDesk) -> None:
+    def __init__(
+        self, miners: Miners, profiles: ProfileStore, journal: Journal, deploys: DeployDesk, lock: LockDesk
+    ) -> None:
         self._miners = miners
         self._profiles = profiles
         self._journal = journal
         self._deploys = deploys
+        self._lock = lock
         self._under_way: set[asyncio.Task[object]] = set()
         self._closing = False
         self._starting = asyncio.Lock()
@@ -92,7 +97,7 @@ class CommandDesk:
     async def _attempt(self, request: Request) -> Answer:
         payload = request.payload
         try:
-            with disk_told():
+            with disk_told(), asked_by(request.channel.node_id):
                 return await self._act(request)
         except MinerCtrlError as error:
             log.info("%s from %s failed: %s", type(payload).__name__, request.channel.node_id, error.message)
@@ -111,6 +116,9 @@ class CommandDesk:
                 return await self._deploy(request, payload)
             case RollbackMiner():
                 return await self._deploys.rollback(request, payload.miner_type)
+            case SetLock():
+                stopped = await self._lock.change(payload.document, payload.signature, by=by)
+                return MinerAck(status="locked", miners=stopped)
             case StopMiner():
                 each: tuple[str, _Each] = ("stopped", partial(miners.stop, by=by))
             case RestartMiner():
@@ -133,6 +141,7 @@ class CommandDesk:
                 config={**profile.config, **payload.config},
             )
         config = validate(profile.miner_type, profile.config)
+        self._lock.allow(config)
         async with self._starting:  # two controllers at the same moment: the second sees what the first has started
             self._check_not_running(profile)
             if not payload.replace:
@@ -170,6 +179,7 @@ class CommandDesk:
         if payload.profile is not None:
             if payload.profile_hash and payload.profile.content_hash != payload.profile_hash:
                 raise BadInput("The profile that was sent is not the one its hash names.", code="PROFILE_CHANGED")
+            self._lock.allow(validate(payload.profile.miner_type, payload.profile.config))
             self._profiles.remember(payload.profile)
             return payload.profile
         if payload.profile_hash:
@@ -205,7 +215,7 @@ class CommandDesk:
             raise BadInput("The command names nothing to keep.", suggestion="Give a profile, or a miner program.")
         profile_hash = ""
         if payload.profile is not None:
-            validate(payload.profile.miner_type, payload.profile.config)
+            self._lock.allow(validate(payload.profile.miner_type, payload.profile.config))
             self._profiles.put(payload.profile)
             profile_hash = payload.profile.content_hash
         if payload.bundle is None:

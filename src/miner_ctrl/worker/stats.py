@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from miner_ctrl.miners import Miners
-from miner_ctrl.model.miners import MAX_PROBLEMS, NodeStats
+from miner_ctrl.model.miners import NodeStats
 from miner_ctrl.protocol.messages import GetStats, Stats, SubscribeStats
 from miner_ctrl.transport import Channel, Request
 from miner_ctrl.worker.machine import RigFacts
@@ -118,7 +118,7 @@ class StatsDesk:
             version=self._version,
             miners=self._miners.latest(),
             machine=facts.machine,
-            problems=(*facts.problems, *self._miners.problems())[:MAX_PROBLEMS],
+            problems=facts.problems,
             schedule=facts.schedule,
             locked=facts.locked,
         )

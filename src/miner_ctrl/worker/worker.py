@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from miner_ctrl.miners import Miners
-from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo, ProfileRef
+from miner_ctrl.model.miners import MAX_PROBLEMS, InstalledMiner, MinerStats, NodeInfo, ProfileRef
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.protocol.messages import (
@@ -16,6 +16,7 @@ from miner_ctrl.protocol.messages import (
     Deploy,
     DeployChunk,
     FollowLogs,
+    GetHistory,
     GetInfo,
     GetLogs,
     GetStats,
@@ -29,8 +30,10 @@ from miner_ctrl.transport import Endpoint, Needs, Request
 from miner_ctrl.worker.commands import CommandDesk
 from miner_ctrl.worker.deploys import DeployDesk, deploy_needs
 from miner_ctrl.worker.journal import Journal
+from miner_ctrl.worker.lock_desk import LockDesk
 from miner_ctrl.worker.logs import LogDesk
-from miner_ctrl.worker.machine import MachineWatch
+from miner_ctrl.worker.machine import MachineWatch, RigFacts
+from miner_ctrl.worker.rig_journal import RigJournal
 from miner_ctrl.worker.stats import StatsDesk
 
 _NEEDS: dict[type[Payload], Needs] = {Deploy: deploy_needs, RollbackMiner: Grant.INSTALL}
@@ -51,6 +54,8 @@ class Worker:
         deploys: DeployDesk,
         *,
         journal_path: Path,
+        rig_journal: RigJournal,
+        lock: LockDesk,
         node_id: str,
         node_name: str,
         version: str,
@@ -68,7 +73,9 @@ class Worker:
         self._machine: Machine | None = None
         self._refs: tuple[int, tuple[ProfileRef, ...]] = (-1, ())
         self._journal = Journal(journal_path, now_ms=now_ms)
-        self._commands = CommandDesk(miners, profiles, self._journal, deploys)
+        self._rig_journal = rig_journal
+        self._lock = lock
+        self._commands = CommandDesk(miners, profiles, self._journal, deploys, lock)
         self._logs = LogDesk(miners)
         self._watch = machine_watch
         self._stats = StatsDesk(
@@ -78,7 +85,7 @@ class Worker:
             version=version,
             clock=clock,
             now_ms=now_ms,
-            facts=machine_watch.facts,
+            facts=self._facts,
         )
 
     async def start(self) -> None:
@@ -89,7 +96,10 @@ class Worker:
         """
         self._journal.open()
         await self._deploys.start()
+        await self._rig_journal.start()
+        self._lock.note, self._lock.miners = self._rig_journal.note, self._miners
         await self._miners.start()
+        await self._lock.enforce()
         self._miners.on_change = self._stats.miners_changed
         self._miners.on_sampled = self._sampled
         route = self._endpoint.route
@@ -99,6 +109,7 @@ class Worker:
         route(FollowLogs, self._logs.follow, needs=Grant.OBSERVE)
         route(GetInfo, self._info, needs=Grant.OBSERVE)
         route(DeployChunk, self._deploys.chunk, needs=Grant.INSTALL)
+        route(GetHistory, self._rig_journal.answer, needs=Grant.OBSERVE)
         for command in COMMANDS:
             route(command, self._commands.carry_out, needs=_NEEDS.get(command, Grant.CONTROL))
         self._stats.start()
@@ -111,10 +122,21 @@ class Worker:
         await self._commands.close()
         await self._deploys.close()
         await self._miners.close()
+        await self._rig_journal.close()
         await self._journal.close()
 
-    def _sampled(self, _stats: tuple[MinerStats, ...]) -> None:
+    def _sampled(self, stats: tuple[MinerStats, ...]) -> None:
+        self._rig_journal.sampled(stats)
         self._stats.miners_sampled()
+
+    def _facts(self) -> RigFacts:
+        watch = self._watch
+        wrong = (*watch.problems, *self._miners.problems(), *self._deploys.programs.problems())
+        return RigFacts(
+            machine=watch.stats,
+            problems=(*wrong, *self._lock.problems(), *self._rig_journal.problems())[:MAX_PROBLEMS],
+            locked=self._lock.locked,
+        )
 
     async def _info(self, _request: Request) -> Info:
         hardware = await self._watch.hardware()
