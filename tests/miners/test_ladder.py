@@ -79,7 +79,8 @@ async def test_the_ladder_has_an_end_that_outlives_the_agent_and_a_command_begin
     assert kinds(rig)[-1] == "gave_up"
     await miners.close()
 
-    again = await rig.agent(adapter, settings=QUICK)
+    forgetful = msgspec.structs.replace(QUICK.watchdog, restarts_within_s=0.1)  # that it tried enough is not the reason
+    again = await rig.agent(adapter, settings=msgspec.structs.replace(QUICK, watchdog=forgetful))
     await asyncio.sleep(1.5)  # nothing may happen in this time
     assert (stats_of(again, name).state, watch_of(again, name).gave_up) == (MinerState.CRASHED, True)
     assert rig.keepers() == []
