@@ -25,7 +25,7 @@ async def bring_up_rig(
         StateDamaged: a file of the rig's is not what it wrote.
     """
     miners = Miners(
-        adapters=default_adapters(home.data),
+        adapters=default_adapters(descriptions=home.miner_descriptions),
         data_dir=home.miners_data,
         socket_for=home.socket_for,
         rig_name=identity.name,
