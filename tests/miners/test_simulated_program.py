@@ -19,7 +19,7 @@ import pytest
 from miner_ctrl.miners import simulated_program
 from miner_ctrl.miners.contract import MinerApi
 from miner_ctrl.miners.simulated import PROGRAM, SimulatedAdapter
-from miner_ctrl.miners.simulated_program import Chance, Config, Simulation
+from miner_ctrl.miners.simulated_program import Chance, Config, Simulation, read_config
 from miner_ctrl.model.profiles import MinerConfig
 from tests.components.monerod import free_ports
 
@@ -35,7 +35,7 @@ def settings(**changes: Any) -> dict[str, Any]:
 def config(folder: Path, **changes: Any) -> Config:
     path = folder / "config.json"
     path.write_text(json.dumps(settings(**changes)))
-    return Config(str(path))
+    return read_config(str(path))
 
 
 class Program:

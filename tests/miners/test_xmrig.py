@@ -14,9 +14,10 @@ import pytest
 
 from miner_ctrl.errors import NotFound, OperationFailed
 from miner_ctrl.miners.contract import LaunchPlan, MinerApi
-from miner_ctrl.miners.xmrig import PROGRAM_VARIABLE, XmrigAdapter
+from miner_ctrl.miners.xmrig import XmrigAdapter
 from miner_ctrl.model.profiles import MinerConfig
 
+PROGRAM_VARIABLE = "MINER_CTRL_XMRIG"
 API = MinerApi(port=1, token="token-1234")
 CONFIG = MinerConfig(pool="pool.example:3333", wallet="wallet-abcd", password="password-5678")
 
@@ -45,16 +46,19 @@ def plan(adapter: XmrigAdapter, folder: Path) -> LaunchPlan:
 def test_the_named_one_goes_before_the_deployed_one_before_the_path(tmp_path: Path) -> None:
     on_path = speaking(tmp_path / "bin" / "xmrig", "6.1.0")
     path = {"PATH": str(on_path.parent)}
-    assert XmrigAdapter(tmp_path, environ=path).locate().version == "6.1.0"
-    deployed = speaking(tmp_path / "programs" / "xmrig" / "current" / "xmrig", "6.2.0")
-    assert XmrigAdapter(tmp_path, environ=path).locate().path == str(deployed)
+    found = XmrigAdapter(environ=path).locate()
+    assert (found.version, found.source) == ("6.1.0", "path")
+    deployed = speaking(tmp_path / "programs" / "xmrig" / "1" / "xmrig", "6.2.0")
+    programs = {"xmrig": deployed}.get
+    found = XmrigAdapter(programs, environ=path).locate()
+    assert (found.path, found.source) == (str(deployed), "deployed")
     named = speaking(tmp_path / "elsewhere" / "my-xmrig", "6.3.0")
-    found = XmrigAdapter(tmp_path, environ={**path, PROGRAM_VARIABLE: str(named)}).locate()
-    assert (found.installed, found.version, found.path) == (True, "6.3.0", str(named))
+    found = XmrigAdapter(programs, environ={**path, PROGRAM_VARIABLE: str(named)}).locate()
+    assert (found.installed, found.version, found.path, found.source) == (True, "6.3.0", str(named), "named")
 
 
 def test_what_is_not_there_is_said_with_how_to_get_it(tmp_path: Path) -> None:
-    adapter = XmrigAdapter(tmp_path, environ={"PATH": str(tmp_path)})
+    adapter = XmrigAdapter(environ={"PATH": str(tmp_path)})
     assert not adapter.locate().installed
     with pytest.raises(NotFound, match="not on this rig") as caught:
         plan(adapter, tmp_path)
@@ -64,7 +68,7 @@ def test_what_is_not_there_is_said_with_how_to_get_it(tmp_path: Path) -> None:
 
 def test_a_wrong_name_is_not_passed_over_in_silence(tmp_path: Path) -> None:
     speaking(tmp_path / "xmrig", "6.1.0")
-    adapter = XmrigAdapter(tmp_path, environ={"PATH": str(tmp_path), PROGRAM_VARIABLE: "/nowhere/xmrig"})
+    adapter = XmrigAdapter(environ={"PATH": str(tmp_path), PROGRAM_VARIABLE: "/nowhere/xmrig"})
     assert not adapter.locate().installed
     with pytest.raises(NotFound, match="/nowhere/xmrig"):
         plan(adapter, tmp_path)
@@ -77,7 +81,7 @@ def test_a_wrong_name_is_not_passed_over_in_silence(tmp_path: Path) -> None:
 )
 def test_a_program_that_is_no_working_xmrig_is_not_installed(tmp_path: Path, lines: list[str]) -> None:
     program = script(tmp_path / "xmrig", *lines)
-    adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(program)})
+    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(program)})
     assert not adapter.locate().installed
     with pytest.raises(NotFound, match="not a working XMRig"):
         plan(adapter, tmp_path)
@@ -87,20 +91,20 @@ def test_a_file_for_another_machine_is_not_installed(tmp_path: Path) -> None:
     program = tmp_path / "xmrig"
     program.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(200))
     program.chmod(0o755)
-    assert not XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(program)}).locate().installed
+    assert not XmrigAdapter(environ={PROGRAM_VARIABLE: str(program)}).locate().installed
 
 
 def test_a_hanging_program_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("miner_ctrl.miners.xmrig.VERSION_WITHIN_S", 0.3)
+    monkeypatch.setattr("miner_ctrl.miners.program.VERSION_WITHIN_S", 0.3)
     program = script(tmp_path / "xmrig", f"echo $$ > {tmp_path}/pid", "sleep 1000 & wait")
-    assert not XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(program)}).locate().installed
+    assert not XmrigAdapter(environ={PROGRAM_VARIABLE: str(program)}).locate().installed
     with pytest.raises(ProcessLookupError):
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_the_version_is_asked_once_for_each_state_of_the_file(tmp_path: Path) -> None:
     program = speaking(tmp_path / "xmrig", "6.22.0")
-    adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(program)})
+    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(program)})
     assert [adapter.locate().version for _ in range(3)] == ["6.22.0"] * 3
     assert runs(program) == 1
     speaking(program, "6.26.0")
@@ -117,7 +121,7 @@ async def test_a_refusal_tells_the_programs_words_but_no_secret(tmp_path: Path) 
         "printf 'unable to open \"~/.xmrig.json\".\\n'",
         "exit 2",
     )
-    adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(program)})
+    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(program)})
     made = plan(adapter, tmp_path)
     with pytest.raises(OperationFailed) as caught:
         await adapter.check(made, tmp_path)
@@ -127,7 +131,7 @@ async def test_a_refusal_tells_the_programs_words_but_no_secret(tmp_path: Path) 
 
 
 async def test_what_xmrig_quotes_of_the_file_is_left_out(xmrig_program: Path, tmp_path: Path) -> None:
-    adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(xmrig_program)})
+    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(xmrig_program)})
     made = plan(adapter, tmp_path)
     broken = made.files["config.json"].replace(b'"pass":', b'"pass"')
     assert broken != made.files["config.json"]
@@ -143,14 +147,14 @@ async def test_a_program_that_never_finishes_its_check_is_ended(
 ) -> None:
     monkeypatch.setattr("miner_ctrl.miners.xmrig.CHECK_WITHIN_S", 0.3)
     program = script(tmp_path / "xmrig", '[ "$1" = --version ] && echo "XMRig 6.26.0" && exit 0', "sleep 1000")
-    adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(program)})
+    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(program)})
     with pytest.raises(OperationFailed, match="did not finish"):
         await adapter.check(plan(adapter, tmp_path), tmp_path)
 
 
 def test_no_other_configuration_is_used_in_its_place(xmrig_program: Path, tmp_path: Path) -> None:
     """XMRig falls back to files beside its program and in the home: there someone else's wallet may stand."""
-    adapter = XmrigAdapter(tmp_path, environ={PROGRAM_VARIABLE: str(xmrig_program)})
+    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(xmrig_program)})
     folder = tmp_path / "instance"
     folder.mkdir()
     home = tmp_path / "home"

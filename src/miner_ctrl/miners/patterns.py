@@ -1,7 +1,7 @@
 """Patterns over a line of a miner's log, as a description gives them: plain text with holes.
 
-``{value}``-like holes are numbers or words, ``*`` is anything, a blank is one blank or more; everything else is itself,
-so that no pattern can take long. (A regular expression from a stranger can: matching here is linear for each hole.)
+Holes like ``{hashrate}`` are numbers or words, ``*`` is anything (blanks beside it do not count), a blank is one blank
+or more; everything else is itself, so that no pattern can take long. (A regular expression from a stranger can: matching here is linear for each hole.)
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MAX_STARS = 8
 _NUMBER = r"[0-9]++(?:,[0-9]{3})*+(?:\.[0-9]++)?+"
 _WORD = r"[^\s,;|\[\]()]++"
 _UNIT = r"[kKMGTP]?(?:H|h|Sol|sol|S|G|g|P)/s"
-_VERSION = r"v?[0-9][0-9A-Za-z.+_-]{0,40}+"
+_VERSION = r"[0-9][0-9A-Za-z.+_-]{0,40}+"
 _HOLE = re.compile(r"\{([a-z0-9_]*)\}|[{}]")
 _BLANKS = re.compile(r"[ \t]+")
 
@@ -45,7 +45,7 @@ class LinePattern:
             raise BadPattern(f"a pattern is one line of up to {MAX_PATTERN_CHARS} characters")
         if pattern.count("*") > MAX_STARS:
             raise BadPattern(f"a pattern has at most {MAX_STARS} stars")
-        self._pieces = [_piece(part, holes) for part in pattern.split("*") if part.strip()]
+        self._pieces = [_piece(part.strip(), holes) for part in pattern.split("*") if part.strip()]
         self.names = frozenset(name for piece in self._pieces for name in piece.names)
         if not self.names:
             raise BadPattern(f"a pattern has a hole: one of {', '.join(f'{{{name}}}' for name in sorted(holes))}")
