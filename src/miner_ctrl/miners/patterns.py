@@ -1,7 +1,7 @@
 """Patterns over a line of a miner's log, as a description gives them: plain text with holes.
 
 Holes like ``{hashrate}`` are numbers or words, ``*`` is anything (blanks beside it do not count), a blank is one blank
-or more; everything else is itself, so that no pattern can take long. (A regular expression from a stranger can: matching here is linear for each hole.)
+or more; everything else is itself. So no pattern can take long, as a regular expression from a stranger can.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from miner_ctrl.model.text import one_line
 
 MAX_TEXT_CHARS = 255
 SECONDS_A_MINUTE = 60
-_NAME = re.compile(r"(?i:tt-?miner)[/ -]+(?:version:? *)?([0-9][\w.+-]{0,40})")
+_NAME = re.compile(r"(?i:tt-?miner)[/ -]+(?:(?i:version):? *)?([0-9][\w.+-]{0,40})")
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
 
