@@ -348,7 +348,7 @@ async def test_a_real_xmrig_mines_on_a_real_chain(rig: Rig, xmrig_program: Path,
         profile(miner_type="xmrig"),
         config(
             pool=chain.address, wallet=WALLET, daemon=True, coin="monero", threads=1, huge_pages=False,
-            randomx_mode="light", donate_level=0,
+            randomx_mode="light", donate_level=0, seed=None,
         ),
     )  # fmt: skip
     stats = await sampled(miners, name, lambda stats: hashing(stats) and stats.accepted > 0)

@@ -14,10 +14,9 @@ import pytest
 
 from miner_ctrl.errors import NotFound, OperationFailed
 from miner_ctrl.miners.contract import LaunchPlan, MinerApi
-from miner_ctrl.miners.xmrig import XmrigAdapter
+from miner_ctrl.miners.xmrig import PROGRAM_VARIABLE, XmrigAdapter
 from miner_ctrl.model.profiles import MinerConfig
 
-PROGRAM_VARIABLE = "MINER_CTRL_XMRIG"
 API = MinerApi(port=1, token="token-1234")
 CONFIG = MinerConfig(pool="pool.example:3333", wallet="wallet-abcd", password="password-5678")
 

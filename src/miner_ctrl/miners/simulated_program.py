@@ -296,7 +296,7 @@ def reload(config: Config, simulation: Simulation, body: bytes) -> tuple[int, ob
     vars(config).update(vars(wanted))
     simulation.reloaded()
     say("config", "configuration taken over")
-    return 204, {}
+    return 200, {"status": 200}
 
 
 def respond(config: Config, simulation: Simulation, request: Request) -> tuple[int, object]:

@@ -16,13 +16,14 @@ from miner_ctrl.miners.contract import Capabilities, LaunchPlan, MinerApi, Readi
 from miner_ctrl.miners.heeded import EVERY_FIELD, refuse_unheeded
 from miner_ctrl.miners.located import located
 from miner_ctrl.miners.log_file import LogFile
-from miner_ctrl.miners.program import Deployed, Program, nothing_deployed, version_after
+from miner_ctrl.miners.program import Deployed, Program, nothing_deployed, variable_of, version_after
 from miner_ctrl.miners.xmrig_api import BackendReader, call
 from miner_ctrl.miners.xmrig_config import xmrig_config
 from miner_ctrl.miners.xmrig_reload import reload_config
 from miner_ctrl.model.miners import InstalledMiner
 from miner_ctrl.model.profiles import MinerConfig
 
+PROGRAM_VARIABLE = variable_of("xmrig")
 CONFIG_FILE = "config.json"
 CHECK_WITHIN_S = 15.0
 
