@@ -87,6 +87,11 @@ class Home:
         return self.config / "tls.key"
 
     @property
+    def miner_descriptions(self) -> Path:
+        """The owner's descriptions of miners (``docs/miners.md``); may be missing."""
+        return self.config / "miners"
+
+    @property
     def first_start_file(self) -> Path:
         return self.config / "first-start.json"
 

@@ -198,7 +198,7 @@ def test_ping_and_remove(node: FakeNode, home: Path) -> None:
 
 
 def test_a_miner_this_version_does_not_know_is_remarked_on(node: FakeNode, home: Path, tmp_path: Path) -> None:
-    assert {adapter.type for adapter in default_adapters(deployed=lambda _: None)} == set(MINER_TYPES)
+    assert {adapter.type for adapter in default_adapters()} == set(MINER_TYPES)
     node.on("POST", "/profiles", PROFILE, 201)
     ended = run(home, "profile", "create", "p", "--pool", "p:1", "--wallet", "w", "--miner", "xmrigg")
     assert ended.code == 0

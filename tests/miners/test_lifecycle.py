@@ -13,7 +13,7 @@ import pytest
 
 from miner_ctrl.errors import Conflict, NotFound, OperationFailed
 from miner_ctrl.miners.log_file import LogFile
-from miner_ctrl.miners.xmrig import PROGRAM_VARIABLE, XmrigAdapter
+from miner_ctrl.miners.xmrig import XmrigAdapter
 from miner_ctrl.model.miners import MinerState
 from tests.components.monerod import WALLET, Chain
 from tests.miners.rig import Rig, ScriptedAdapter, config, hashing, profile, sampled, start_of, stats_of, until
@@ -342,14 +342,14 @@ async def test_a_log_of_no_miner_is_not_found(rig: Rig, name: str) -> None:
 
 
 async def test_a_real_xmrig_mines_on_a_real_chain(rig: Rig, xmrig_program: Path, chain: Chain, tmp_path: Path) -> None:
-    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(xmrig_program)})
+    adapter = XmrigAdapter(environ={"MINER_CTRL_XMRIG": str(xmrig_program)})
     miners = await rig.agent(adapter)
     before = chain.height()
     [name] = await miners.launch(
         profile(miner_type="xmrig"),
         config(
             pool=chain.address, wallet=WALLET, daemon=True, coin="monero", threads=1, huge_pages=False,
-            randomx_mode="light", donate_level=0,
+            randomx_mode="light", donate_level=0, seed=None,
         ),
     )  # fmt: skip
     stats = await sampled(miners, name, lambda stats: hashing(stats) and stats.accepted > 0)

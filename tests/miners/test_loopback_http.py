@@ -100,6 +100,12 @@ async def test_what_is_sent() -> None:
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
+async def test_an_answer_in_chunks_is_put_together() -> None:
+    chunks = b"5\r\nhello\r\n6;some=extension\r\n there\r\n0\r\n\r\n"
+    async with listening(saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunks)) as api:
+        assert (await exchange(api, "/")).body == b"hello there"
+
+
 @pytest.mark.parametrize(
     "behave",
     [
@@ -115,7 +121,12 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
         saying(HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n"),
         saying(HEAD + b"Content-Length: 10485760\r\n\r\n" + b"a" * 10_485_760),
         saying(HEAD + b"\r\n" + b"a" * 10_485_760),
-        saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+        saying(HEAD + b"Transfer-Encoding: gzip\r\n\r\n0\r\n\r\n"),
+        saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\nxyz\r\n"),
+        saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n"),
+        saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel"),
+        saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhello"),
+        endlessly(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"ffff\r\n" + b"a" * 65535 + b"\r\n"),
         saying(HEAD + b"X: " + b"y" * 100_000 + b"\r\n\r\n"),
         endlessly(HEAD, b"X-Header: again\r\n"),
         endlessly(b"", b"a"),
@@ -123,7 +134,8 @@ HEAD = b"HTTP/1.1 200 OK\r\n"
     ],
     ids=[
         "ssh", "tls", "http2", "status", "no-end-of-head", "cut", "negative", "exponent", "superscript", "long-length",
-        "10-MB-with-length", "10-MB", "chunked", "long-header", "endless-headers", "endless-line", "endless-body",
+        "10-MB-with-length", "10-MB", "gzip", "chunk-of-no-size", "chunk-of-4-GB", "cut-chunk", "longer-chunk",
+        "endless-chunks", "long-header", "endless-headers", "endless-line", "endless-body",
     ],
 )  # fmt: skip
 async def test_what_is_no_answer_of_a_miner_is_refused(behave: Behaviour) -> None:

@@ -19,7 +19,7 @@ import pytest
 from miner_ctrl.miners import simulated_program
 from miner_ctrl.miners.contract import MinerApi
 from miner_ctrl.miners.simulated import PROGRAM, SimulatedAdapter
-from miner_ctrl.miners.simulated_program import Chance, Config, Simulation
+from miner_ctrl.miners.simulated_program import Chance, Config, Simulation, read_config
 from miner_ctrl.model.profiles import MinerConfig
 from tests.components.monerod import free_ports
 
@@ -35,7 +35,7 @@ def settings(**changes: Any) -> dict[str, Any]:
 def config(folder: Path, **changes: Any) -> Config:
     path = folder / "config.json"
     path.write_text(json.dumps(settings(**changes)))
-    return Config(str(path))
+    return read_config(str(path))
 
 
 class Program:
@@ -196,6 +196,25 @@ def test_the_local_api(program: Program) -> None:
     for broken in ("", "[]", "{}", "1", "[" * 5000):
         assert rpc(broken)[0] == 400
     assert "SIGTERM received" in program.end()[-1]
+
+
+def test_another_configuration_is_taken_over_whole_or_not_at_all(program: Program) -> None:
+    key = {"Authorization": f"Bearer {TOKEN}"}
+    here = {"port": program.port, "access-token": TOKEN}
+    good = settings(http=here, pool="other.example:1", threads=3, algo="rx/wow")
+    for bad in (
+        "{", "[]", "{}", json.dumps({**good, "threads": 0}), json.dumps({**good, "pool": "nowhere"}),
+        json.dumps({**good, "http": {**here, "port": program.port - 1}}),
+        json.dumps({**good, "http": {**here, "access-token": "another"}}),
+    ):  # fmt: skip
+        assert program.ask("PUT", "/2/config", bad, **key)[0] == 400
+    assert program.ask("GET", "/1/summary", **key)[1]["connection"]["pool"] == "pool.example:3333"
+    assert program.ask("PUT", "/2/config", json.dumps(good), Authorization="Bearer x")[0] == 403
+    assert program.ask("PUT", "/2/config", json.dumps(good), **key)[0] == 200
+    _, said = program.ask("GET", "/1/summary", **key)
+    assert (said["connection"]["pool"], said["algo"], len(said["hashrate"]["threads"])) == (
+        "other.example:1", "rx/wow", 3,
+    )  # fmt: skip
 
 
 def test_it_says_what_it_is(program: Program) -> None:

@@ -45,12 +45,15 @@ def plan(adapter: XmrigAdapter, folder: Path) -> LaunchPlan:
 def test_the_named_one_goes_before_the_deployed_one_before_the_path(tmp_path: Path) -> None:
     on_path = speaking(tmp_path / "bin" / "xmrig", "6.1.0")
     path = {"PATH": str(on_path.parent)}
-    assert XmrigAdapter(environ=path).locate().version == "6.1.0"
-    deployed = speaking(tmp_path / "programs" / "xmrig" / "abc" / "xmrig", "6.2.0")
-    assert XmrigAdapter(deployed={"xmrig": deployed}.get, environ=path).locate().path == str(deployed)
+    found = XmrigAdapter(environ=path).locate()
+    assert (found.version, found.source) == ("6.1.0", "path")
+    deployed = speaking(tmp_path / "programs" / "xmrig" / "1" / "xmrig", "6.2.0")
+    programs = {"xmrig": deployed}.get
+    found = XmrigAdapter(programs, environ=path).locate()
+    assert (found.path, found.source) == (str(deployed), "deployed")
     named = speaking(tmp_path / "elsewhere" / "my-xmrig", "6.3.0")
-    found = XmrigAdapter(deployed={"xmrig": deployed}.get, environ={**path, PROGRAM_VARIABLE: str(named)}).locate()
-    assert (found.installed, found.version, found.path) == (True, "6.3.0", str(named))
+    found = XmrigAdapter(programs, environ={**path, PROGRAM_VARIABLE: str(named)}).locate()
+    assert (found.installed, found.version, found.path, found.source) == (True, "6.3.0", str(named), "named")
 
 
 def test_what_is_not_there_is_said_with_how_to_get_it(tmp_path: Path) -> None:
@@ -91,7 +94,7 @@ def test_a_file_for_another_machine_is_not_installed(tmp_path: Path) -> None:
 
 
 def test_a_hanging_program_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("miner_ctrl.miners.xmrig.VERSION_WITHIN_S", 0.3)
+    monkeypatch.setattr("miner_ctrl.miners.program.VERSION_WITHIN_S", 0.3)
     program = script(tmp_path / "xmrig", f"echo $$ > {tmp_path}/pid", "sleep 1000 & wait")
     assert not XmrigAdapter(environ={PROGRAM_VARIABLE: str(program)}).locate().installed
     with pytest.raises(ProcessLookupError):

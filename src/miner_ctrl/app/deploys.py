@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
+from miner_ctrl.app.own_machine import adapters_of
 from miner_ctrl.config import Home
 from miner_ctrl.controller import Commands, Deploys
 from miner_ctrl.deploy import Incoming, ProgramStore
 from miner_ctrl.deploy.bundles import BundleStore
 from miner_ctrl.identity.keys import NodeKeys
-from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.rig import RigSettings
 from miner_ctrl.model.times import now_ms
@@ -26,7 +27,7 @@ def deploys_of(
     return DeployDesk(
         programs,
         Incoming(home.programs / "incoming"),
-        try_program=trial_by(lambda deployed: default_adapters(deployed=deployed)),
+        try_program=trial_by(partial(adapters_of, home)),
         now_ms=now_ms,
         disk_reserve_bytes=settings.disk_reserve_bytes,
         operator_keys=lock.operator_keys,

@@ -7,10 +7,9 @@ from contextlib import AsyncExitStack
 
 from miner_ctrl import __version__
 from miner_ctrl.app.deploys import deploys_of
-from miner_ctrl.app.own_machine import OwnMachine
+from miner_ctrl.app.own_machine import OwnMachine, adapters_of
 from miner_ctrl.config import Home
 from miner_ctrl.miners import Miners
-from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.nodes import Identity
 from miner_ctrl.model.times import now_ms
@@ -45,7 +44,7 @@ async def bring_up_rig(
     settings = read_rig_settings(home.rig_file)
     journal = RigJournal(home.rig_journal, settings=settings, now_ms=now_ms, machine=newest)
     miners = Miners(
-        adapters=default_adapters(deployed=own.programs.program),
+        adapters=adapters_of(home, own.programs.program),
         data_dir=home.miners_data,
         socket_for=home.socket_for,
         rig_name=identity.name,

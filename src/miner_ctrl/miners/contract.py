@@ -22,7 +22,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     per_thread: bool = False
     per_device: bool = False
     difficulty: bool = False
-    """Tells the job's difficulty, so that the time to the next share can be predicted."""
+    """Tells the job's difficulty in hashes a share, so that the time to the next share can be predicted."""
     pool_state: bool = False
     """Tells whether it is connected to its pool."""
 
@@ -43,8 +43,9 @@ class MinerApi(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LaunchPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """How to start a miner. ``argv`` holds no secret: what is secret stands in ``files``, written with mode 0600
-    into the instance's folder, which is the working directory. ``env`` is added to the environment."""
+    """How to start a miner. ``argv`` holds no secret (a wallet's address is none, where a miner takes it only there):
+    what is secret stands in ``files``, written with mode 0600 into the instance's folder, which is the working
+    directory. ``env`` is added to the environment."""
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
@@ -78,7 +79,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Adapter(Protocol):
-    """One miner type. Stateless: everything about an instance is passed in."""
+    """One miner type. Everything about an instance is passed in; what an adapter remembers it can do without."""
 
     @property
     def type(self) -> str:
@@ -129,4 +130,4 @@ class Adapter(Protocol):
 
     async def reload(self, plan: LaunchPlan) -> bool:
         """Have the running miner of ``plan.api`` take over ``plan``'s configuration; whether it did. ``False``: it
-        cannot, or not this change, and has to be restarted. Raises as ``read``."""
+        cannot, or not this change, and has to be restarted. Raises as ``read``; ``OperationFailed`` if it refuses."""

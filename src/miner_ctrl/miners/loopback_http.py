@@ -1,7 +1,7 @@
 """One HTTP/1.1 exchange with a miner on this machine: small, bounded, and trusting nothing that comes back.
 
-Miners answer with ``Content-Length`` or end the answer by hanging up; chunked answers are not spoken here. A library
-would bring redirects, pools and proxies, none of which a loopback request with a secret in it may ever use.
+Miners answer with ``Content-Length``, in chunks, or end the answer by hanging up. A library would bring redirects,
+pools and proxies, none of which a loopback request with a secret in it may ever use.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ DEADLINE_S = 3.0
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?")
 _LENGTH = re.compile(rb"[0-9]{1,9}")
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})(?:;[^\r\n]*)?\r\n")
 
 
 class Answer(NamedTuple):
@@ -29,8 +30,10 @@ class Answer(NamedTuple):
     body: bytes
 
 
-async def exchange(api: MinerApi, path: str, *, post: bytes | None = None, deadline_s: float = DEADLINE_S) -> Answer:
-    """GET ``path``, or POST it the JSON ``post``, with the bearer token of ``api``.
+async def exchange(
+    api: MinerApi, path: str, *, post: bytes | None = None, put: bytes | None = None, deadline_s: float = DEADLINE_S
+) -> Answer:
+    """GET ``path``, or POST or PUT it JSON, with the bearer token of ``api`` if it has one.
 
     Raises:
         Unreachable: nobody listens on the port, or the connection broke before an answer began.
@@ -41,22 +44,32 @@ async def exchange(api: MinerApi, path: str, *, post: bytes | None = None, deadl
         async with asyncio.timeout(deadline_s):
             reader, writer = await asyncio.open_connection(HOST, api.port, limit=MAX_HEAD_BYTES)
             try:
-                writer.write(_request(api, path, post))
+                writer.write(_request(api, path, post=post, put=put))
                 return await _read_answer(reader)
             finally:
                 writer.transport.abort()
     except TimeoutError:
-        raise RequestTimedOut(
-            f"The miner on local port {api.port} did not answer within {deadline_s:g} s.",
-            suggestion="Look at its log; restart it if it stays silent.",
-            code="MINER_TIMED_OUT",
-        ) from None
+        raise timed_out(api, deadline_s) from None
     except OSError as error:
-        raise Unreachable(
-            f"The miner does not answer on local port {api.port}: {error.strerror or 'the connection broke'}.",
-            suggestion="Look at its log: it may still be starting, or another program may hold the port.",
-            code="MINER_UNREACHABLE",
-        ) from None
+        raise unreachable(api, error) from None
+
+
+def timed_out(api: MinerApi, deadline_s: float) -> RequestTimedOut:
+    """Return the error for a miner that takes the connection and stays silent."""
+    return RequestTimedOut(
+        f"The miner on local port {api.port} did not answer within {deadline_s:g} s.",
+        suggestion="Look at its log; restart it if it stays silent.",
+        code="MINER_TIMED_OUT",
+    )
+
+
+def unreachable(api: MinerApi, error: OSError) -> Unreachable:
+    """Return the error for a port where nobody listens, or that hung up."""
+    return Unreachable(
+        f"The miner does not answer on local port {api.port}: {error.strerror or 'the connection broke'}.",
+        suggestion="Look at its log: it may still be starting, or another program may hold the port.",
+        code="MINER_UNREACHABLE",
+    )
 
 
 def not_a_miner(what: str) -> OperationFailed:
@@ -68,16 +81,14 @@ def not_a_miner(what: str) -> OperationFailed:
     )
 
 
-def _request(api: MinerApi, path: str, post: bytes | None) -> bytes:
-    head = [
-        f"{'GET' if post is None else 'POST'} {path} HTTP/1.1",
-        f"Host: {HOST}:{api.port}",
-        f"Authorization: Bearer {api.token}",
-        "Connection: close",
-    ]
-    if post is not None:
-        head += ["Content-Type: application/json", f"Content-Length: {len(post)}"]
-    return "\r\n".join([*head, "", ""]).encode("ascii") + (post or b"")
+def _request(api: MinerApi, path: str, *, post: bytes | None, put: bytes | None) -> bytes:
+    method, body = ("POST", post) if post is not None else ("PUT", put) if put is not None else ("GET", None)
+    head = [f"{method} {path} HTTP/1.1", f"Host: {HOST}:{api.port}", "Connection: close"]
+    if api.token:
+        head.append(f"Authorization: Bearer {api.token}")
+    if body is not None:
+        head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return "\r\n".join([*head, "", ""]).encode("ascii") + (body or b"")
 
 
 async def _read_answer(reader: asyncio.StreamReader) -> Answer:
@@ -103,7 +114,9 @@ def _headers(lines: list[bytes]) -> dict[bytes, bytes]:
 
 async def _read_body(reader: asyncio.StreamReader, headers: dict[bytes, bytes]) -> bytes:
     if b"transfer-encoding" in headers:
-        raise not_a_miner("sent its answer in a form that is not understood")
+        if headers[b"transfer-encoding"].lower() != b"chunked":
+            raise not_a_miner("sent its answer in a form that is not understood")
+        return await _read_chunks(reader)
     length = headers.get(b"content-length")
     if length is not None and not _LENGTH.fullmatch(length):
         raise not_a_miner("sent a length that is no number")
@@ -119,3 +132,25 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[bytes, bytes]) 
     if length is None:
         raise not_a_miner(f"sent more than {MAX_BODY_BYTES} bytes")
     return body
+
+
+async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
+    """Return a body sent in chunks; what follows the last one is of no use to anybody."""
+    body = b""
+    try:
+        while True:
+            head = _CHUNK.fullmatch(await reader.readuntil(b"\r\n"))
+            if head is None:
+                raise not_a_miner("sent a chunk without a length")
+            size = int(head[1], 16)
+            if size == 0:
+                return body
+            if len(body) + size > MAX_BODY_BYTES:
+                raise not_a_miner(f"sent more than {MAX_BODY_BYTES} bytes")
+            body += await reader.readexactly(size)
+            if await reader.readexactly(2) != b"\r\n":
+                raise not_a_miner("sent a chunk that is longer than it said")
+    except asyncio.LimitOverrunError:
+        raise not_a_miner("sent a chunk without a length") from None
+    except asyncio.IncompleteReadError:
+        raise not_a_miner("broke off in the middle of an answer") from None

@@ -13,7 +13,11 @@ import msgspec
 from miner_ctrl.errors import OperationFailed
 from miner_ctrl.miners.brief_run import run_briefly, spoken_lines
 from miner_ctrl.miners.contract import Capabilities, LaunchPlan, MinerApi, Reading
+from miner_ctrl.miners.heeded import EVERY_FIELD
 from miner_ctrl.miners.log_file import LogFile
+from miner_ctrl.miners.loopback_http import exchange
+from miner_ctrl.miners.program import MAX_PATH_CHARS
+from miner_ctrl.miners.xmrig_answers import parse_put
 from miner_ctrl.miners.xmrig_api import call, read_summary
 from miner_ctrl.model.miners import InstalledMiner
 from miner_ctrl.model.profiles import MinerConfig
@@ -30,17 +34,24 @@ class SimulatedAdapter:
 
     type = "simulated"
     description = "Simulated miner for demonstrations: mines nothing, its numbers are made up"
-    capabilities: ClassVar[Capabilities] = Capabilities(pause=True)
-
-    @property
-    def fields(self) -> frozenset[str]:
-        """Every field there is."""
-        return frozenset(MinerConfig.__struct_encode_fields__)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        pause=True, reload=True, per_thread=True, difficulty=True, pool_state=True
+    )
+    fields = EVERY_FIELD
+    """It stands in for any miner, so it takes what any of them heeds; pool, algorithm, threads and seed show."""
 
     def locate(self) -> InstalledMiner:
         """Return the program that comes with this package."""
         return InstalledMiner(
-            type=self.type, installed=True, version="simulated", path=str(PROGRAM)[:255], simulated=True
+            type=self.type,
+            installed=True,
+            version="simulated",
+            path=str(PROGRAM)[:MAX_PATH_CHARS],
+            simulated=True,
+            description=self.description,
+            capabilities=self.capabilities.names,
+            fields=tuple(sorted(self.fields)),
+            source="package",
         )
 
     def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
@@ -82,8 +93,9 @@ class SimulatedAdapter:
         await call(api, "pause")
 
     async def reload(self, plan: LaunchPlan) -> bool:
-        """Not offered yet."""
-        return False
+        """Go on with another configuration. Raises as ``Adapter.reload``."""
+        parse_put(await exchange(plan.api, "/2/config", put=plan.files[CONFIG_FILE]))
+        return True
 
     async def resume(self, api: MinerApi) -> None:
         """Go on. Raises as ``Adapter.pause``."""

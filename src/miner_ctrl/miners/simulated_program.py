@@ -75,13 +75,22 @@ class BadConfig(Exception):
     """The configuration cannot be used; the text says why."""
 
 
-class Config:
-    """What the configuration file says."""
+def read_config(path: str) -> Config:
+    """Return what the configuration file says; ``BadConfig`` when it cannot be used."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs a megabyte
+            raw = file.read()
+    except OSError as error:
+        raise BadConfig(f"unable to open {path!r}: {error.strerror}") from None
+    return Config(raw, path)
 
-    def __init__(self, path: str) -> None:
+
+class Config:
+    """What ``raw``, which stands in ``path``, says."""
+
+    def __init__(self, raw: bytes, path: str) -> None:
         try:
-            with open(path, "rb") as file:  # noqa: PTH123 - pathlib costs a megabyte
-                said = json.loads(file.read())
+            said = json.loads(raw)
             http = said["http"]
             self.port = self._whole(http["port"], "http.port", 1, 65535)
             self.token = str(http["access-token"])
@@ -89,8 +98,6 @@ class Config:
             self.threads = self._whole(said["threads"], "threads", 1, 1024)
             self.pool = str(said["pool"])
             self.algo = str(said["algo"])
-        except OSError as error:
-            raise BadConfig(f"unable to open {path!r}: {error.strerror}") from None
         except ValueError as error:
             raise BadConfig(f"{path} is not JSON: {error}") from None
         except (KeyError, TypeError) as error:
@@ -113,8 +120,8 @@ class Simulation:
         self._config = config
         self._chance = Chance(config.seed)
         self._started = self._now = now
-        base = 300 + 700 * self._chance.uniform()
-        self._thread_bases = [base * (0.97 + 0.06 * self._chance.uniform()) for _ in range(config.threads)]
+        self._base = 300 + 700 * self._chance.uniform()
+        self._thread_bases = [self._new_thread() for _ in range(config.threads)]
         self._phase = 2 * math.pi * self._chance.uniform()
         self._next_job = now
         self._next_share = now + STARTS_HASHING_AFTER_S + self._chance.interval(SECONDS_A_SHARE)
@@ -156,6 +163,16 @@ class Simulation:
         else:
             say("miner", f"{GREEN}resumed")
             self._next_share = self._now + self._chance.interval(SECONDS_A_SHARE)
+
+    def reloaded(self) -> None:
+        """Go on with the configuration as it is now: shares, uptime and a pause stay."""
+        threads = self._config.threads
+        added = [self._new_thread() for _ in range(threads - len(self._thread_bases))]
+        self._thread_bases = [*self._thread_bases, *added][:threads]
+        self._next_job = self._now
+
+    def _new_thread(self) -> float:
+        return self._base * (0.97 + 0.06 * self._chance.uniform())
 
     @property
     def uptime_s(self) -> float:
@@ -267,14 +284,30 @@ def call(simulation: Simulation, content_type: str, body: bytes) -> tuple[int, o
     return 200, {"result": {"status": "OK"}, "jsonrpc": "2.0", "id": number}
 
 
+def reload(config: Config, simulation: Simulation, body: bytes) -> tuple[int, object]:
+    """Take over another configuration, which has to leave the local API where it is; return HTTP status and answer."""
+    try:
+        wanted = Config(body, "the request")
+    except BadConfig as error:
+        say("config", f"{RED}{error}")
+        return 400, {"status": 400, "error": "BAD_REQUEST"}
+    if (wanted.port, wanted.token) != (config.port, config.token):
+        return 400, {"status": 400, "error": "BAD_REQUEST"}
+    vars(config).update(vars(wanted))
+    simulation.reloaded()
+    say("config", "configuration taken over")
+    return 200, {"status": 200}
+
+
 def respond(config: Config, simulation: Simulation, request: Request) -> tuple[int, object]:
     """Return HTTP status and answer to a request."""
-    if not request.authorization:
-        return 401, {"status": 401, "error": "UNAUTHORIZED"}
     if request.authorization != f"Bearer {config.token}":
-        return 403, {"status": 403, "error": "FORBIDDEN"}
+        status, error = (403, "FORBIDDEN") if request.authorization else (401, "UNAUTHORIZED")
+        return status, {"status": status, "error": error}
     if (request.method, request.path) == ("POST", "/json_rpc"):
         return call(simulation, request.content_type, request.body)
+    if (request.method, request.path) == ("PUT", "/2/config"):
+        return reload(config, simulation, request.body)
     if request.method == "GET" and request.path in ("/1/summary", "/2/summary"):
         return 200, summary(config, simulation, with_threads=request.path == "/1/summary")
     if (request.method, request.path) == ("GET", "/2/backends"):
@@ -344,7 +377,7 @@ def main(arguments: list[str]) -> int:
     """Run as a program; return the exit status."""
     paths = [argument.removeprefix("--config=") for argument in arguments if argument.startswith("--config=")]
     try:
-        config = Config(paths[-1] if paths else "config.json")
+        config = read_config(paths[-1] if paths else "config.json")
     except BadConfig as error:
         say("config", f"{RED}{error}")
         return 2

@@ -2,7 +2,8 @@
 
 ``hashrate.total`` holds the 10 s, 60 s and 15 min windows: ``null`` until a window is full, all ``0.0`` while no worker
 runs. Before the first connection ``pool`` is empty and ``algo`` null; after one is lost ``ip`` is null and ``failures``
-counts. Pool names and versions are text from strangers: cut to one printable line.
+counts. Pool names and versions are text from strangers: cut to one printable line. GPUs, huge pages and MSR stand in
+``/2/backends`` alone.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from msgspec import Meta
 from miner_ctrl.errors import OperationFailed
 from miner_ctrl.miners.contract import Reading
 from miner_ctrl.miners.loopback_http import Answer, not_a_miner
-from miner_ctrl.model.miners import Hashrates, MinerState
+from miner_ctrl.model.miners import MAX_DEVICES, DeviceStats, Hashrates, HugePages, MinerState
 from miner_ctrl.model.text import one_line
 from miner_ctrl.model.values import Count
 
@@ -55,12 +56,56 @@ class _Summary(msgspec.Struct):
     algo: str | None = None
 
 
+class _Health(msgspec.Struct):
+    temperature: _Rate | None = None
+    power: _Rate | None = None
+    fan_speed: Annotated[tuple[_Rate, ...], Meta(max_length=16)] = ()
+
+
+class _Thread(msgspec.Struct):
+    index: Count = 0
+    hashrate: _Windows = ()
+    name: str = ""
+    board: str = ""
+    health: _Health | None = None
+
+
+class _Backend(msgspec.Struct):
+    type: str
+    enabled: bool = False
+    msr: bool | None = None
+    hugepages: Annotated[tuple[Count, ...], Meta(max_length=16)] = ()
+    threads: Annotated[tuple[_Thread, ...], Meta(max_length=1024)] = ()
+
+
+class Backends(msgspec.Struct, frozen=True):
+    """What ``/2/backends`` adds to the summary; ``gpus``: a GPU backend is on, so its figures change all the time."""
+
+    gpus: bool = False
+    devices: tuple[DeviceStats, ...] = ()
+    huge_pages: HugePages | None = None
+    msr: bool | None = None
+    threads_ready: bool = False
+
+
+class _Connected(msgspec.Struct):
+    pool: str | None = None
+    ip: str | None = None
+
+
+class _Connecting(msgspec.Struct):
+    connection: _Connected
+
+
 class _RpcAnswer(msgspec.Struct):
     result: dict[str, str] | None = None
     error: dict[str, str | int] | None = None
 
 
 _SUMMARY = msgspec.json.Decoder(_Summary)
+_BACKENDS = msgspec.json.Decoder(Annotated[tuple[_Backend, ...], Meta(max_length=16)])
+_CONFIG = msgspec.json.Decoder(dict[str, object])
+_CONNECTING = msgspec.json.Decoder(_Connecting)
 _RPC = msgspec.json.Decoder(_RpcAnswer)
 
 
@@ -91,6 +136,85 @@ def parse_summary(answer: Answer) -> Reading:
         algorithm=one_line(said.algo or "", MAX_TEXT_CHARS),
         difficulty=_finite(connection.diff) or None,
         reason=_reason(said),
+    )
+
+
+def parse_backends(answer: Answer) -> Backends:
+    """Return what ``/2/backends`` says.
+
+    Raises:
+        OperationFailed: the answer is a refusal, or not XMRig's.
+    """
+    _check_status(answer)
+    try:
+        said = _BACKENDS.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise not_a_miner("gave an answer that is not XMRig's list of backends") from None
+    cpu = next((backend for backend in said if backend.type == "cpu"), None)
+    gpus = [backend for backend in said if backend.type in ("opencl", "cuda") and backend.enabled]
+    pages = cpu.hugepages if cpu is not None and len(cpu.hugepages) == 2 else None
+    return Backends(
+        gpus=bool(gpus),
+        devices=tuple(_device(backend.type, thread) for backend in gpus for thread in backend.threads)[:MAX_DEVICES],
+        huge_pages=HugePages(*pages) if pages else None,
+        msr=cpu.msr if cpu is not None and cpu.enabled else None,
+        threads_ready=any(backend.threads for backend in said),
+    )
+
+
+def parse_config(answer: Answer) -> dict[str, object]:
+    """Return the configuration XMRig runs with.
+
+    Raises:
+        OperationFailed: the answer is a refusal, or not XMRig's.
+    """
+    _check_status(answer)
+    try:
+        return _CONFIG.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise not_a_miner("gave an answer that is not XMRig's configuration") from None
+
+
+def parse_put(answer: Answer) -> None:
+    """See that a miner took over a configuration.
+
+    Raises:
+        OperationFailed: it did not.
+    """
+    if answer.status in (400, 422):
+        raise OperationFailed(
+            "The miner does not accept this configuration.",
+            suggestion="Compare pool, coin and algorithm of the profile with what the pool asks for.",
+            code="MINER_CONFIG_REFUSED",
+        )
+    if answer.status not in (200, 202, 204):
+        _check_status(answer)
+
+
+def parse_pool(answer: Answer) -> str:
+    """Return the pool that a summary says is connected; empty while none is.
+
+    Raises:
+        OperationFailed: as ``parse_summary``.
+    """
+    _check_status(answer)
+    try:
+        said = _CONNECTING.decode(answer.body).connection
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise not_a_miner("gave an answer that is not XMRig's summary") from None
+    return (said.pool or "") if said.ip else ""
+
+
+def _device(kind: str, thread: _Thread) -> DeviceStats:
+    health = thread.health or _Health()
+    return DeviceStats(
+        index=thread.index,
+        name=one_line(thread.board or thread.name, MAX_TEXT_CHARS),
+        kind=kind,
+        hashrate_hps=_finite(thread.hashrate[0]) if thread.hashrate else None,
+        temperature_c=_finite(health.temperature) or None,
+        fan_percent=_finite(max(health.fan_speed)) if health.fan_speed else None,
+        power_w=_finite(health.power) or None,
     )
 
 

@@ -1,0 +1,1 @@
+"""Descriptions of miners that ship with the package, one file each; the owner's stand in ``<config>/miners/``."""

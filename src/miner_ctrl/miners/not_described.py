@@ -1,0 +1,53 @@
+"""The adapter of a description that cannot be used: it is there, and says what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.miners.contract import Capabilities, LaunchPlan, MinerApi, Reading
+from miner_ctrl.miners.described_answers import cannot_pause
+from miner_ctrl.miners.log_file import LogFile
+from miner_ctrl.model.miners import InstalledMiner
+from miner_ctrl.model.profiles import MinerConfig
+
+
+class NotDescribed:
+    """A miner type whose description has ``error``."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(pause=False)
+    fields: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, miner_type: str, error: MinerCtrlError) -> None:
+        self.type = miner_type
+        self.description = error.message
+        self._error = error
+
+    def locate(self) -> InstalledMiner:
+        """Return that it is not there, and why."""
+        return InstalledMiner(type=self.type, installed=False, description=self.description)
+
+    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Raise what is wrong with the description."""
+        raise self._error
+
+    async def check(self, plan: LaunchPlan, folder: Path) -> None:
+        """Raise what is wrong with the description."""
+        raise self._error
+
+    async def read(self, api: MinerApi, *, log: LogFile | None = None) -> Reading:
+        """Raise what is wrong with the description; a miner that runs goes on meanwhile."""
+        raise self._error
+
+    async def pause(self, api: MinerApi) -> None:
+        """Refuse: nothing is known of it."""
+        raise cannot_pause(self.type)
+
+    async def resume(self, api: MinerApi) -> None:
+        """Refuse: nothing is known of it."""
+        raise cannot_pause(self.type)
+
+    async def reload(self, plan: LaunchPlan) -> bool:
+        """It cannot."""
+        return False
