@@ -17,7 +17,7 @@ from miner_ctrl.miners.contract import Adapter, MinerApi, Reading
 from miner_ctrl.miners.keeper_link import KeeperFacts, KeeperLink
 from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.model.miners import MinerState, MinerStats
-from miner_ctrl.model.profiles import Profile
+from miner_ctrl.model.profiles import MinerConfig, Profile
 from miner_ctrl.model.text import one_line
 from miner_ctrl.storage.atomic import write_atomic
 
@@ -39,6 +39,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     api: MinerApi
     socket: str
     stopped: bool = False
+    config: MinerConfig | None = None
 
 
 class Instance:

@@ -59,6 +59,7 @@ class Miners:
         self._log_reader = ThreadPoolExecutor(1, "logs")
         """Ten thousand lines take a third of a second to read and clean: too long for everybody else to wait."""
         self.on_change: Callable[[], None] | None = None
+        self.on_sampled: Callable[[tuple[MinerStats, ...]], None] | None = None
 
     async def start(self) -> None:
         """Take over the miners that run, and find out how the others ended.
@@ -96,7 +97,10 @@ class Miners:
     async def sample(self) -> tuple[MinerStats, ...]:
         """Ask every miner now, all at once and in bounded time; one that fails says so in its state."""
         await asyncio.gather(*(instance.sample() for instance in tuple(self._instances.values())))
-        return self.latest()
+        stats = self.latest()
+        if self.on_sampled is not None:
+            self.on_sampled(stats)
+        return stats
 
     def installed(self) -> tuple[InstalledMiner, ...]:
         """Return what each adapter finds on this machine."""
@@ -141,7 +145,7 @@ class Miners:
 
     # --- commands ---------------------------------------------------------------------------------------
 
-    async def launch(self, profile: Profile, config: MinerConfig) -> str:
+    async def launch(self, profile: Profile, config: MinerConfig, *, by: str = "") -> str:
         """Start a miner and return its name; it has lived for ``SETTLES_WITHIN_S`` then.
 
         Raises:
@@ -175,7 +179,7 @@ class Miners:
         self._told()
         return name
 
-    async def stop(self, name: str, *, grace_s: float = STOP_GRACE_S) -> None:
+    async def stop(self, name: str, *, grace_s: float = STOP_GRACE_S, by: str = "") -> None:
         """End a miner (SIGTERM; SIGKILL after ``grace_s``) and take it off the list. Its log stays.
 
         Raises:
@@ -191,18 +195,42 @@ class Miners:
         self._forget_old_logs()
         self._told()
 
-    async def restart(self, name: str, config: MinerConfig) -> None:
+    async def restart(self, name: str, config: MinerConfig | None = None, *, by: str = "") -> None:
         """End a miner, if it runs, and start it again with the same profile, name and log.
 
         Raises:
             NotFound, OperationFailed: as ``launch``; the miner is then listed as crashed.
         """
         instance = self._running(name)
+        config = config or instance.record.config
+        if config is None:
+            raise OperationFailed(f"Nobody knows what {name} was started with.", suggestion="Start it anew.")
+        await self._again(instance, instance.record.profile, config)
+
+    async def switch(self, name: str, profile: Profile, config: MinerConfig, *, by: str = "") -> bool:
+        """Have a miner run another profile from now on; whether it took it without a restart. Raises as ``restart``."""
+        await self._again(self._running(name), profile, config)
+        return False
+
+    async def adopt(self, miner_type: str, api: MinerApi, *, name: str | None = None, by: str = "") -> str:
+        """Watch a miner that somebody else started.
+
+        Raises:
+            OperationFailed: it cannot be.
+        """
+        raise OperationFailed("This rig cannot adopt miners yet.", code="CANNOT_ADOPT")
+
+    async def release(self, name: str, *, by: str = "") -> None:
+        """Let go of an adopted miner. Raises ``NotFound``, ``Conflict``."""
+        raise Conflict(f"{name} was not adopted.", suggestion="Stop it instead.", code="NOT_ADOPTED")
+
+    async def _again(self, instance: Instance, profile: Profile, config: MinerConfig) -> None:
+        name = instance.record.name
         async with instance.busy:
             if self._instances.get(name) is not instance:  # stopped for good meanwhile: it would run unseen
                 raise _no_such_miner(name, self.names())
             await instance.stop(STOP_GRACE_S)
-            instance.record = msgspec.structs.replace(instance.record, api=_new_api())
+            instance.record = msgspec.structs.replace(instance.record, profile=profile, api=_new_api())
             try:
                 await self._run(instance, config)
             except MinerCtrlError as error:
@@ -211,7 +239,7 @@ class Miners:
                 raise
         self._told()
 
-    async def pause(self, name: str) -> None:
+    async def pause(self, name: str, *, resume_after_s: float | None = None, by: str = "") -> None:
         """Have a miner stop hashing and keep its process.
 
         Raises:
@@ -222,7 +250,7 @@ class Miners:
         await instance.adapter.pause(instance.record.api)
         await instance.sample()
 
-    async def resume(self, name: str) -> None:
+    async def resume(self, name: str, *, by: str = "") -> None:
         """Have a paused miner go on. Raises as ``pause``."""
         instance = self._pausable(name)
         await instance.adapter.resume(instance.record.api)
@@ -244,7 +272,7 @@ class Miners:
         for file_name, data in plan.files.items():
             write_atomic(folder / file_name, data)
         await adapter.check(plan, folder)
-        instance.save()
+        instance.save(config=config)
         await self._start_kept(instance, plan)
         await instance.attach()
         if await instance.ended_within(SETTLES_WITHIN_S):
