@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, OperationFailed, StateDamaged
+from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed, StateDamaged
 from miner_ctrl.miners.contract import Adapter, LaunchPlan, MinerApi
 from miner_ctrl.miners.instance import RECORD_FILE, Instance, Record
 from miner_ctrl.miners.keeper_link import start_keeper
@@ -28,6 +28,7 @@ from miner_ctrl.storage.directories import make_private
 STOP_GRACE_S = 10.0
 SETTLES_WITHIN_S = 0.5
 """A miner that ends this soon after its start was not started."""
+MAX_INPUT_CHARS = 256
 KEPT_LOGS = 50
 """Folders of miners that were stopped, kept for their logs; the oldest go."""
 _NAME = re.compile(r"([a-z0-9-]{1,40})-(\d{1,9})")
@@ -255,6 +256,27 @@ class Miners:
         instance = self._pausable(name)
         await instance.adapter.resume(instance.record.api)
         await instance.sample()
+
+    def type(self, name: str, line: str) -> None:
+        """Type one line at a miner's terminal, as somebody who sits there would.
+
+        Raises:
+            BadInput: it is no line of printable characters.
+            NotFound: no such miner.
+            Conflict: it does not run, or nobody holds its terminal.
+        """
+        if not 0 < len(line) <= MAX_INPUT_CHARS or not line.isprintable():
+            raise BadInput(
+                f"What is typed at a miner is one line of 1 to {MAX_INPUT_CHARS} printable characters.",
+                suggestion="XMRig takes h (hashrate), p (pause), r (resume), s (results) and c (connection).",
+                code="BAD_MINER_INPUT",
+            )
+        if not self._running(name).type(line):
+            raise Conflict(
+                f"Nothing can be typed at {name}: it does not run, or its keeper is older than this version.",
+                suggestion=f"Restart it: miner-ctrl restart {name}.",
+                code="NO_MINER_TERMINAL",
+            )
 
     def profile_of(self, name: str) -> Profile:
         """Return the profile a miner runs.
