@@ -10,7 +10,7 @@ from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from miner_ctrl.api import events, invites, node, peers, pending, profiles, remote
+from miner_ctrl.api import events, invites, miners, node, peers, pending, profiles, remote, schedule
 from miner_ctrl.api.errors import envelope, internal_error, method_not_allowed, no_such_route, status_of
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.routes import Resource, Route, send_json
@@ -36,7 +36,17 @@ async def openapi_document() -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(document(ROUTES, BASE_PATH)))
 
 
-RESOURCES = (node.NODE, peers.PEERS, pending.PENDING, invites.INVITES, remote.REMOTE, profiles.PROFILES, events.EVENTS)
+RESOURCES = (
+    node.NODE,
+    peers.PEERS,
+    pending.PENDING,
+    invites.INVITES,
+    remote.REMOTE,
+    profiles.PROFILES,
+    miners.MINERS,
+    schedule.SCHEDULE,
+    events.EVENTS,
+)
 ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
 
 

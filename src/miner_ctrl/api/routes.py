@@ -11,15 +11,15 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from miner_ctrl.api.errors import no_identity
-from miner_ctrl.api.faces import CommandsFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace
+from miner_ctrl.api.errors import no_identity, only_local
+from miner_ctrl.api.faces import CommandsFace, Faces, FleetFace, NodeFace, PairingFace, ProfilesFace, RigFace
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
@@ -27,12 +27,16 @@ from miner_ctrl.api.streams import Stream, send_stream
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 T = TypeVar("T")
 
+LOCAL_DOOR = "miner_ctrl.local"
+"""Key in ``scope["state"]``: a door sets it that only this machine's user can come through."""
+_RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
     PairingFace: "pairing",
     CommandsFace: "commands",
     FleetFace: "fleet",
     ProfilesFace: "profiles",
+    RigFace: _RIG,
 }
 _JSON_HEADERS = [
     (b"content-type", b"application/json"),
@@ -72,6 +76,8 @@ class Route:
     errors: tuple[int, ...]
     events: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] | None = field(repr=False)
+    local_only: bool = False
+    """Refused at every door but those that only this machine's user can come through."""
 
     @property
     def needs_identity(self) -> bool:
@@ -84,12 +90,16 @@ class Route:
         Raises:
             MinerCtrlError: why not; nothing has been sent yet.
         """
+        if self.local_only and not scope.get("state", {}).get(LOCAL_DOOR):
+            raise only_local()
         values: dict[str, Any] = dict(scope["path_params"])
         check_path(values)
         for name, face in self.faces.items():
             values[name] = getattr(faces, face)
             if values[name] is None:
                 raise no_identity()
+            if face == _RIG:
+                values[name] = await values[name]()
         if self.query is not None:
             values["query"] = decode_query(scope, self.query)
         if self.decoder is not None:
@@ -118,8 +128,13 @@ class Resource:
     ) -> Callable[[Handler], Handler]:
         return self._added("GET", path, 200, errors, events or {})
 
-    def post(self, path: str, *, status: int = 200, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
-        return self._added("POST", path, status, errors, {})
+    def post(
+        self, path: str, *, status: int = 200, errors: tuple[int, ...] = (), local_only: bool = False
+    ) -> Callable[[Handler], Handler]:
+        return self._added("POST", path, status, errors, {}, local_only=local_only)
+
+    def put(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
+        return self._added("PUT", path, 200, errors, {})
 
     def patch(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
         return self._added("PATCH", path, 200, errors, {})
@@ -128,10 +143,18 @@ class Resource:
         return self._added("DELETE", path, 200, errors, {})
 
     def _added(
-        self, method: str, path: str, status: int, errors: tuple[int, ...], events: Mapping[str, object]
+        self,
+        method: str,
+        path: str,
+        status: int,
+        errors: tuple[int, ...],
+        events: Mapping[str, object],
+        *,
+        local_only: bool = False,
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
-            self.routes.append(declared(method, path, self.name, handler, status=status, errors=errors, events=events))
+            route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
+            self.routes.append(replace(route, local_only=local_only))
             return handler
 
         return add

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.api.faces import Faces
-from miner_ctrl.app.rig import bring_up_rig
+from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home, NodeSettings
 from miner_ctrl.controller import Commands, Fleet, FleetWatch
 from miner_ctrl.errors import Conflict, NotFound
@@ -39,7 +39,7 @@ class Node:
     """One node, from ``start`` to ``close``; the home's lock is held by the caller.
 
     ``serving`` is false for the short life of a command without a running node: then it neither listens nor keeps
-    dialling, and leaves the miners alone.
+    dialling, and leaves the miners alone until it is asked for them.
     """
 
     def __init__(self, settings: NodeSettings, *, serving: bool) -> None:
@@ -171,14 +171,15 @@ class Node:
             registry, profiles, fleet, reach=pairing.reach, live=endpoint.channel, clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )  # fmt: skip
+        rig = RigHalf(up, home=home, identity=identity, profiles=profiles)
         if self._serving and role.works:
-            await bring_up_rig(up, home=home, identity=identity, endpoint=endpoint, profiles=profiles)
+            await rig.serve(endpoint)
         self._keys, self._identity, self._endpoint, self._registry = keys, identity, endpoint, registry
         if self._serving:
             await self._listen(endpoint)
         pairing.start()
         watch.start()
-        self._faces = Faces(node=self, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles)
+        self._faces = Faces(self, pairing, commands, fleet, profiles, rig.local)
 
     async def _listen(self, endpoint: Endpoint) -> None:
         listen, tls = self._settings.listen, self._settings.tls

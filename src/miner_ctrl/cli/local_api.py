@@ -109,6 +109,12 @@ class LocalApi:
         self.socket_path = socket_path
         self._start_node = start_node
         self._timeout_s = timeout_s
+        self.momentary = False
+        """The node was started for this command alone, and ends with it."""
+
+    def put(self, path: str, body: Mapping[str, object]) -> Answer:
+        """``PUT path``; see ``call``."""
+        return self.call("PUT", path, body=body)
 
     def answers(self) -> bool:
         """Return whether a node listens there.

@@ -29,6 +29,7 @@ from miner_ctrl.protocol.messages import (
 )
 from miner_ctrl.transport import Request
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
+from miner_ctrl.worker.rig_schedule import RigSchedule
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,10 @@ _Each = Callable[[str], Awaitable[None]]
 class CommandDesk:
     """Carries out what changes this rig."""
 
-    def __init__(self, miners: Miners, profiles: ProfileStore, journal: Journal) -> None:
+    def __init__(self, miners: Miners, profiles: ProfileStore, schedule: RigSchedule, journal: Journal) -> None:
         self._miners = miners
         self._profiles = profiles
+        self._schedule = schedule
         self._journal = journal
         self._under_way: set[asyncio.Task[object]] = set()
         self._closing = False
@@ -87,7 +89,7 @@ class CommandDesk:
     async def _attempt(self, request: Request) -> Answer:
         payload = request.payload
         try:
-            return await self._act(payload)
+            return await self._act(payload, by=request.channel.node_id)
         except MinerCtrlError as error:
             log.info("%s from %s failed: %s", type(payload).__name__, request.channel.node_id, error.message)
             return error_to_wire(error)
@@ -95,13 +97,13 @@ class CommandDesk:
             log.exception("%s from %s failed unexpectedly", type(payload).__name__, request.channel.node_id)
             return Error(code=WireCode.UNKNOWN, message="The rig failed in a way it did not expect; its log says how.")
 
-    async def _act(self, payload: Payload) -> Answer:
+    async def _act(self, payload: Payload, *, by: str) -> Answer:
         miners = self._miners
         match payload:
             case StartMiner():
                 return MinerAck(status="started", miners=(await self._start(payload),))
             case Deploy():
-                return self._deploy(payload)
+                return self._deploy(payload, by=by)
             case StopMiner():
                 each: tuple[str, _Each] = ("stopped", miners.stop)
             case RestartMiner():
@@ -177,12 +179,16 @@ class CommandDesk:
             details={"done": done},
         )
 
-    def _deploy(self, payload: Deploy) -> DeployAck:
-        if payload.profile is None or payload.bundle is not None:
-            raise BadInput("This rig takes profiles, not miner programs.", code="NO_BUNDLES")
-        validate(payload.profile.miner_type, payload.profile.config)
-        self._profiles.put(payload.profile)
-        return DeployAck(status="stored", profile_hash=payload.profile.content_hash)
+    def _deploy(self, payload: Deploy, *, by: str) -> DeployAck:
+        profile, schedule = payload.profile, payload.schedule
+        if payload.bundle is not None or (profile is None and schedule is None):
+            raise BadInput("This rig takes profiles and schedules, not miner programs.", code="NO_BUNDLES")
+        if profile is not None:
+            validate(profile.miner_type, profile.config)
+            self._profiles.put(profile)
+        if schedule is not None:
+            self._schedule.set(schedule, by=by)
+        return DeployAck(status="stored", profile_hash=profile.content_hash if profile is not None else "")
 
     def _explain(self, standing: Standing) -> Answer:
         """Answer a repeat whose outcome the journal does not hold."""

@@ -10,6 +10,7 @@ from miner_ctrl.miners import Miners
 from miner_ctrl.model.miners import MinerState, NodeStats
 from miner_ctrl.protocol.messages import GetStats, Stats, SubscribeStats
 from miner_ctrl.transport import Channel, Request
+from miner_ctrl.worker.rig_schedule import RigSchedule
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class StatsDesk:
     def __init__(
         self,
         miners: Miners,
+        schedule: RigSchedule,
         *,
         node_id: str,
         node_name: str,
@@ -47,6 +49,7 @@ class StatsDesk:
         now_ms: Callable[[], int],
     ) -> None:
         self._miners = miners
+        self._schedule = schedule
         self._node_id = node_id
         self._node_name = node_name
         self._version = version
@@ -109,6 +112,8 @@ class StatsDesk:
             uptime_s=int(self._clock() - self._started_s),
             version=self._version,
             miners=self._miners.latest(),
+            problems=(self._schedule.problem,) if self._schedule.problem else (),
+            schedule=self._schedule.asked,
         )
 
     async def _sample_and_answer(self) -> Stats:

@@ -22,7 +22,9 @@ from miner_ctrl.telemetry.machine import Machine, read_machine
 from miner_ctrl.transport import Endpoint, Request
 from miner_ctrl.worker.commands import CommandDesk
 from miner_ctrl.worker.journal import Journal
+from miner_ctrl.worker.local import LocalRig
 from miner_ctrl.worker.logs import LogDesk
+from miner_ctrl.worker.rig_schedule import RigSchedule
 from miner_ctrl.worker.stats import StatsDesk
 
 
@@ -37,6 +39,8 @@ class Worker:
         endpoint: Endpoint,
         miners: Miners,
         profiles: ProfileStore,
+        schedule: RigSchedule,
+        local: LocalRig,
         *,
         journal_path: Path,
         node_id: str,
@@ -48,25 +52,29 @@ class Worker:
         self._endpoint = endpoint
         self._miners = miners
         self._profiles = profiles
+        self._schedule = schedule
+        self._local = local
         self._node_id = node_id
         self._node_name = node_name
         self._version = version
         self._machine: Machine | None = None
         self._refs: tuple[int, tuple[ProfileRef, ...]] = (-1, ())
         self._journal = Journal(journal_path, now_ms=now_ms)
-        self._commands = CommandDesk(miners, profiles, self._journal)
+        self._commands = CommandDesk(miners, profiles, schedule, self._journal)
         self._logs = LogDesk(miners)
         self._stats = StatsDesk(
-            miners, node_id=node_id, node_name=node_name, version=version, clock=clock, now_ms=now_ms
+            miners, schedule, node_id=node_id, node_name=node_name, version=version, clock=clock, now_ms=now_ms
         )
 
     async def start(self) -> None:
-        """Reattach to the miners that live, then answer peers.
+        """Reattach to the miners that live, then answer peers and keep the schedule.
 
         Raises:
             StateDamaged: a file of the worker's is not what it wrote.
         """
         self._journal.open()
+        self._schedule.open()
+        self._miners.on_sampled = self._local.sampled
         await self._miners.start()
         self._miners.on_change = self._stats.miners_changed
         route = self._endpoint.route
@@ -78,9 +86,11 @@ class Worker:
         for command in COMMANDS:
             route(command, self._commands.carry_out, needs=Grant.CONTROL)
         self._stats.start()
+        self._schedule.start()
 
     async def close(self) -> None:
         """Stop answering. Miners go on."""
+        await self._schedule.close()
         await self._stats.close()
         await self._commands.close()
         await self._miners.close()
@@ -102,6 +112,7 @@ class Worker:
                 ram_bytes=machine.ram_bytes,
                 miners=self._miners.installed(),
                 profiles=self._profile_refs(),
+                schedule=self._schedule.state(),
             )
         )
 
