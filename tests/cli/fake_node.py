@@ -50,7 +50,7 @@ class FakeNode:
             def _answer(self) -> None:
                 node.handle(self)
 
-            do_GET = do_POST = do_DELETE = do_PATCH = _answer  # noqa: N815 - the base's names
+            do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _answer  # noqa: N815 - the base's names
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
                 pass

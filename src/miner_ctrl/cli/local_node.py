@@ -52,8 +52,8 @@ def local_node(home: Home) -> Iterator[LocalApi]:
     """Yield the API of the node of ``home``.
 
     If none runs, a node is started in this process for as long as the block takes, under the home's lock: no
-    listener, and no miners unless the command asks for them. While another process holds the lock without answering (it starts or stops just now), wait
-    for at most ``WAIT_FOR_HOME_S``.
+    listener, and no miners unless the command asks for them. While another process holds the lock without answering
+    (it starts or stops just now), wait for at most ``WAIT_FOR_HOME_S``.
 
     Raises:
         HomeInUse: the other process neither answers nor ends.

@@ -40,13 +40,13 @@ class StatsDesk:
     def __init__(
         self,
         miners: Miners,
-        schedule: RigSchedule,
         *,
         node_id: str,
         node_name: str,
         version: str,
         clock: Callable[[], float],
         now_ms: Callable[[], int],
+        schedule: RigSchedule | None = None,
     ) -> None:
         self._miners = miners
         self._schedule = schedule
@@ -105,6 +105,7 @@ class StatsDesk:
         return self._clock() - self._sampled_s <= FRESH_FOR_S or not self._miners.names()
 
     def _latest(self) -> NodeStats:
+        schedule = self._schedule
         return NodeStats(
             node_id=self._node_id,
             node_name=self._node_name,
@@ -112,8 +113,8 @@ class StatsDesk:
             uptime_s=int(self._clock() - self._started_s),
             version=self._version,
             miners=self._miners.latest(),
-            problems=(self._schedule.problem,) if self._schedule.problem else (),
-            schedule=self._schedule.asked,
+            problems=(schedule.problem,) if schedule is not None and schedule.problem else (),
+            schedule=schedule.asked if schedule is not None else "",
         )
 
     async def _sample_and_answer(self) -> Stats:

@@ -63,7 +63,13 @@ class Worker:
         self._commands = CommandDesk(miners, profiles, schedule, self._journal)
         self._logs = LogDesk(miners)
         self._stats = StatsDesk(
-            miners, schedule, node_id=node_id, node_name=node_name, version=version, clock=clock, now_ms=now_ms
+            miners,
+            node_id=node_id,
+            node_name=node_name,
+            version=version,
+            clock=clock,
+            now_ms=now_ms,
+            schedule=schedule,
         )
 
     async def start(self) -> None:
