@@ -61,14 +61,14 @@ class ScheduleRule(msgspec.Struct, frozen=True, kw_only=True, rename="camel", fo
     days: Annotated[tuple[Annotated[int, Meta(ge=0, le=6)], ...], Meta(min_length=1, max_length=7)]
     start_minute: Annotated[int, Meta(ge=0, lt=1440)]
     end_minute: Annotated[int, Meta(ge=0, le=1440)]
-    do: Annotated[str, Meta(pattern=r"^(run|pause|profile:[A-Za-z0-9._-]{1,63})$")]
+    do: Annotated[str, Meta(pattern=r"^(run|pause|profile:[A-Za-z0-9._-]{1,63})\Z")]
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """A week. Where no rule holds, ``otherwise`` does. Without rules and with ``run`` there is no schedule."""
 
     rules: Annotated[tuple[ScheduleRule, ...], Meta(max_length=100)] = ()
-    otherwise: Annotated[str, Meta(pattern=r"^(run|pause|profile:[A-Za-z0-9._-]{1,63})$")] = "run"
+    otherwise: Annotated[str, Meta(pattern=r"^(run|pause|profile:[A-Za-z0-9._-]{1,63})\Z")] = "run"
 
 
 class ScheduleState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -91,12 +91,12 @@ class BundleOffer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", for
     "miner-ctrl/1 bundle\\0" and the canonical JSON of every other field.
     """
 
-    miner_type: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}$")]
-    version: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}$")]
-    system: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$")] = "linux"
-    architecture: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}$")] = "x86_64"
-    archive: Annotated[str, Meta(pattern=r"^(tar|tar\.gz|tar\.xz|tar\.bz2|zip)$")]
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    miner_type: Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
+    version: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")]
+    system: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")] = "linux"
+    architecture: Annotated[str, Meta(pattern=r"^[a-z0-9_-]{1,32}\Z")] = "x86_64"
+    archive: Annotated[str, Meta(pattern=r"^(tar|tar\.gz|tar\.xz|tar\.bz2|zip)\Z")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     size_bytes: Annotated[int, Meta(ge=1, le=4 * 2**30)]
     unpacked_bytes: Annotated[int, Meta(ge=0, le=16 * 2**30)]
     files: Annotated[int, Meta(ge=1, le=100_000)]

@@ -201,7 +201,7 @@ class Deploy(Payload, frozen=True, kw_only=True):
 class DeployChunk(Payload, frozen=True, kw_only=True):
     """Bytes of an offered bundle, from ``offset`` on; they come in order, several on their way at a time."""
 
-    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     offset: Count
     data: Chunk
 
