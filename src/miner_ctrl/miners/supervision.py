@@ -104,8 +104,16 @@ class Miners:
         return stats
 
     def installed(self) -> tuple[InstalledMiner, ...]:
-        """Return what each adapter finds on this machine."""
-        return tuple(adapter.locate() for adapter in self._adapters.values())
+        """Return what each adapter finds on this machine, and what can be done with it."""
+        return tuple(
+            msgspec.structs.replace(
+                adapter.locate(),
+                description=adapter.description,
+                capabilities=adapter.capabilities.names,
+                fields=tuple(sorted(adapter.fields)),
+            )
+            for adapter in self._adapters.values()
+        )
 
     async def tail(self, name: str, lines: int) -> tuple[list[str], int]:
         """Return the last lines of a miner's log, also of one that was stopped, and the cursor after them.
