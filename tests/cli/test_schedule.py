@@ -150,5 +150,11 @@ def test_a_file_that_is_no_schedule_is_refused(node: FakeNode, home: Path, tmp_p
     assert bodies(node, "POST") == []
 
 
+@pytest.mark.parametrize("name", ["no-such-file", "."])
+def test_a_file_that_cannot_be_read_is_named(home: Path, tmp_path: Path, name: str) -> None:
+    ended = run(home, "remote", "schedule", "rig-a", "--file", str(tmp_path / name))
+    assert (ended.code, "cannot be read" in ended.err) == (2, True), ended
+
+
 def test_no_schedule_is_drawn_too() -> None:
     assert week_lines(Schedule())[-1] == "     . run"

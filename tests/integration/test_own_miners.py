@@ -157,14 +157,18 @@ def test_a_real_miner_by_local_commands_alone(make_node: MakeNode, chain: Chain,
     rig.done("resume")
     wait_for("it to mine again", lambda: in_state(rig, "mining"))
     assert own_miner(rig)["pid"] == miner["pid"]
-    rates = rig.ask("/miners/xmrig-1/hashrate-history")
-    assert any(point["hashrate"] for point in rates)
+    wait_for("a hashrate that is remembered", lambda: _remembered(rig), every_s=0.5)
     with rig.following("logs", "xmrig-1", "--follow") as log:
         log.wait_for("accepted")
         rig.done("stop")
         assert not is_running(miner["pid"])
         log.wait_for("There is no more")
     assert json.loads(rig.done("status", "--json")) == []
+
+
+def _remembered(rig: NodeProcess) -> bool:
+    rig.ask("/miners")
+    return any(point["hashrate"] for point in rig.ask("/miners/xmrig-1/hashrate-history"))
 
 
 def _hashes(rig: NodeProcess) -> Any:

@@ -103,7 +103,7 @@ def clear(settings: Settings) -> None:
 @click.option(
     "--rule", "rules", metavar="RULE", multiple=True, help="A rule as schedule set takes it; may be repeated."
 )
-@click.option("--file", "file", type=click.Path(exists=True, dir_okay=False), help="Rules, one a line, or JSON.")
+@click.option("--file", "file", type=click.Path(), help="Rules, one a line, or JSON.")
 @click.option("--clear", "cleared", is_flag=True, help="Remove the schedule.")
 @click.option("--show", "shown_", is_flag=True, help="Draw the schedule of each PEER.")
 @pass_settings
@@ -245,10 +245,15 @@ def _read(path: Path) -> Schedule:
     """Return the schedule in a file: rules, one a line (after ``#`` a remark), or JSON as of ``schedule show --json``.
 
     Raises:
-        BadInput: it is neither.
+        BadInput: it is neither, or cannot be read.
     """
-    with path.open("rb") as file:
-        text = file.read(MAX_FILE_BYTES).decode("utf-8", "replace")
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_FILE_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        raise BadInput(
+            f"{shown(path)} cannot be read: {error.strerror}.", suggestion="Give a file with rules, one a line."
+        ) from None
     if not text.lstrip().startswith("{"):
         return _parsed([line.partition("#")[0] for line in text.splitlines()])
     import msgspec  # noqa: PLC0415
