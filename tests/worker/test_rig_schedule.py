@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -14,6 +15,7 @@ from miner_ctrl.miners import Miners
 from miner_ctrl.model.miners import MinerState, MinerStats
 from miner_ctrl.model.profiles import MinerConfig, Profile
 from miner_ctrl.model.rig import Schedule
+from miner_ctrl.worker import rig_schedule
 from miner_ctrl.worker.rig_schedule import RETRY_FIRST_S, RigSchedule
 from tests.miners.rig import until
 from tests.worker.own_rig import OwnRig, Unpausable
@@ -343,6 +345,17 @@ async def test_the_loop_keeps_an_edge_by_itself(own: OwnRig) -> None:
         await until(lambda: own.state(name) is MINING, "the end of the schedule")
     finally:
         await schedule.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there the zone is asked for anew each time")
+def test_another_time_zone_of_the_machine_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    try:
+        with monkeypatch.context() as changed:
+            changed.setenv("TZ", "XXX-5:45")
+            rig_schedule._read_time_zone()
+            assert rig_schedule.wall_clock(0) == datetime(1970, 1, 1, 5, 45)  # noqa: DTZ001 - a wall clock's
+    finally:
+        rig_schedule._read_time_zone()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"schedule":{"otherwise":"stop"}}', b"\xff" * 20])

@@ -54,7 +54,6 @@ class LocalRig:
         """Return the miners that run or have crashed, asked no longer ago than ``FRESH_FOR_S``."""
         if self._clock() - self._sampled_s > FRESH_FOR_S:
             await self._miners.sample()
-            self._sampled_s = self._clock()
         return self._miners.latest()
 
     async def miner(self, name: str) -> MinerStats:
@@ -92,7 +91,7 @@ class LocalRig:
 
     def sampled(self, stats: Sequence[MinerStats]) -> None:
         """Remember the miners' hashrates; called after each sampling."""
-        now_ms = self._now_ms()
+        now_ms, self._sampled_s = self._now_ms(), self._clock()
         for each in stats:
             points = self._points.setdefault(each.name, deque(maxlen=POINTS_KEPT))
             if not points or not 0 <= now_ms - points[-1][0] < POINTS_APART_MS:

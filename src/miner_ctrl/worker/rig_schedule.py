@@ -81,6 +81,7 @@ class RigSchedule:
         self._problems: tuple[str, ...] = ()
         self._retry_s = RETRY_FIRST_S
         self._retry_at_s = 0.0
+        self._looked_ms = 0
         self._wake = asyncio.Event()
         self._looking = asyncio.Lock()
         self._keeping: asyncio.Task[None] | None = None
@@ -175,7 +176,7 @@ class RigSchedule:
         if is_empty(kept.schedule) and kept.settled:
             return None
         now_s = self._now_ms() / 1000
-        edge_s = next_edge(kept.schedule, now_s, self._wall)
+        edge_s = next_edge(kept.schedule, now_s, self._wall, within_s=LOOKS_EVERY_S)
         waits_s = [LOOKS_EVERY_S]
         if edge_s is not None:
             waits_s.append(edge_s - now_s)
@@ -187,10 +188,12 @@ class RigSchedule:
         """Begin anew if something else is asked for, or was in between (while no agent ran, or the machine slept)."""
         kept, now_ms = self._kept, self._now_ms()
         asked = asked_at(kept.schedule, now_ms / 1000, self._wall)
-        if asked == kept.asked:
-            edge_s = next_edge(kept.schedule, kept.since_ms / 1000, self._wall)
-            if edge_s is None or edge_s * 1000 > now_ms:
-                return
+        looked_ms, self._looked_ms = max(kept.since_ms, self._looked_ms), now_ms
+        if looked_ms > now_ms:  # the clock was set back
+            looked_ms = min(kept.since_ms, now_ms)
+        passed_s = (now_ms - looked_ms) / 1000
+        if asked == kept.asked and next_edge(kept.schedule, looked_ms / 1000, self._wall, within_s=passed_s) is None:
+            return
         waiting = self._miners.names() if asked == PAUSE else ()
         self._save(asked=asked, since_ms=now_ms, settled=False, waiting=waiting)
         self._retry_s, self._retry_at_s = RETRY_FIRST_S, self._clock()

@@ -29,27 +29,27 @@ def asked_at(schedule: Schedule, unix_s: float, wall: WallClock) -> str:
     return asked_for(schedule, shown.weekday(), shown.hour * 60 + shown.minute)
 
 
-def next_edge(schedule: Schedule, after_s: float, wall: WallClock) -> int | None:
+def next_edge(schedule: Schedule, after_s: float, wall: WallClock, *, within_s: float = LOOKS_AHEAD_S) -> int | None:
     """Return the Unix time (whole seconds) after ``after_s`` from which ``schedule`` asks for something else than it
-    does at ``after_s``; ``None`` if it never does."""
+    does at ``after_s``; ``None`` if it does not within ``within_s``, which by default is as good as never."""
     starts = [minute * 60 for minute in boundaries(schedule)]
     now = asked_at(schedule, after_s, wall)
     at = int(after_s // 1)
-    end = at + LOOKS_AHEAD_S
-    while at < end:
-        at = _next_moment(starts, at, wall)
+    end = after_s + within_s
+    while (at := _next_moment(starts, at, wall, end)) <= end:
         if asked_at(schedule, at, wall) != now:
             return at
     return None
 
 
-def _next_moment(starts: list[int], at: int, wall: WallClock) -> int:
+def _next_moment(starts: list[int], at: int, wall: WallClock, end: float) -> int:
     """Return the next moment at which anything may change: the wall clock reaches one of ``starts`` (seconds of the
-    day), or it jumps."""
+    day), or it jumps; at the latest one after ``end``."""
     shown = wall(at)
     second = shown.hour * _HOUR_S + shown.minute * 60 + shown.second
     later = bisect_right(starts, second)
     reaches = at + ((starts[later] if later < len(starts) else _DAY_S) - second)
+    reaches = min(reaches, int(end) + 1)
     before = at
     while before < reaches:
         then = min(before + _HOUR_S, reaches)
