@@ -11,13 +11,14 @@ from msgspec import Meta
 from miner_ctrl.errors import MinerCtrlError, NotFound, OperationFailed
 from miner_ctrl.miners import Miners
 from miner_ctrl.model.miners import MAX_MINERS, MinerState, MinerStats
-from miner_ctrl.model.profiles import Profile
+from miner_ctrl.model.profiles import MinerConfig, Profile
 from miner_ctrl.profiles import ProfileStore, validate
 
 T = TypeVar("T")
 
 BY = "schedule"
-_CANNOT_PAUSE = "CANNOT_PAUSE"
+_CANNOT_PAUSE, _CANNOT_SWITCH = "CANNOT_PAUSE", "CANNOT_SWITCH"
+_PAUSED = "paused"
 
 
 class Paused(msgspec.Struct, frozen=True, rename="camel"):
@@ -107,14 +108,15 @@ class ScheduleDeeds:
         miners = [miner for miner in self._miners.latest() if self._replaceable(miner)]
         runs = next((miner for miner in miners if miner.profile_hash == wanted.content_hash), None)
         chosen = runs or next((miner for miner in miners if miner.type == wanted.miner_type), None)
-        await self._each(problems, [miner for miner in miners if miner is not chosen], self._make_way)
+        others = [each for each in miners if each is not chosen and each.profile_hash != wanted.content_hash]
+        await self._each(problems, others, self._make_way)
         try:
+            if chosen is not None and chosen is not runs and not await self._switch(chosen, wanted, config):
+                await self._make_way(chosen)
+                chosen = None
             if chosen is None:
                 self._note(launched=wanted.content_hash)
                 await self._miners.launch(wanted, config, by=BY)
-            elif chosen is not runs:
-                self._note_switch(chosen, wanted)
-                await self._miners.switch(chosen.name, wanted, config, by=BY)
         except MinerCtrlError as error:
             problems.append(f"The schedule could not start the profile {name}: {error.message}")
         return problems
@@ -122,7 +124,7 @@ class ScheduleDeeds:
     # --- one miner --------------------------------------------------------------------------------------
 
     async def _pause(self, miner: MinerStats) -> None:
-        if miner.state is MinerState.PAUSED and miner.resume_at_ms is None:
+        if _is_paused(miner) and miner.resume_at_ms is None:
             return  # somebody else paused it, and it stays so
         self._note(paused=(*self._others_paused(miner.name), Paused(miner.name, miner.resume_at_ms)))
         try:
@@ -137,10 +139,21 @@ class ScheduleDeeds:
                 ) from None
             await self._make_way(miner)
 
+    async def _switch(self, miner: MinerStats, to: Profile, config: MinerConfig) -> bool:
+        """Give a miner another profile; whether it can have it (not if one of the two makes two miners)."""
+        self._note_switch(miner, to)
+        try:
+            await self._miners.switch(miner.name, to, config, by=BY)
+        except MinerCtrlError as error:
+            if error.code != _CANNOT_SWITCH:
+                raise
+            return False
+        return True
+
     async def _go_on(self, paused: Paused) -> None:
         """Resume a miner that the schedule paused, or leave it to the end of the pause that was there before."""
         miner = self._miner(paused.name)
-        if miner is not None and miner.state is MinerState.PAUSED:
+        if miner is not None and _is_paused(miner):
             left_ms = (paused.resume_at_ms or 0) - self._now_ms()
             if left_ms > 0:
                 await self._miners.pause(paused.name, resume_after_s=left_ms / 1000, by=BY)
@@ -206,10 +219,15 @@ class ScheduleDeeds:
         ]
 
     def _replaceable(self, miner: MinerStats) -> bool:
-        return miner.state.alive and miner.state is not MinerState.PAUSED and not miner.adopted
+        return miner.state.alive and not _is_paused(miner) and not miner.adopted
 
     def _others_paused(self, name: str) -> tuple[Paused, ...]:
         return tuple(each for each in self.done.paused if each.name != name)
 
     def _miner(self, name: str) -> MinerStats | None:
         return next((miner for miner in self._miners.latest() if miner.name == name), None)
+
+
+def _is_paused(miner: MinerStats) -> bool:
+    """Return whether somebody wants it paused; one that is too hot for the moment is not."""
+    return miner.wanted == _PAUSED if miner.wanted else miner.state is MinerState.PAUSED
