@@ -112,6 +112,10 @@ class Home:
         return self.node_data / "worker.db"
 
     @property
+    def schedule_file(self) -> Path:
+        return self.node_data / "schedule.json"
+
+    @property
     def profiles_database(self) -> Path:
         return self.node_data / "profiles.db"
 

@@ -25,7 +25,7 @@ def socket_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(world: World, socket_path: Path) -> AsyncIterator[Client]:
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), local=True), socket_path)
     await door.open()
     yield Client(socket_path)
     await door.close()

@@ -15,12 +15,13 @@ import msgspec
 
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
+from miner_ctrl.miners import LogPart
 from miner_ctrl.model.doctor import Diagnosis, Finding, MachineInfo, MinerProgram, Severity
 from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
-from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
+from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
-from miner_ctrl.model.rig import BundleOffer, Lock
+from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -298,6 +299,13 @@ class Commands:
     async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView:
         return self._did("locked", query, None)
 
+    async def deploy_schedule(self, query: str, schedule: Schedule) -> CommandView:
+        return self._did("schedule", query, schedule)
+
+    async def schedule(self, query: str) -> ScheduleState | None:
+        self._reach(query)
+        return ScheduleState(schedule=Schedule(otherwise="pause"), now="pause", local_time="mon 01:02")
+
     async def logs(self, query: str, miner: str, lines: int) -> list[str]:
         self._miner(query, miner)
         return [f"line {number}" for number in range(lines)]
@@ -530,6 +538,83 @@ class OwnLock:
         return self.lock()
 
 
+class Rig:
+    """This machine's miners: one that runs, and one that was adopted."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.kept: Schedule | None = None
+        self.feed: asyncio.Queue[LogPart | None] = asyncio.Queue()
+
+    async def miners(self) -> Sequence[MinerStats]:
+        down = MinerStats(name="xmrig-2", type="xmrig", state=MinerState.CRASHED, reason="It ended by itself.")
+        return (rig_view().miners[0], down)
+
+    async def miner(self, name: str) -> MinerStats:
+        self._known(name)
+        return rig_view().miners[0]
+
+    async def available(self) -> Sequence[InstalledMiner]:
+        return (InstalledMiner(type="xmrig", installed=True, version="6.26.0", capabilities=("pause",)),)
+
+    async def logs(self, name: str, lines: int) -> list[str]:
+        self._known(name)
+        return [f"line {number}" for number in range(lines)]
+
+    async def follow_logs(self, name: str, lines: int) -> AsyncIterator[LogPart]:
+        self._known(name)
+        yield LogPart([f"line {number}" for number in range(lines)], 0)
+        while (part := await self.feed.get()) is not None:
+            yield part
+
+    def hashrates(self, name: str) -> Sequence[tuple[int, float | None]]:
+        self._known(name)
+        return ((0, None), (10_000, 1000.0))
+
+    async def start(self, profile: str, *, replace: str | None = None) -> Sequence[str]:
+        if profile == "gone":
+            raise NotFound("There is no such profile.", code="PROFILE_NOT_FOUND")
+        return self._did("start", profile, replace)
+
+    async def stop(self, name: str | None) -> Sequence[str]:
+        return self._did("stop", name)
+
+    async def restart(self, name: str | None) -> Sequence[str]:
+        return self._did("restart", name)
+
+    async def pause(self, name: str | None, resume_after_s: float | None) -> Sequence[str]:
+        return self._did("pause", name, resume_after_s)
+
+    async def resume(self, name: str | None) -> Sequence[str]:
+        return self._did("resume", name)
+
+    async def type(self, name: str, line: str) -> None:
+        self._did("type", name, line)
+
+    async def adopt(self, miner_type: str, *, port: int, token: str, name: str | None) -> str:
+        self.calls.append(("adopt", miner_type, port, token, name))
+        return name or "xmrig-3"
+
+    async def release(self, name: str) -> None:
+        self._did("release", name)
+
+    def schedule(self) -> ScheduleState | None:
+        return None if self.kept is None else ScheduleState(schedule=self.kept, now="pause", until_ms=60_000)
+
+    def set_schedule(self, schedule: Schedule) -> None:
+        self.kept = schedule
+
+    def _known(self, name: str) -> None:
+        if name != MINER:
+            raise NotFound(f"There is no miner {name!r} here.", code="MINER_NOT_FOUND")
+
+    def _did(self, what: str, name: str | None, *rest: object) -> Sequence[str]:
+        if what != "start" and name is not None:
+            self._known(name)
+        self.calls.append((what, name, *rest))
+        return (MINER,)
+
+
 class World:
     """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
 
@@ -542,6 +627,7 @@ class World:
         self.profiles = Profiles()
         self.history = History()
         self.lock = OwnLock()
+        self.rig = Rig()
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
@@ -562,7 +648,11 @@ class World:
             profiles=self.profiles,
             history=self.history,
             lock=self.lock,
+            rig=self._own_rig,
         )
+
+    async def _own_rig(self) -> Rig:
+        return self.rig
 
 
 class Answer(NamedTuple):

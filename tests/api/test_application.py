@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from miner_ctrl.api.application import ROUTES, build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
+from miner_ctrl.miners import LogPart
 from miner_ctrl.model.nodes import Grant
+from miner_ctrl.model.week import parse_rules
 from tests.api import test_profiles
 from tests.api.in_memory import GOOD_TOKEN, MINER, RIG_ID, WAITING_ID, Answer, Client, World
 
@@ -56,6 +59,24 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/miners/xmrig/install", {"system": True}, 200, {"status": "installed"}),
     ("DELETE", "/miners/xmrig/uninstall", None, 200, {"status": "uninstalled"}),
     ("POST", "/update", None, 200, {}),
+    ("GET", f"/miners/{MINER}/stats", None, 200, {"name": MINER, "state": "mining"}),
+    ("DELETE", f"/miners/{MINER}", None, 200, {"status": "stopped"}),
+    ("DELETE", f"/miners/{MINER}/adopt", None, 200, {"status": "released"}),
+    ("POST", f"/miners/{MINER}/restart", None, 200, {"status": "restarted", "minerName": MINER}),
+    ("POST", f"/miners/{MINER}/pause", {"resumeAfterS": 60}, 200, {"status": "paused", "miners": [MINER]}),
+    ("POST", f"/miners/{MINER}/resume", {}, 200, {"status": "resumed"}),
+    ("POST", f"/miners/{MINER}/stdin", {"input": "h"}, 200, {"status": "sent"}),
+    ("POST", "/miners/stop", None, 200, {"status": "stopped"}),
+    ("POST", "/miners/restart", {"minerName": MINER}, 200, {"status": "restarted"}),
+    ("POST", "/miners/pause", {"resumeAfterS": 0.5}, 200, {"status": "paused"}),
+    ("POST", "/miners/resume", None, 200, {"status": "resumed"}),
+    ("POST", "/miners/adopt", {"minerType": "xmrig", "port": 80}, 201, {"status": "adopted", "minerName": "xmrig-3"}),
+    ("POST", "/profiles/p/start", None, 200, {"status": "started", "minerName": MINER, "miners": [MINER]}),
+    ("GET", "/schedule", None, 200, {"rules": [], "otherwise": "run", "now": "run", "until": None}),
+    ("PUT", "/schedule", {"otherwise": "pause"}, 200, {"otherwise": "pause", "until": "1970-01-01T00:01:00Z"}),
+    ("DELETE", "/schedule", None, 200, {"rules": [], "otherwise": "run"}),
+    ("GET", "/remote/rig-alpha/schedule", None, 200, {"otherwise": "pause", "localTime": "mon 01:02"}),
+    ("POST", "/remote/rig-alpha/schedule", {"rules": []}, 200, {"status": "schedule"}),
     ("GET", "/openapi.json", None, 200, {"openapi": "3.1.0"}),
 ]
 
@@ -113,6 +134,37 @@ FAILURES: list[tuple[str, str, object, int, str]] = [
     ("POST", "/miners/none/install", {"system": True}, 404, "UNKNOWN_MINER_TYPE"),
     ("POST", "/miners/xmrig/install", {"fiel": "/x"}, 400, "BAD_INPUT"),
     ("DELETE", "/miners/none/uninstall", None, 404, "UNKNOWN_MINER_TYPE"),
+    ("GET", "/miners?sort=reason!", None, 400, "BAD_SORT"),
+    ("GET", "/miners/none/stats", None, 404, "MINER_NOT_FOUND"),
+    ("GET", "/miners/none/logs", None, 404, "MINER_NOT_FOUND"),
+    ("GET", "/miners/none/logs?follow=true", None, 404, "MINER_NOT_FOUND"),
+    ("GET", f"/miners/{MINER}/logs?lines=0", None, 400, "BAD_INPUT"),
+    ("GET", f"/miners/{MINER}/logs?format=html", None, 400, "BAD_INPUT"),
+    ("GET", "/miners/none/hashrate-history", None, 404, "MINER_NOT_FOUND"),
+    ("DELETE", "/miners/none", None, 404, "MINER_NOT_FOUND"),
+    ("DELETE", "/miners/none/adopt", None, 404, "MINER_NOT_FOUND"),
+    ("POST", "/miners/none/restart", None, 404, "MINER_NOT_FOUND"),
+    ("POST", "/miners/none/pause", None, 404, "MINER_NOT_FOUND"),
+    ("POST", f"/miners/{MINER}/pause", {"resumeAfterS": 0}, 400, "BAD_INPUT"),
+    ("POST", f"/miners/{MINER}/pause", {"resumeAfterS": 1e300}, 400, "BAD_INPUT"),
+    ("POST", "/miners/none/resume", None, 404, "MINER_NOT_FOUND"),
+    ("POST", "/miners/none/stdin", {"input": "h"}, 404, "MINER_NOT_FOUND"),
+    ("POST", f"/miners/{MINER}/stdin", {"input": "x" * 257}, 400, "BAD_INPUT"),
+    ("POST", f"/miners/{MINER}/stdin", {}, 400, "BAD_INPUT"),
+    ("POST", "/miners/stop", {"minerName": "none"}, 404, "MINER_NOT_FOUND"),
+    ("POST", "/miners/adopt", {"minerType": "xmrig"}, 400, "BAD_INPUT"),
+    ("POST", "/miners/adopt", {"minerType": "xmrig", "port": 1, "url": "http://127.0.0.1:1"}, 400, "BAD_INPUT"),
+    ("POST", "/miners/adopt", {"minerType": "xmrig", "url": "http://10.0.0.1:1"}, 400, "BAD_MINER_URL"),
+    ("POST", "/miners/adopt", {"minerType": "xmrig", "port": 1, "token": "a\r\nHost: b"}, 400, "BAD_INPUT"),
+    ("POST", "/miners/adopt", {"minerType": "xmrig", "port": 1, "name": "../x"}, 400, "BAD_NAME"),
+    ("POST", "/profiles/gone/start", None, 404, "PROFILE_NOT_FOUND"),
+    ("PUT", "/schedule", {"otherwise": "stop"}, 400, "BAD_INPUT"),
+    ("PUT", "/schedule", {"rules": [{"days": [7], "startMinute": 0, "endMinute": 1, "do": "run"}]}, 400, "BAD_INPUT"),
+    ("PUT", "/schedule", {"otherwise": "profile:a/b"}, 400, "BAD_INPUT"),
+    ("PUT", "/schedule", {"otherwise": "run\n"}, 400, "BAD_INPUT"),
+    ("GET", "/remote/gone/schedule", None, 504, "PEER_UNREACHABLE"),
+    ("POST", "/remote/gone/schedule", {}, 504, "PEER_UNREACHABLE"),
+    ("POST", "/remote/rig-alpha/schedule", {"every": 1}, 400, "BAD_INPUT"),
     ("GET", "/nowhere", None, 404, "ROUTE_NOT_FOUND"),
     ("GET", "/peers/", None, 404, "ROUTE_NOT_FOUND"),
     ("PUT", "/lock", {"wallets": [], "pools": ["p.example"]}, 400, "BAD_INPUT"),
@@ -152,7 +204,8 @@ async def test_every_route_is_tried() -> None:
     lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
     lists |= {"/ready"}
     lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "gaps")}
-    streams = {"/events", "/remote/{peer}/logs/{miner}"}
+    lists |= {"/miners", "/miners/available", "/miners/{miner}/hashrate-history"}
+    streams = {"/events", "/remote/{peer}/logs/{miner}", "/miners/{miner}/logs"}
     elsewhere = (
         {("GET", path) for path in lists | streams}
         | {("DELETE", path) for path in lists}
@@ -235,6 +288,64 @@ async def test_history_is_lists_within_the_times_asked_for(client: Client) -> No
     assert (gap["first"], gap["last"]) == (1, 3)
 
 
+async def test_own_miners_are_listed_with_what_is_wrong(client: Client) -> None:
+    answer = await client("GET", "/miners?sort=-name")
+    assert [(one["name"], one["state"]) for one in answer.data] == [("xmrig-2", "crashed"), (MINER, "mining")]
+    assert answer.data[0]["reason"] == "It ended by itself."
+    assert answer.headers["x-total-count"] == "2"
+    [program] = (await client("GET", "/miners/available")).data
+    assert (program["name"], program["installed"], program["capabilities"]) == ("xmrig", True, ["pause"])
+    history = (await client("GET", f"/miners/{MINER}/hashrate-history")).data
+    assert history == [
+        {"timestamp": "1970-01-01T00:00:00Z", "hashrate": None},
+        {"timestamp": "1970-01-01T00:00:10Z", "hashrate": 1000.0},
+    ]
+
+
+async def test_own_logs_are_base64_for_old_clients_and_text_for_who_asks(client: Client, world: World) -> None:
+    old = (await client("GET", f"/miners/{MINER}/logs?lines=2")).data
+    assert [b64decode(line) for line in old] == [b"line 0", b"line 1"]
+    assert (await client("GET", f"/miners/{MINER}/logs?lines=2&format=text")).data == ["line 0", "line 1"]
+    reader = await client.events(f"/miners/{MINER}/logs?lines=1&follow=true")
+    assert await reader.next() == ("lines", {"lines": ["line 0"], "skipped": 0})
+    world.rig.feed.put_nowait(LogPart(["next"], 9, 3))
+    assert await reader.next() == ("lines", {"lines": ["next"], "skipped": 3})
+    world.rig.feed.put_nowait(None)
+    name, _ = await reader.next() or ("", None)
+    assert name == "end"
+
+
+async def test_what_is_for_the_own_rig_arrives_there(client: Client, world: World) -> None:
+    await client("POST", "/profiles/day/start", {"replace": "*"})
+    await client("POST", "/miners/pause", {"minerName": MINER, "resumeAfterS": 60})
+    await client("POST", f"/miners/{MINER}/stdin", {"input": "h\n"})
+    url = {"minerType": "xmrig", "url": "http://127.0.0.1:18088/", "token": "s3cret!", "name": "old-one"}
+    await client("POST", "/miners/adopt", url)
+    rule = {"days": [0, 4], "startMinute": 480, "endMinute": 1080, "do": "pause"}
+    await client("PUT", "/schedule", {"rules": [rule]})
+    assert world.rig.calls == [
+        ("start", "day", "*"),
+        ("pause", MINER, 60.0),
+        ("type", MINER, "h"),
+        ("adopt", "xmrig", 18088, "s3cret!", "old-one"),
+    ]
+    assert (await client("GET", "/schedule")).data["rules"] == [rule]
+    assert world.rig.kept == parse_rules(["mon,fri 08:00-18:00 pause"])
+
+
+async def test_nobody_types_at_a_miner_from_afar(world: World, socket_path: Path) -> None:
+    """A door that does not say that it is this machine's own is a door to the network."""
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
+    await door.open()
+    try:
+        client = Client(socket_path)
+        assert_envelope(await client("POST", f"/miners/{MINER}/stdin", {"input": "h"}), 403, "ONLY_LOCAL")
+        assert (await client("GET", "/miners")).status == 200
+    finally:
+        await door.close()
+    assert world.rig.calls == []
+
+
 async def test_pending_is_not_a_peer(client: Client) -> None:
     assert [waiting["id"] for waiting in (await client("GET", "/peers/pending")).data] == [WAITING_ID]
 
@@ -268,7 +379,7 @@ async def test_a_bug_is_logged_and_not_shown(client: Client, caplog: pytest.LogC
 
 async def test_without_identity_only_the_node_answers_until_init(socket_path: Path) -> None:
     world = World(identity=False)
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), local=True), socket_path)
     await door.open()
     client = Client(socket_path)
     try:

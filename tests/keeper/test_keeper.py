@@ -179,3 +179,21 @@ async def test_the_keeper_is_small(kept: Kept) -> None:
     memory = psutil.Process(kept.state().keeper_pid).memory_full_info()
     print(f"keeper: RSS {memory.rss / 2**20:.1f} MiB, PSS {memory.pss / 2**20:.1f} MiB")
     assert memory.pss < 12 * 2**20
+
+
+async def test_a_line_is_typed_at_the_terminal_and_nothing_else_is(kept: Kept) -> None:
+    await kept.start("import sys\nfor line in sys.stdin: print('read', ascii(line))")
+    await until(lambda: bool(kept.heard))
+    assert kept.heard[-1].takes == ("input",)
+    kept.link.type("h")
+    await until(lambda: any("read 'h" in line for line in kept.log.tail(10, ended=False).lines))
+    hung_up = 0
+    for wish in (b'{"do":"input"}', b'{"do":"input","text":"\\u0003"}', b'{"do":"input","text":["h"]}',
+                 b'{"do":"input","text":"' + b"x" * 257 + b'"}', b'{"do":"input","text":""}'):  # fmt: skip
+        reader, writer = await asyncio.open_unix_connection(str(kept.socket))
+        writer.write(wish + b"\n")
+        hung_up += await asyncio.wait_for(reader.read(), PATIENCE_S) == b""
+        writer.close()
+    assert hung_up == 5
+    assert not kept.ended()
+    assert sum("read" in line for line in kept.log.tail(50, ended=False).lines) == 1

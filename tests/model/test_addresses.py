@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miner_ctrl.errors import BadInput
-from miner_ctrl.model.addresses import Address, parse_address
+from miner_ctrl.model.addresses import Address, parse_address, parse_loopback_url
 
 PIN = "ab" * 32
 
@@ -86,3 +86,27 @@ def test_only_bad_input_comes_out_and_what_is_read_is_stable(text: str) -> None:
     assert parse_address(str(address)) == address
     assert str(address).isascii()
     assert str(address).isprintable()
+
+
+@pytest.mark.parametrize("text", ["http://127.0.0.1:18088", "http://127.0.0.1:18088/", "HTTP://LocalHost:18088"])
+def test_the_api_of_a_miner_on_this_machine(text: str) -> None:
+    assert parse_loopback_url(text) == 18088
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "18088", "127.0.0.1:18088", "https://127.0.0.1:1", "ftp://127.0.0.1:1", "http://127.0.0.1", "http://127.0.0.1:",
+        "http://127.0.0.1:0", "http://127.0.0.1:65536", "http://127.0.0.1:+80", "http://10.0.0.1:80", "http://[::1]:80",
+        "http://0.0.0.0:80", "http://127.0.0.1.evil.example:80", "http://127.0.0.1@evil.example:80",
+        "http://user:pw@127.0.0.1:80", "http://127.0.0.1:80/2/summary", "http://127.0.0.1:80//evil", "http://127.0.0.1:80?x",
+        "http://127.0.0.1:80#x", "http://127.0.0.1:80\r\nHost: evil", "http://2130706433:80", "http://127.1:80",
+        "http://localhost.:80", "http://127.0.0.1:\u0668\u0660",
+    ],
+)  # fmt: skip
+def test_only_this_machine_is_asked(text: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        parse_loopback_url(text)
+    assert caught.value.code == "BAD_MINER_URL"
+    assert "http://127.0.0.1:PORT" in caught.value.suggestion
+    assert "\n" not in caught.value.message

@@ -19,11 +19,13 @@ from miner_ctrl.api import (
     install,
     invites,
     lock,
+    miners,
     node,
     peers,
     pending,
     profiles,
     remote,
+    schedule,
 )  # fmt: skip
 from miner_ctrl.api.errors import envelope, internal_error, method_not_allowed, no_such_route, status_of
 from miner_ctrl.api.faces import Faces
@@ -59,6 +61,8 @@ RESOURCES = (
     deploys.DEPLOYS,
     bundles.BUNDLES,
     profiles.PROFILES,
+    miners.MINERS,
+    schedule.SCHEDULE,
     events.EVENTS,
     doctor.DOCTOR,
     install.INSTALLS,

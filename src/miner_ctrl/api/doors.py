@@ -25,6 +25,6 @@ def local_door(faces: Callable[[], Faces], socket: Path) -> Door:
         from miner_ctrl.api.application import build_app  # noqa: PLC0415 - 9 MB that most rigs never need
         from miner_ctrl.api.serving import HttpServing  # noqa: PLC0415
 
-        return HttpServing(build_app(faces))
+        return HttpServing(build_app(faces), local=True)
 
     return Door(http, socket.with_suffix(".token") if sys.platform == "win32" else socket)

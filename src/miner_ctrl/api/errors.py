@@ -92,6 +92,15 @@ def no_such_route(path: str) -> NotFound:
     )
 
 
+def only_local() -> Refused:
+    """Return the error of a route that is for this machine's user alone."""
+    return Refused(
+        "This can only be done on the machine itself.",
+        suggestion="Run the command there.",
+        code="ONLY_LOCAL",
+    )
+
+
 def no_identity() -> Conflict:
     """Return the error of every route that needs an identity while there is none."""
     return Conflict(

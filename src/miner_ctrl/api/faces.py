@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
-from miner_ctrl.model.miners import NodeInfo
+from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
-from miner_ctrl.model.rig import BundleOffer, Lock
+from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -40,7 +40,7 @@ class LogPart(Protocol):
     """A part of a log: its lines, and how many bytes a slow reader missed before it."""
 
     @property
-    def lines(self) -> tuple[str, ...]: ...
+    def lines(self) -> Sequence[str]: ...
     @property
     def skipped(self) -> int: ...
 
@@ -112,6 +112,8 @@ class CommandsFace(Protocol):
     async def pause(self, query: str, miner: str | None, resume_after_s: int | None = None) -> CommandView: ...
     async def resume(self, query: str, miner: str | None) -> CommandView: ...
     async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView: ...
+    async def deploy_schedule(self, query: str, schedule: Schedule) -> CommandView: ...
+    async def schedule(self, query: str) -> ScheduleState | None: ...
     async def logs(self, query: str, miner: str, lines: int) -> list[str]: ...
     def follow_logs(self, query: str, miner: str, lines: int) -> AsyncIterator[LogPart]:
         """The miner's last ``lines`` lines, then what it adds. Closed (``aclose``) when the reader is gone."""
@@ -158,6 +160,31 @@ class FleetFace(Protocol):
 
     def watch(self, watcher: FleetWatcher, /) -> Callable[[], None]:
         """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+
+class RigFace(Protocol):
+    """This machine's own miners. ``name`` is a miner's; where it may be ``None`` that is all of them."""
+
+    async def miners(self) -> Sequence[MinerStats]: ...
+    async def miner(self, name: str) -> MinerStats: ...
+    async def available(self) -> Sequence[InstalledMiner]: ...
+    async def logs(self, name: str, lines: int) -> list[str]: ...
+    def follow_logs(self, name: str, lines: int) -> AsyncIterator[LogPart]:
+        """As ``CommandsFace.follow_logs``."""
+
+    def hashrates(self, name: str) -> Sequence[tuple[int, float | None]]:
+        """Unix time (ms) and hashrate (H/s) of about the last hour, the oldest first."""
+
+    async def start(self, profile: str, *, replace: str | None = None) -> Sequence[str]: ...
+    async def stop(self, name: str | None) -> Sequence[str]: ...
+    async def restart(self, name: str | None) -> Sequence[str]: ...
+    async def pause(self, name: str | None, resume_after_s: float | None) -> Sequence[str]: ...
+    async def resume(self, name: str | None) -> Sequence[str]: ...
+    async def type(self, name: str, line: str) -> None: ...
+    async def adopt(self, miner_type: str, *, port: int, token: str, name: str | None) -> str: ...
+    async def release(self, name: str) -> None: ...
+    def schedule(self) -> ScheduleState | None: ...
+    def set_schedule(self, schedule: Schedule) -> None: ...
 
 
 class ProfilesFace(Protocol):
@@ -214,7 +241,10 @@ class LockFace(Protocol):
 @dataclass(frozen=True)
 class Faces:
     """Everything the routes reach. All but ``node``, ``doctor`` and ``installs``, which a node always has, are ``None``
-    while it has no identity."""
+    while it has no identity.
+
+    ``rig`` is called at each request, and returns the rig, brought up if it was not needed before.
+    """
 
     node: NodeFace
     pairing: PairingFace | None = None
@@ -226,3 +256,4 @@ class Faces:
     installs: InstallsFace | None = None
     history: HistoryFace | None = None
     lock: LockFace | None = None
+    rig: Callable[[], Awaitable[RigFace]] | None = None

@@ -151,6 +151,6 @@ async def _followed(commands: CommandsFace, peer: str, miner: str, lines: int) -
     parts = commands.follow_logs(peer, miner, lines)
     try:
         async for part in parts:
-            yield Event("lines", LogLinesView(lines=part.lines, skipped=part.skipped))
+            yield Event("lines", LogLinesView(lines=tuple(part.lines), skipped=part.skipped))
     finally:
         await close_with(parts)

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from miner_ctrl.api.errors import no_identity
+from miner_ctrl.api.errors import no_identity, only_local
 from miner_ctrl.api.faces import (
     CommandsFace,
     DeploysFace,
@@ -31,6 +31,7 @@ from miner_ctrl.api.faces import (
     NodeFace,
     PairingFace,
     ProfilesFace,
+    RigFace,
 )
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
@@ -39,6 +40,9 @@ from miner_ctrl.api.streams import Stream, send_stream
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 T = TypeVar("T")
 
+LOCAL_DOOR = "miner_ctrl.local"
+"""Key in ``scope["state"]``: a door sets it that only this machine's user can come through."""
+_RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
     DoctorFace: "doctor",
@@ -50,6 +54,7 @@ _FACES: dict[object, str] = {
     ProfilesFace: "profiles",
     HistoryFace: "history",
     LockFace: "lock",
+    RigFace: _RIG,
 }
 _WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
 _JSON_HEADERS = [
@@ -91,6 +96,8 @@ class Route:
     events: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] | None = field(repr=False)
     max_body_bytes: int = MAX_BODY_BYTES
+    local_only: bool = False
+    """Refused at every door but those that only this machine's user can come through."""
 
     @property
     def needs_identity(self) -> bool:
@@ -103,12 +110,16 @@ class Route:
         Raises:
             MinerCtrlError: why not; nothing has been sent yet.
         """
+        if self.local_only and not scope.get("state", {}).get(LOCAL_DOOR):
+            raise only_local()
         values: dict[str, Any] = dict(scope["path_params"])
         check_path(values)
         for name, face in self.faces.items():
             values[name] = getattr(faces, face)
             if values[name] is None:
                 raise no_identity()
+            if face == _RIG:
+                values[name] = await values[name]()
         if self.query is not None:
             values["query"] = decode_query(scope, self.query)
         if self.decoder is not None:
@@ -145,8 +156,11 @@ class Resource:
         errors: tuple[int, ...] = (),
         events: Mapping[str, object] | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
+        local_only: bool = False,
     ) -> Callable[[Handler], Handler]:
-        return self._added("POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes)
+        return self._added(
+            "POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes, local_only=local_only
+        )
 
     def put(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
         return self._added("PUT", path, 200, errors, {})
@@ -166,10 +180,11 @@ class Resource:
         events: Mapping[str, object],
         *,
         max_body_bytes: int = MAX_BODY_BYTES,
+        local_only: bool = False,
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
-            self.routes.append(replace(route, max_body_bytes=max_body_bytes))
+            self.routes.append(replace(route, max_body_bytes=max_body_bytes, local_only=local_only))
             return handler
 
         return add

@@ -18,6 +18,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from miner_ctrl.api.http_protocol import Admit, HttpProtocol
+from miner_ctrl.api.routes import LOCAL_DOOR
 from miner_ctrl.api.streams import CLOSING
 
 CLOSE_WITHIN_S = 1.0
@@ -37,13 +38,21 @@ class HttpLimits:
 
 
 class HttpServing:
-    """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header."""
+    """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``local``: only this
+    machine's user comes through it."""
 
-    def __init__(self, app: ASGIApp, *, limits: HttpLimits | None = None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        limits: HttpLimits | None = None,
+        now: Callable[[], float] = time.time,
+        local: bool = False,
+    ) -> None:
         self.limits = limits or HttpLimits()
         self.state = ServerState()
         self.closing = asyncio.Event()
-        self.scope_state = {CLOSING: self.closing}
+        self.scope_state: dict[str, object] = {CLOSING: self.closing, LOCAL_DOOR: local}
         self.config = Config(
             self._stoppable,
             http=HttpProtocol,

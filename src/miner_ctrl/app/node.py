@@ -8,33 +8,32 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.app.deploys import deploys_from
+from miner_ctrl.app.first_start import new_identity, own_certificate, plan_identity
 from miner_ctrl.app.history import bring_up_history
 from miner_ctrl.app.lock import open_lock
 from miner_ctrl.app.own_machine import own_machine
-from miner_ctrl.app.rig import bring_up_rig
+from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home, NodeSettings
 from miner_ctrl.controller import Commands, Fleet, FleetWatch
 from miner_ctrl.errors import Conflict, NotFound
-from miner_ctrl.identity.first_start import FirstStart, make_identity, read_first_start, write_first_start
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.identity.node_file import load_identity
 from miner_ctrl.model.addresses import DEFAULT_PEER_PORT
 from miner_ctrl.model.nodes import Identity, Role
-from miner_ctrl.model.times import now_ms, time_text
+from miner_ctrl.model.times import now_ms
 from miner_ctrl.model.views import IdentityView, NodeInfoView, TlsView, TokenView
-from miner_ctrl.pairing import Pairing, dial_addresses, identity_view, planned_view, read_token
-from miner_ctrl.peers import Invites, Pending, Registry, Trust, parse_trust, read_trust, write_trust
+from miner_ctrl.pairing import Pairing, dial_addresses, identity_view, read_token
+from miner_ctrl.peers import Invites, Pending, Registry, Trust, read_trust
 from miner_ctrl.profiles import ProfileStore
-from miner_ctrl.telemetry.machine import host_name, own_addresses
+from miner_ctrl.telemetry.machine import own_addresses
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.transport.sockets import check_can_listen
-from miner_ctrl.transport.tls import ensure_certificate, pin_of_file, server_context
+from miner_ctrl.transport.tls import pin_of_file, server_context
 from miner_ctrl.worker.lock_face import LockFace
 
 conversation = logging.getLogger("miner_ctrl.conversation")
@@ -45,7 +44,7 @@ class Node:
     """One node, from ``start`` to ``close``; the home's lock is held by the caller.
 
     ``serving`` is false for the short life of a command without a running node: then it neither listens nor keeps
-    dialling, and leaves the miners alone.
+    dialling, and leaves the miners alone until it is asked for them.
     """
 
     def __init__(self, settings: NodeSettings, *, serving: bool) -> None:
@@ -105,17 +104,9 @@ class Node:
                     suggestion="Use it, or choose another home with --home DIR.",
                     code="IDENTITY_EXISTS",
                 )
-            home, planned = self._home, read_first_start(self._home.first_start_file)
-            name, role = name or planned.name, role or planned.role
             if trust is not None:
-                plan = FirstStart(name, role or Role.WORKER)
-                write_trust(home.trust_file, [parse_trust(trust)])
-                write_first_start(home.first_start_file, plan)
-                return planned_view(plan.name, plan.role or Role.WORKER)
-            keys, identity = make_identity(
-                key_file=home.key_file, node_file=home.node_file, plan_file=home.first_start_file,
-                name=name or host_name(), role=role or Role.DUAL, created_at=time_text(now_ms()),
-            )  # fmt: skip
+                return plan_identity(self._home, name, role, trust)
+            keys, identity = new_identity(self._home, name, role)
             await self._bring_up(keys, identity)
             return identity_view(keys.public, identity)
 
@@ -135,10 +126,7 @@ class Node:
 
     def tls(self) -> TlsView:
         """Return the listener's certificate, made for this machine's names if there is none."""
-        certificate, key = self._home.tls_certificate, self._home.tls_key
-        names = [host_name(), "localhost", *own_addresses()]
-        pin, made = ensure_certificate(certificate, key, names=names, now=datetime.now(UTC))
-        return TlsView(certificate=str(certificate), key=str(key), fingerprint=pin, made=made)
+        return own_certificate(self._home)
 
     def inspect_token(self, token: str) -> TokenView:
         """Return what a join token says."""
@@ -182,10 +170,9 @@ class Node:
         fill = self._serving and role.controls
         history = bring_up_history(up, home=home, endpoint=endpoint, registry=registry, fill=fill)
         lock = open_lock(home, identity, keys.public.fingerprint.hex())
-        if self._serving and lock is not None:
-            await bring_up_rig(
-                up, self._own, home=home, identity=identity, endpoint=endpoint, profiles=profiles, lock=lock
-            )
+        rig = RigHalf(up, self._own, home=home, identity=identity, profiles=profiles, lock=lock)
+        if self._serving and role.works:
+            await rig.serve(endpoint)
         self._keys, self._identity, self._endpoint, self._registry = keys, identity, endpoint, registry
         if self._serving:
             await self._listen(endpoint)
@@ -194,7 +181,7 @@ class Node:
         self._faces = replace(
             self._faces, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles, history=history,
             deploys=deploys_from(home, commands, keys),
-            lock=LockFace(lock, file=home.lock_json, fingerprint=keys.public.fingerprint.hex()),
+            rig=rig.local, lock=LockFace(lock, file=home.lock_json, fingerprint=keys.public.fingerprint.hex()),
         )  # fmt: skip
 
     async def _listen(self, endpoint: Endpoint) -> None:

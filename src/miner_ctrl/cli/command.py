@@ -184,7 +184,7 @@ Completer = Callable[[click.Context, click.Parameter, str], "list[CompletionItem
 
 
 def completes(kind: str) -> Completer:
-    """Return a completer for ``peers``, ``profiles`` or ``miners``; its code loads only while completing."""
+    """Return a completer for a kind of names (``cli.names``); its code loads only while completing."""
 
     def complete(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from miner_ctrl.cli.names import complete_names  # noqa: PLC0415

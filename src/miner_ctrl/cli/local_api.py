@@ -109,6 +109,8 @@ class LocalApi:
         self.socket_path = socket_path
         self._start_node = start_node
         self._timeout_s = timeout_s
+        self.momentary = False
+        """The node was started for this command alone, and ends with it."""
 
     def answers(self) -> bool:
         """Return whether a node listens there.

@@ -25,6 +25,7 @@ class _MomentaryNode:
         self._home = home
         self._stack = stack
         self._starting = threading.Lock()
+        self.ours = False
 
     def start(self) -> None:
         """Return once a node answers: another process's that has just started, or else our own.
@@ -39,6 +40,7 @@ class _MomentaryNode:
             while not LocalApi(self._home.socket).answers():
                 try:
                     self._stack.enter_context(brief_node(self._home))
+                    self.ours = True
                 except HomeInUse:
                     if time.monotonic() > deadline:
                         raise
@@ -50,8 +52,8 @@ def local_node(home: Home) -> Iterator[LocalApi]:
     """Yield the API of the node of ``home``.
 
     If none runs, a node is started in this process for as long as the block takes, under the home's lock: no
-    listener, no miners. While another process holds the lock without answering (it starts or stops just now), wait
-    for at most ``WAIT_FOR_HOME_S``.
+    listener, and no miners unless the command asks for them. While another process holds the lock without answering
+    (it starts or stops just now), wait for at most ``WAIT_FOR_HOME_S``.
 
     Raises:
         HomeInUse: the other process neither answers nor ends.
@@ -62,4 +64,5 @@ def local_node(home: Home) -> Iterator[LocalApi]:
         api = LocalApi(home.socket, start_node=momentary.start)
         if not api.answers():
             momentary.start()
+            api.momentary = momentary.ours
         yield api

@@ -19,7 +19,8 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,63}")
 
 
 def complete_names(kind: str, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Return the ``peers``, ``profiles`` or ``miners`` (of the peer named before) that begin with ``incomplete``."""
+    """Return the names of a ``kind`` (``peers``, ``profiles``, ``miners`` of the peer named before, this node's
+    ``own-miners``, ``miner-types``) that begin with ``incomplete``."""
     settings = ctx.find_root().find_object(Settings) or Settings()
     try:
         api = LocalApi(settings.home.socket, timeout_s=TIMEOUT_S)
@@ -55,4 +56,21 @@ def _miners(api: LocalApi, ctx: click.Context) -> Iterable[CompletionItem]:
                 yield CompletionItem(str(miner["name"]), help=state)
 
 
-_SOURCES = {"peers": _peers, "profiles": _profiles, "miners": _miners}
+def _own_miners(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
+    for miner in api.get("/miners").data:
+        state = f"{shown(miner.get('state'), 20)} {hashrate(miner.get('hashrate'))}"
+        yield CompletionItem(str(miner["name"]), help=state)
+
+
+def _miner_types(api: LocalApi, _ctx: click.Context) -> Iterable[CompletionItem]:
+    for kind in api.get("/miners/available").data:
+        yield CompletionItem(str(kind["name"]), help=shown(kind.get("description"), 60))
+
+
+_SOURCES = {
+    "peers": _peers,
+    "profiles": _profiles,
+    "miners": _miners,
+    "own-miners": _own_miners,
+    "miner-types": _miner_types,
+}

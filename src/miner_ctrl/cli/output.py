@@ -27,7 +27,7 @@ def note(text: str) -> None:
     click.echo(text, err=True)
 
 
-def read_secret_argument(value: str) -> str:
+def read_secret_argument(value: str, what: str = "join token") -> str:
     """Return ``value``, or what standard input has for ``-``: so that a token need not be in the process list.
 
     Raises:
@@ -36,10 +36,10 @@ def read_secret_argument(value: str) -> str:
     if value != "-":
         return value
     if sys.stdin.isatty():
-        note("Paste the join token and press Enter:")
+        note(f"Paste the {what} and press Enter:")
     secret = _read_paste()
     if not secret:
-        raise click.UsageError("There was no join token on standard input.")
+        raise click.UsageError(f"There was no {what} on standard input.")
     return secret
 
 

@@ -17,7 +17,10 @@ from miner_ctrl.cli.profile_files import export, import_
 from miner_ctrl.cli.profile_settings import in_camel_case, lines_of, parse_settings, with_pools
 from miner_ctrl.cli.tables import Column, Table, pairs, terminal_width
 
-MINER_TYPES = ("xmrig", "simulated")
+MINER_TYPES = (
+    "xmrig", "simulated", "tt-miner", "bzminer", "cpuminer-opt", "gminer", "lolminer", "rigel", "srbminer-multi",
+    "t-rex", "teamredminer",
+)  # fmt: skip
 """What rigs of this version can run; a newer rig may know more, so others are only remarked on."""
 
 
@@ -83,7 +86,7 @@ def create(
     with local_node(settings.home) as api:
         answer = api.post("/profiles", {"name": name, "minerType": miner_type, "config": config})
     if miner_type not in MINER_TYPES:
-        note(f"This version knows no miner {shown(miner_type, 40)}, only {' and '.join(MINER_TYPES)}: a rig must.")
+        note(f"This version knows no miner {shown(miner_type, 40)}, only {', '.join(MINER_TYPES)}: a rig must.")
     if not printed_json(settings, answer):
         name = shown(answer.data["name"])
         click.echo(f"Profile {name} is made. Start it: miner-ctrl remote start RIG --profile {name}")

@@ -10,13 +10,15 @@ import click
 
 from miner_ctrl.cli import tables
 from miner_ctrl.cli.command import Group, Settings, completes, pass_settings
-from miner_ctrl.cli.format import log_line, shown
+from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.history import history
-from miner_ctrl.cli.local_api import LocalApi, error_of_stream_end, part
+from miner_ctrl.cli.local_api import part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.lock import remote_lock
-from miner_ctrl.cli.output import note, printed_json
+from miner_ctrl.cli.log_lines import follow_log, show_log
+from miner_ctrl.cli.output import printed_json
 from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
+from miner_ctrl.cli.schedule import remote_schedule
 from miner_ctrl.errors import MinerCtrlError, Refused, Unreachable
 
 ONLY_MINER = "*"
@@ -32,6 +34,7 @@ def remote() -> None:
 
 remote.add_command(history)
 remote.add_command(remote_lock)
+remote.add_command(remote_schedule)
 
 peer_argument = click.argument("peer", shell_complete=completes("peers"))
 miner_argument = click.argument("miner", required=False, shell_complete=completes("miners"))
@@ -211,34 +214,9 @@ def logs(settings: Settings, peer: str, miner: str, lines: int, follow: bool) ->
     path = f"/remote/{part(peer)}/logs/{part(miner)}"
     with local_node(settings.home) as api:
         if follow:
-            _follow(api, path, lines, as_json=settings.json)
-            return
-        answer = api.get(path, lines=lines)
-    if not printed_json(settings, answer):
-        _print_lines(answer.data)
-
-
-def _follow(api: LocalApi, path: str, lines: int, *, as_json: bool) -> None:
-    for event in api.events(path, lines=lines, follow="true"):
-        if as_json:
-            click.echo(event.text)
-        elif event.name == "lines":
-            if event.data.get("skipped"):
-                note(f"({event.data['skipped']} bytes are missing here: the log grew faster than it could be sent)")
-            _print_lines(event.data.get("lines") or [])
-        if event.name == "end":
-            error = error_of_stream_end(event.data)
-            if error is not None:
-                raise error
-            if not as_json:
-                note(shown(event.data.get("reason") or "The log ended.", 1000))
-            return
-
-
-def _print_lines(lines: list[str]) -> None:
-    colour = tables.is_terminal() and tables.colours_wanted()
-    for line in lines:
-        click.echo(log_line(line, colour=colour), color=colour)
+            follow_log(api, settings, path, lines)
+        else:
+            show_log(api, settings, path, lines)
 
 
 @remote.command(

@@ -13,6 +13,7 @@ from miner_ctrl.controller.log_parts import ReaderTooSlow, parts_of, read_log
 from miner_ctrl.errors import MinerCtrlError, NotFound, Refused, RequestTimedOut, Unreachable
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.rig import Schedule, ScheduleState
 from miner_ctrl.model.text import one_line
 from miner_ctrl.model.views import CommandView, PingView, RigView
 from miner_ctrl.peers import PeerRecord, Registry
@@ -184,6 +185,17 @@ class Commands:
     async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView:
         """Send a rig a change of its wallet lock, signed by a key that the lock names."""
         return _done(await self.command(self.rig(query), SetLock(document=document, signature=signature)))
+
+    async def deploy_schedule(self, query: str, schedule: Schedule) -> CommandView:
+        """Have a rig keep another schedule; an empty one is none."""
+        await self.command(self.rig(query), Deploy(schedule=schedule))
+        return CommandView(status="stored")
+
+    async def schedule(self, query: str) -> ScheduleState | None:
+        """Ask a rig for its schedule."""
+        record = self.rig(query)
+        with _advised(record):
+            return (await self.info(query)).schedule
 
     async def info(self, query: str) -> NodeInfo:
         """Ask a rig for its hardware, software and profiles."""

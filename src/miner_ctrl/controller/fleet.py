@@ -131,6 +131,7 @@ class _Rig:
             version=stats.version or self.version,
             ping_ms=self.ping_ms,
             miners=stats.miners,
+            schedule=stats.schedule,
         )
 
 

@@ -1,8 +1,9 @@
 """The keeper on Linux and other Unixes: a pseudo-terminal for the miner, a Unix socket for the agent.
 
 The agent's lines: ``{"do": "status"}``, ``{"do": "watch"}`` and ``unwatch`` (be told of log growth, or no more),
-``{"do": "stop", "graceS": S}``.
-The keeper's: the facts of ``state.json`` with ``logEnd`` added, after ``status``, at each change, and at the end.
+``{"do": "stop", "graceS": S}``, ``{"do": "input", "text": T}`` (one printable line, typed at the miner's terminal).
+The keeper's: the facts of ``state.json`` with ``logEnd`` and ``takes`` (the wishes that not every keeper knows) added,
+after ``status``, at each change, and at the end.
 
 A door that was cleared away (runtime directories are, at logouts) is made anew on SIGHUP.
 
@@ -35,6 +36,7 @@ READ_BYTES = 65536
 MAX_LINE_BYTES = 4096
 MAX_CLIENTS = 16
 MAX_GRACE_S = 600.0
+MAX_INPUT_CHARS = 256
 LAST_READS = 64
 DEFAULT_GRACE_S = 10.0
 STATE_RETRY_S = 10.0
@@ -210,6 +212,13 @@ class Keeper:
         elif self._kill_at:
             self._kill_at = min(self._kill_at, kill_at)
 
+    def _type(self, text: Any) -> None:
+        """Type one line at the miner's terminal; one that reads nothing loses it."""
+        if not isinstance(text, str) or not text.isprintable() or not 0 < len(text) <= MAX_INPUT_CHARS:
+            raise ValueError("not a line")
+        with contextlib.suppress(OSError):
+            os.write(self._terminal, text.encode() + b"\n")
+
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._pid, number)
@@ -277,7 +286,7 @@ class Keeper:
                 for line in lines:
                     self._obey(client, json.loads(line))
             self._flush(client)
-        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
             self._hang_up(client)
 
     def _obey(self, client: _Client, wish: dict[str, Any]) -> None:
@@ -292,6 +301,9 @@ class Keeper:
                 if not 0 <= grace_s <= MAX_GRACE_S:
                     raise ValueError("no such grace")
                 self._stop(grace_s)
+                client.to_send = self._line()
+            case "input":
+                self._type(wish["text"])
                 client.to_send = self._line()
             case _:
                 raise ValueError("no such wish")
@@ -321,10 +333,8 @@ class Keeper:
         client.connection.close()
 
     def _line(self) -> bytes:
-        return (
-            json.dumps({**self._state.facts, "logEnd": self._log.end, "logLostBytes": self._log.lost_bytes}).encode()
-            + b"\n"
-        )
+        facts = {"logEnd": self._log.end, "logLostBytes": self._log.lost_bytes, "takes": ["input"]}
+        return json.dumps({**self._state.facts, **facts}).encode() + b"\n"
 
 
 def _wake_on(*numbers: int) -> int:

@@ -28,6 +28,7 @@ STATE_FILE = "state.json"
 READ_WITHIN_S = 3.0
 KNOCKS = 10
 KNOCK_EVERY_S = 0.2
+TAKES_INPUT = "input"
 STARTS_WITHIN_S = 60.0
 """How long a miner may take to answer for the first time before it counts as unresponsive."""
 SIGKILL = 9
@@ -134,6 +135,13 @@ class Instance:
             async with asyncio.timeout(seconds):
                 await self._ended.wait()
         return self._ended.is_set()
+
+    def type(self, line: str) -> bool:
+        """Type a line at the miner's terminal; whether there is a keeper that can."""
+        if self._link is None or self._facts is None or TAKES_INPUT not in self._facts.takes or not self.state.alive:
+            return False
+        self._link.type(line)
+        return True
 
     def not_started(self, reason: str) -> None:
         """Have it known that it does not run, though it should."""

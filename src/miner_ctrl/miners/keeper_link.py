@@ -27,7 +27,8 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "HOME", "TMPDIR", "TZ
 
 
 class KeeperFacts(msgspec.Struct, frozen=True, rename="camel"):
-    """What a keeper says, and leaves in ``state.json``. ``start``: clock ticks since boot; ``*_ms``: Unix time."""
+    """What a keeper says, and leaves in ``state.json``. ``start``: clock ticks since boot; ``*_ms``: Unix time;
+    ``takes``: the wishes it knows that older keepers do not."""
 
     keeper_pid: int
     pid: int
@@ -40,6 +41,7 @@ class KeeperFacts(msgspec.Struct, frozen=True, rename="camel"):
     asked: bool = False
     log_end: int = 0
     log_lost_bytes: int = 0
+    takes: tuple[str, ...] = ()
 
 
 async def start_keeper(plan: LaunchPlan, folder: Path, socket: Path) -> None:
@@ -129,6 +131,10 @@ class KeeperLink:
     def watch(self, *, log: bool) -> None:
         """Be told, or no more, when the log has grown."""
         self._tell({"do": "watch" if log else "unwatch"})
+
+    def type(self, line: str) -> None:
+        """Have a line typed at the miner's terminal. A keeper that does not take it (``takes``) would hang up."""
+        self._tell({"do": "input", "text": line})
 
     def _tell(self, wish: dict[str, object]) -> None:
         if self._writer is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, OperationFailed, Unreachable
+from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed, Unreachable
 from miner_ctrl.miners.adopted import Adopted, check_adoption, not_ours
 from miner_ctrl.miners.contract import Adapter, MinerApi
 from miner_ctrl.miners.folders import Folders
@@ -35,6 +35,7 @@ from miner_ctrl.storage.disk import disk_told
 log = logging.getLogger(__name__)
 
 DEFAULTS = RigSettings()
+MAX_INPUT_CHARS = 256
 
 
 class Miners:
@@ -82,8 +83,9 @@ class Miners:
         self.on_change: Callable[[], None] | None = None
         self.on_sampled: Callable[[tuple[MinerStats, ...]], None] | None = None
 
-    async def start(self) -> None:
-        """Take over the miners that run, and have those started again that should run and do not.
+    async def start(self, *, watch: bool = True) -> None:
+        """Take over the miners that run, have those started again that should run and do not, and go on watching them;
+        without ``watch`` only take over.
 
         Raises:
             StateDamaged: an instance's record is not what was written.
@@ -92,10 +94,11 @@ class Miners:
         await asyncio.to_thread(self.installed)  # adapters ask programs for their versions, once, and that blocks
         self._baselines.load()
         records = [(folder, read_record(folder / RECORD_FILE)) for folder in self._folders.all()]
-        await asyncio.gather(*(self._take_up(folder, record) for folder, record in records))
-        self._rounds.start()
+        await asyncio.gather(*(self._take_up(folder, record, watch) for folder, record in records))
+        if watch:
+            self._rounds.start()
 
-    async def _take_up(self, folder: Path, record: Record) -> None:
+    async def _take_up(self, folder: Path, record: Record, watch: bool) -> None:
         adapter = self._adapters.get(record.profile.miner_type)
         if adapter is None or (record.stopped and record.settled):
             return
@@ -109,8 +112,8 @@ class Miners:
         guard = self._guarded(instance)
         await instance.attach()
         self._rounds.watch_over(instance, guard)
-        down = not instance.state.alive
-        if guard is not None and down and instance.fell_unseen and not (guard.memory.gave_up or guard.memory.hot):
+        fell = instance.fell_unseen and not instance.state.alive
+        if watch and fell and guard is not None and not (guard.memory.gave_up or guard.memory.hot):
             self._rounds.start_again(instance)
 
     async def close(self) -> None:
@@ -149,7 +152,7 @@ class Miners:
         )
 
     def installed(self) -> tuple[InstalledMiner, ...]:
-        """Return what each adapter finds on this machine."""
+        """Return what each adapter finds on this machine, and what can be done with it."""
         return tuple(adapter.locate() for adapter in self._adapters.values())
 
     async def tail(self, name: str, lines: int) -> tuple[list[str], int]:
@@ -437,6 +440,27 @@ class Miners:
             shutil.rmtree(instance.folder, ignore_errors=True)
         self._happened("stopped", name, by, "Watched no longer; it goes on.")
         self._told()
+
+    def type(self, name: str, line: str) -> None:
+        """Type one line at a miner's terminal, as somebody who sits there would.
+
+        Raises:
+            BadInput: it is no line of printable characters.
+            NotFound: no such miner.
+            Conflict: it does not run, or nobody holds its terminal.
+        """
+        if not 0 < len(line) <= MAX_INPUT_CHARS or not line.isprintable():
+            raise BadInput(
+                f"What is typed at a miner is one line of 1 to {MAX_INPUT_CHARS} printable characters.",
+                suggestion="XMRig takes h (hashrate), p (pause), r (resume), s (results) and c (connection).",
+                code="BAD_MINER_INPUT",
+            )
+        if not self._running(name).type(line):
+            raise Conflict(
+                f"Nothing can be typed at {name}: it does not run, or its keeper is older than this version.",
+                suggestion=f"Restart it: miner-ctrl restart {name}.",
+                code="NO_MINER_TERMINAL",
+            )
 
     def profile_of(self, name: str) -> Profile:
         """Return the profile a miner runs.

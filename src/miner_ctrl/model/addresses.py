@@ -17,6 +17,7 @@ _LOOKS_LIKE_IPV4 = re.compile(r"(.*\.)?[0-9]+\.?")
 _BRACKETED = re.compile(r"\[([^\[\]]*)\](?::([0-9]{1,5}))?")
 _ZONE = re.compile(r"[A-Za-z0-9._-]{1,15}")
 _PIN = re.compile(r"sha256:[0-9a-f]{64}")
+_LOOPBACK_URL = re.compile(r"http://(?:127\.0\.0\.1|localhost):([0-9]{1,5})/?", re.IGNORECASE | re.ASCII)
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -94,3 +95,19 @@ def _bad(text: str) -> BadInput:
         suggestion="Use HOST:PORT, for example 192.168.1.100:9091 or [2001:db8::1]:9091.",
         code="BAD_ADDRESS",
     )
+
+
+def parse_loopback_url(text: str) -> int:
+    """Return the port of ``http://127.0.0.1:PORT``: where a miner on this machine has its API.
+
+    Raises:
+        BadInput: it is something else; only this machine is asked, without encryption, user or path.
+    """
+    match = _LOOPBACK_URL.fullmatch(text.strip())
+    if match is None or not 1 <= int(match[1]) <= 65535:
+        raise BadInput(
+            f"{one_line(text, 100)!r} is not the API of a miner on this machine.",
+            suggestion="Use http://127.0.0.1:PORT, without a user, a path or anything else.",
+            code="BAD_MINER_URL",
+        )
+    return int(match[1])

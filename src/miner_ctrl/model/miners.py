@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from miner_ctrl.model.machine import Hardware, MachineStats
 from miner_ctrl.model.nodes import Name
+from miner_ctrl.model.rig import ScheduleState
 from miner_ctrl.model.values import Count, Sentence, ShortText
 
 LogLine = Annotated[str, Meta(max_length=4096)]
@@ -190,3 +191,5 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     hardware: Hardware | None = None
     miners: Annotated[tuple[InstalledMiner, ...], Meta(max_length=MAX_MINERS)] = ()
     profiles: Annotated[tuple[ProfileRef, ...], Meta(max_length=1000)] = ()
+    schedule: ScheduleState | None = None
+    """``None``: it has none (or is of a version that knew none)."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from miner_ctrl.model.values import Count, ShortText
+from miner_ctrl.model.values import Count, Sentence, ShortText
 
 Seconds = Annotated[float, Meta(gt=0, le=30 * 86400)]
 
@@ -69,6 +69,18 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid
 
     rules: Annotated[tuple[ScheduleRule, ...], Meta(max_length=100)] = ()
     otherwise: Annotated[str, Meta(pattern=r"^(run|pause|profile:[A-Za-z0-9._-]{1,63})\Z")] = "run"
+
+
+class ScheduleState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A rig's schedule, and what it asks for now (``run``, ``pause``, ``profile:NAME``), until when (Unix, ms;
+    ``None``: it does not change). ``local_time`` is the rig's clock on the wall, as ``wed 15:40``; ``problem`` one
+    sentence for people where the schedule cannot be kept."""
+
+    schedule: Schedule
+    now: ShortText
+    until_ms: int | None = None
+    local_time: ShortText = ""
+    problem: Sentence = ""
 
 
 class BundleOffer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from miner_ctrl.model.miners import MinerStats
 from miner_ctrl.model.nodes import Grant, Role
+from miner_ctrl.model.rig import ScheduleRule
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -134,6 +135,7 @@ class RigView(View, frozen=True, kw_only=True):
     version: str = ""
     ping_ms: float | None = None
     miners: tuple[MinerStats, ...] = ()
+    schedule: str = ""
 
 
 class ProfileView(View, frozen=True, kw_only=True):
@@ -236,6 +238,41 @@ class BundleView(View, frozen=True, kw_only=True):
     program: str
     signed_by: str
     added_at: str
+
+
+class AvailableMinerView(View, frozen=True, kw_only=True):
+    """A miner program that this machine has, or could have. ``capabilities``: what can be done with it while it runs;
+    ``fields``: what it heeds of a profile's config."""
+
+    name: str
+    description: str
+    installed: bool
+    version: str = ""
+    path: str = ""
+    simulated: bool = False
+    capabilities: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    source: str = ""
+    previous: str = ""
+
+
+class HashrateView(View, frozen=True, kw_only=True):
+    """One point of a miner's hashrate, in H/s (``None``: not known then)."""
+
+    timestamp: str
+    hashrate: float | None
+
+
+class ScheduleView(View, frozen=True, kw_only=True):
+    """A rig's schedule (fields as in ``Schedule``), what it asks for now, and until when (``None``: for ever).
+    ``local_time`` is the rig's clock on the wall; ``problem`` why the schedule cannot be kept, or empty."""
+
+    rules: tuple[ScheduleRule, ...] = ()
+    otherwise: str = "run"
+    now: str = "run"
+    until: str | None = None
+    local_time: str = ""
+    problem: str = ""
 
 
 class PingView(View, frozen=True, kw_only=True, rename=None):

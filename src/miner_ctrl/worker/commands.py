@@ -34,6 +34,7 @@ from miner_ctrl.transport import Request
 from miner_ctrl.worker.deploys import DeployDesk
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
 from miner_ctrl.worker.lock_desk import LockDesk, asked_by
+from miner_ctrl.worker.rig_schedule import RigSchedule
 
 log = logging.getLogger(__name__)
 
@@ -48,10 +49,18 @@ class CommandDesk:
     """Carries out what changes this rig."""
 
     def __init__(
-        self, miners: Miners, profiles: ProfileStore, journal: Journal, deploys: DeployDesk, lock: LockDesk
+        self,
+        miners: Miners,
+        profiles: ProfileStore,
+        journal: Journal,
+        *,
+        schedule: RigSchedule,
+        deploys: DeployDesk,
+        lock: LockDesk,
     ) -> None:
         self._miners = miners
         self._profiles = profiles
+        self._schedule = schedule
         self._journal = journal
         self._deploys = deploys
         self._lock = lock
@@ -211,16 +220,20 @@ class CommandDesk:
         )
 
     async def _deploy(self, request: Request, payload: Deploy) -> DeployAck:
-        if payload.profile is None and payload.bundle is None:
-            raise BadInput("The command names nothing to keep.", suggestion="Give a profile, or a miner program.")
-        profile_hash = ""
-        if payload.profile is not None:
-            self._lock.allow(validate(payload.profile.miner_type, payload.profile.config))
-            self._profiles.put(payload.profile)
-            profile_hash = payload.profile.content_hash
-        if payload.bundle is None:
+        profile, schedule, bundle = payload.profile, payload.schedule, payload.bundle
+        if profile is None and schedule is None and bundle is None:
+            raise BadInput(
+                "The command names nothing to keep.", suggestion="Give a profile, a schedule or a miner program."
+            )
+        if profile is not None:
+            self._lock.allow(validate(profile.miner_type, profile.config))
+            self._profiles.put(profile)
+        if schedule is not None:
+            self._schedule.set(schedule, by=request.channel.node_id)
+        profile_hash = profile.content_hash if profile is not None else ""
+        if bundle is None:
             return DeployAck(status="stored", profile_hash=profile_hash)
-        answer = await self._deploys.offer(request, payload.bundle)
+        answer = await self._deploys.offer(request, bundle)
         return msgspec.structs.replace(answer, profile_hash=profile_hash)
 
     def _explain(self, standing: Standing) -> Answer:

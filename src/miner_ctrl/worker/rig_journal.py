@@ -62,13 +62,15 @@ class RigJournal:
         self._told: set[Channel] = set()
         self._closing = False
 
-    async def start(self) -> None:
-        """Open the file, made if it is not there; one that is damaged is set aside, and said to be."""
+    async def start(self, *, serving: bool = True) -> None:
+        """Open the file, made if it is not there; one that is damaged is set aside, and said to be. ``serving``: an
+        agent has begun, and not only a command."""
         set_aside = await self._in_thread(self._file.open_or_set_aside)
         if set_aside:
             log.warning("%s", set_aside)
             self.note(RigEvent(at_ms=self._now_ms(), kind="journal", text=set_aside[:1000]))
-        self.note(RigEvent(at_ms=self._now_ms(), kind="agent_started"))
+        if serving:
+            self.note(RigEvent(at_ms=self._now_ms(), kind="agent_started"))
 
     async def close(self) -> None:
         """Write what waits, and close the file."""

@@ -30,10 +30,12 @@ from miner_ctrl.transport import Endpoint, Needs, Request
 from miner_ctrl.worker.commands import CommandDesk
 from miner_ctrl.worker.deploys import DeployDesk, deploy_needs
 from miner_ctrl.worker.journal import Journal
+from miner_ctrl.worker.local import LocalRig
 from miner_ctrl.worker.lock_desk import LockDesk
 from miner_ctrl.worker.logs import LogDesk
 from miner_ctrl.worker.machine import MachineWatch, RigFacts
 from miner_ctrl.worker.rig_journal import RigJournal
+from miner_ctrl.worker.rig_schedule import RigSchedule
 from miner_ctrl.worker.stats import StatsDesk
 
 _NEEDS: dict[type[Payload], Needs] = {Deploy: deploy_needs, RollbackMiner: Grant.INSTALL}
@@ -51,8 +53,10 @@ class Worker:
         endpoint: Endpoint,
         miners: Miners,
         profiles: ProfileStore,
-        deploys: DeployDesk,
         *,
+        deploys: DeployDesk,
+        schedule: RigSchedule,
+        local: LocalRig,
         journal_path: Path,
         rig_journal: RigJournal,
         lock: LockDesk,
@@ -67,6 +71,8 @@ class Worker:
         self._miners = miners
         self._profiles = profiles
         self._deploys = deploys
+        self._schedule = schedule
+        self._local = local
         self._node_id = node_id
         self._node_name = node_name
         self._version = version
@@ -75,7 +81,7 @@ class Worker:
         self._journal = Journal(journal_path, now_ms=now_ms)
         self._rig_journal = rig_journal
         self._lock = lock
-        self._commands = CommandDesk(miners, profiles, self._journal, deploys, lock)
+        self._commands = CommandDesk(miners, profiles, self._journal, schedule=schedule, deploys=deploys, lock=lock)
         self._logs = LogDesk(miners)
         self._watch = machine_watch
         self._stats = StatsDesk(
@@ -89,7 +95,7 @@ class Worker:
         )
 
     async def start(self) -> None:
-        """Reattach to the miners that live, then answer peers.
+        """Reattach to the miners that live, then answer peers and keep the schedule.
 
         Raises:
             StateDamaged: a file of the worker's is not what it wrote.
@@ -98,6 +104,7 @@ class Worker:
         await self._deploys.start()
         await self._rig_journal.start()
         self._lock.note, self._lock.miners = self._rig_journal.note, self._miners
+        self._schedule.open()
         await self._miners.start()
         await self._lock.enforce()
         self._miners.on_change = self._stats.miners_changed
@@ -114,9 +121,11 @@ class Worker:
             route(command, self._commands.carry_out, needs=_NEEDS.get(command, Grant.CONTROL))
         self._stats.start()
         self._watch.start()
+        self._schedule.start()
 
     async def close(self) -> None:
         """Stop answering. Miners go on."""
+        await self._schedule.close()
         await self._watch.close()
         await self._stats.close()
         await self._commands.close()
@@ -127,14 +136,17 @@ class Worker:
 
     def _sampled(self, stats: tuple[MinerStats, ...]) -> None:
         self._rig_journal.sampled(stats)
+        self._local.sampled(stats)
         self._stats.miners_sampled()
 
     def _facts(self) -> RigFacts:
         watch = self._watch
-        wrong = (*watch.problems, *self._miners.problems(), *self._deploys.programs.problems())
+        late = (self._schedule.problem,) if self._schedule.problem else ()
+        wrong = (*watch.problems, *self._miners.problems(), *self._deploys.programs.problems(), *late)
         return RigFacts(
             machine=watch.stats,
             problems=(*wrong, *self._lock.problems(), *self._rig_journal.problems())[:MAX_PROBLEMS],
+            schedule=self._schedule.asked,
             locked=self._lock.locked,
         )
 
@@ -156,6 +168,7 @@ class Worker:
                 hardware=hardware,
                 miners=tuple(map(self._with_previous, self._miners.installed())),
                 profiles=self._profile_refs(),
+                schedule=self._schedule.state(),
             )
         )
 
