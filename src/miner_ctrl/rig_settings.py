@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 
 import msgspec
@@ -29,6 +28,8 @@ def read_rig_settings(path: Path) -> RigSettings:
         return RigSettings()
     except OSError as error:
         raise _unusable(path, f"cannot be read: {error.strerror}") from None
+    import tomllib  # noqa: PLC0415 - only where there is a file
+
     if len(data) > MAX_BYTES:
         raise _unusable(path, f"is larger than {MAX_BYTES} bytes")
     try:
