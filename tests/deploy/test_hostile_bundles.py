@@ -132,6 +132,24 @@ def overlapping_zip() -> bytes:
     return data[:listed] + entry + entry + closing
 
 
+def file_within_a_file() -> bytes:
+    """A zip whose second file lies within the bytes of its first: each is sound by itself."""
+    inner = zip_bytes()
+    listed, end = inner.find(b"PK\1\2"), inner.find(b"PK\5\6")
+    local, entry = inner[:listed], inner[listed:end]
+    name = b"outer"
+    head = (
+        struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 0x21, zlib.crc32(local), len(local), len(local), 5, 0) + name
+    )
+    outer = struct.pack(
+        "<4s6H3L5H2L", b"PK\1\2", 20, 20, 0, 0, 0, 0x21, zlib.crc32(local), len(local), len(local), 5, 0, 0, 0, 0, 0, 0
+    ) + name  # fmt: skip
+    entry = entry[:42] + struct.pack("<L", len(head)) + entry[46:]
+    directory = outer + entry
+    at = len(head) + len(local)
+    return head + local + directory + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, 2, 2, len(directory), at, 0)
+
+
 def zip_bomb() -> bytes:
     return zip_bytes((f"{ROOT_FOLDER}/bomb", bytes(100_000_000)))
 
@@ -212,6 +230,7 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "zip: a bomb": ("zip", zip_bomb),
     "zip: a bomb that lies": ("zip", lying_zip_bomb),
     "zip: files that share bytes": ("zip", overlapping_zip),
+    "zip: a file within a file": ("zip", file_within_a_file),
     "zip: a wrong checksum": (
         "zip",
         lambda: patched(patched(zip_bytes(), b"PK\1\2", 16, b"\0\0\0\0"), b"PK\3\4", 14, b"\0\0\0\0"),
@@ -225,6 +244,26 @@ HOSTILE: dict[str, tuple[str, Callable[[], bytes]]] = {
     "zip: the same path twice": ("zip", lambda: zip_bytes((f"{ROOT_FOLDER}/xmrig", PROGRAM))),
     "zip: more entries than it says": ("zip", lambda: patched(zip_bytes(("x", b"y")), b"PK\5\6", 8, b"\1\0\1\0")),
     "zip: a folder with bytes": ("zip", lambda: zip_bytes(("x/", b"evil"))),
+}
+
+
+SAYS = {
+    "an absolute path": "is absolute",
+    "a path upwards": "leads out of its folder",
+    "a path up in the middle": "leads out of its folder",
+    "a backslash": "characters that some systems read in another way",
+    "a symbolic link": "a symbolic link",
+    "a hard link": "a hard link",
+    "a block device": "a device",
+    "a named pipe": "a named pipe",
+    "a sparse file": "a sparse file",
+    "two paths that differ in case": "is the same file",
+    "a gzip bomb": "more than its description says",
+    "a tar that is cut off": "is cut off",
+    "zip: a symbolic link": "a symbolic link",
+    "zip: files that share bytes": "share bytes of the archive",
+    "zip: a file within a file": "share bytes of the archive",
+    "zip: a bomb that lies": "more than its description says",
 }
 
 
@@ -248,6 +287,7 @@ def test_a_hostile_archive_is_refused_with_a_sentence_and_leaves_nothing(tmp_pat
         installed(store, offer_of(data, kind), archive)
     assert refused.value.message.endswith(".")
     assert refused.value.message.isprintable()
+    assert SAYS.get(what, "") in refused.value.message
     assert len(refused.value.message) < 400
     assert refused.value.suggestion
     assert tree(tmp_path) == before
