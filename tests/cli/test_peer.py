@@ -202,7 +202,7 @@ def test_a_miner_this_version_does_not_know_is_remarked_on(node: FakeNode, home:
     node.on("POST", "/profiles", PROFILE, 201)
     ended = run(home, "profile", "create", "p", "--pool", "p:1", "--wallet", "w", "--miner", "xmrigg")
     assert ended.code == 0
-    assert "xmrig and simulated" in ended.err
+    assert "xmrig, simulated, tt-miner" in ended.err
     assert run(home, "profile", "create", "p", "--pool", "p:1", "--wallet", "w").err == ""
 
 

@@ -13,6 +13,7 @@ from miner_ctrl.model.week import parse_rules
 from miner_ctrl.profiles import ProfileStore, validate
 from miner_ctrl.worker.local import LocalRig
 from miner_ctrl.worker.rig_schedule import RigSchedule
+from miner_ctrl.worker.starting import Starter
 from tests.miners.rig import Rig, sampled, stats_of
 
 POOLS = {"day": "127.0.0.1:9", "night": "127.0.0.1:10", "weekend": "127.0.0.1:11"}
@@ -50,7 +51,12 @@ class OwnRig:
         )  # fmt: skip
         self.schedule.open()
         self.local = LocalRig(
-            self.miners, self.profiles, self.schedule, clock=lambda: self.clock_s, now_ms=self._now_ms
+            self.miners,
+            self.profiles,
+            self.schedule,
+            Starter(self.miners),
+            clock=lambda: self.clock_s,
+            now_ms=self._now_ms,
         )
         self.miners.on_sampled = self.local.sampled
 

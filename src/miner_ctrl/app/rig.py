@@ -13,6 +13,7 @@ from miner_ctrl.app.own_machine import OwnMachine, adapters_of
 from miner_ctrl.config import Home
 from miner_ctrl.errors import Conflict
 from miner_ctrl.miners import Miners
+from miner_ctrl.miners.adapters import description_problems
 from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.nodes import Identity
 from miner_ctrl.model.rig import RigSettings
@@ -23,6 +24,7 @@ from miner_ctrl.transport import Endpoint
 from miner_ctrl.worker import LocalRig, MachineWatch, RigSchedule, Worker
 from miner_ctrl.worker.lock_desk import LockDesk
 from miner_ctrl.worker.rig_journal import RigJournal
+from miner_ctrl.worker.starting import Starter
 
 
 class _Parts(NamedTuple):
@@ -31,6 +33,7 @@ class _Parts(NamedTuple):
     miners: Miners
     machine: MachineWatch
     schedule: RigSchedule
+    starter: Starter
     local: LocalRig
 
 
@@ -74,6 +77,7 @@ class RigHalf:
             endpoint,
             parts.miners,
             self._profiles,
+            starter=parts.starter,
             deploys=deploys_of(self._home, self._own.programs, parts.settings, lock=lock, note=parts.journal.note),
             schedule=parts.schedule,
             local=parts.local,
@@ -86,6 +90,7 @@ class RigHalf:
             clock=time.monotonic,
             now_ms=now_ms,
             machine_watch=parts.machine,
+            standing_problems=description_problems(self._home.miner_descriptions),
         )
         self._up.push_async_callback(worker.close)
         await worker.start()
@@ -140,5 +145,6 @@ class RigHalf:
         machine = MachineWatch(home.data, settings=settings, clock=time.monotonic, miners=miners.latest)
         self._own.installs.running = lambda: [stats.type for stats in miners.latest() if stats.state.alive]
         schedule = RigSchedule(home.schedule_file, miners, self._profiles, now_ms=now_ms, note=journal.note)
-        local = LocalRig(miners, self._profiles, schedule, clock=time.monotonic, now_ms=now_ms)
-        return _Parts(settings, journal, miners, machine, schedule, local)
+        starter = Starter(miners)
+        local = LocalRig(miners, self._profiles, schedule, starter, clock=time.monotonic, now_ms=now_ms)
+        return _Parts(settings, journal, miners, machine, schedule, starter, local)

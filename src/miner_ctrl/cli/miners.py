@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ from miner_ctrl.cli.format import NOTHING, duration, hashrate, shown
 from miner_ctrl.cli.local_api import MAX_LISTED, LocalApi, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import MAX_SECRET_BYTES, note, printed_json, read_secret_argument
+from miner_ctrl.cli.spans import parse_span_s
 from miner_ctrl.cli.tables import Column, Table
 
-MAX_PAUSE_S = 366 * 86400
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _COLUMNS = (
     Column("MINER", shrinks=True),
     Column("STATE", state=True),
@@ -213,19 +211,6 @@ def adopt(
                 f"{_names(answer.data)} is watched. Let go of it: miner-ctrl adopt --release {_names(answer.data)}"
             )
         _say_who_watches(api)
-
-
-def parse_span_s(text: str) -> int:
-    """Return ``90s``, ``30m``, ``2h`` or ``1d`` in seconds.
-
-    Raises:
-        UsageError: it is none of these, nothing, or more than a year.
-    """
-    found = re.fullmatch(r"([0-9]{1,9})([smhd])", text.strip().lower(), re.ASCII)
-    seconds = int(found[1]) * _UNIT_S[found[2]] if found else 0
-    if not 0 < seconds <= MAX_PAUSE_S:
-        raise click.UsageError(f"{text[:40]!r} is no length of time. Use for example 90s, 30m, 2h or 1d.")
-    return seconds
 
 
 def _token(token: str | None, token_file: str | None) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,10 @@ from miner_ctrl.cli.log_lines import follow_log, show_log
 from miner_ctrl.cli.output import printed_json
 from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
 from miner_ctrl.cli.schedule import remote_schedule
+from miner_ctrl.cli.spans import parse_span_s
 from miner_ctrl.errors import MinerCtrlError, Refused, Unreachable
 
 ONLY_MINER = "*"
-MAX_PAUSE_S = 366 * 86_400
-_TIME = re.compile(r"([1-9]\d{0,8})([smhd])")
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 @click.group(cls=Group)
@@ -126,17 +123,6 @@ def start(settings: Settings, peer: str, profile: str, replace: str | None) -> N
     click.echo(f"{' and '.join(names)} {runs if len(names) == 1 else 'run'} on {shown(peer)}.")
 
 
-def length_of_time(text: str) -> int:
-    """Return the seconds that ``90m``, ``2h`` or ``1d`` means."""
-    found = _TIME.fullmatch(text)
-    seconds = int(found[1]) * _UNITS_S[found[2]] if found else 0
-    if not 1 <= seconds <= MAX_PAUSE_S:
-        raise click.UsageError(
-            f"{shown(text, 40)!r} is no length of time: use a number and s, m, h or d, for example 90m; at most 366d."
-        )
-    return seconds
-
-
 def _control(settings: Settings, peer: str, verb: str, done: str, miner: str | None, **more: object) -> None:
     with local_node(settings.home) as api:
         answer = api.post(f"/remote/{part(peer)}/{verb}", {"minerName": miner, **more})
@@ -185,7 +171,7 @@ def pause(settings: Settings, peer: str, miner: str | None, for_: str | None) ->
     if for_ is None:
         _control(settings, peer, "pause", "Paused", miner)
     else:
-        seconds = length_of_time(for_)
+        seconds = parse_span_s(for_)
         _control(settings, peer, "pause", f"Paused for {for_}", miner, resumeAfterS=seconds)
 
 

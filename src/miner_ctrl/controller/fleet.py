@@ -98,10 +98,12 @@ class _Rig:
         self._encodable = None
 
     def encodable(self, now_s: float) -> RigView:
-        """Return ``view`` for a JSON encoder only: its miners are encoded already, once for each change."""
+        """Return ``view`` for a JSON encoder only: what is large in it is encoded already, once for each
+        change."""
         if self._encodable is None:
             view = self.view(now_s)
-            self._encodable = replace(view, miners=msgspec.Raw(_encoder.encode(view.miners)))
+            miners, machine = (msgspec.Raw(_encoder.encode(part)) for part in (view.miners, view.machine))
+            self._encodable = replace(view, miners=miners, machine=machine)
         return replace(self._encodable, age_s=self._age_s(now_s))
 
     def _age_s(self, now_s: float) -> float | None:
@@ -131,7 +133,10 @@ class _Rig:
             version=stats.version or self.version,
             ping_ms=self.ping_ms,
             miners=stats.miners,
+            machine=stats.machine,
+            problems=stats.problems,
             schedule=stats.schedule,
+            locked=stats.locked,
         )
 
 

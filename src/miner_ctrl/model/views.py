@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
+from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.miners import MinerStats
 from miner_ctrl.model.nodes import Grant, Role
 from miner_ctrl.model.rig import ScheduleRule
@@ -135,7 +136,11 @@ class RigView(View, frozen=True, kw_only=True):
     version: str = ""
     ping_ms: float | None = None
     miners: tuple[MinerStats, ...] = ()
+    machine: MachineStats | None = None
+    problems: tuple[str, ...] = ()
+    """What is wrong with the rig itself, each one sentence."""
     schedule: str = ""
+    locked: bool = False
 
 
 class ProfileView(View, frozen=True, kw_only=True):

@@ -35,13 +35,13 @@ from miner_ctrl.worker.deploys import DeployDesk
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
 from miner_ctrl.worker.lock_desk import LockDesk, asked_by
 from miner_ctrl.worker.rig_schedule import RigSchedule
+from miner_ctrl.worker.starting import Starter
 
 log = logging.getLogger(__name__)
 
 ENDS_WITHIN_S = 5.0
 """What a command that is under way gets when the agent stops."""
 
-ANY_MINER = "*"
 _Each = Callable[[str], Awaitable[None]]
 
 
@@ -54,19 +54,20 @@ class CommandDesk:
         profiles: ProfileStore,
         journal: Journal,
         *,
+        starter: Starter,
         schedule: RigSchedule,
         deploys: DeployDesk,
         lock: LockDesk,
     ) -> None:
         self._miners = miners
         self._profiles = profiles
+        self._starter = starter
         self._schedule = schedule
         self._journal = journal
         self._deploys = deploys
         self._lock = lock
         self._under_way: set[asyncio.Task[object]] = set()
         self._closing = False
-        self._starting = asyncio.Lock()
 
     async def close(self) -> None:
         """Carry out no more commands; what is under way gets ``ENDS_WITHIN_S`` to have its answer recorded."""
@@ -151,36 +152,7 @@ class CommandDesk:
             )
         config = validate(profile.miner_type, profile.config)
         self._lock.allow(config)
-        async with self._starting:  # two controllers at the same moment: the second sees what the first has started
-            self._check_not_running(profile)
-            if not payload.replace:
-                return await self._miners.launch(profile, config, by=by)
-            name = self._replaced(payload.replace)
-            await self._miners.switch(name, profile, config, by=by)
-            return (name,)
-
-    def _replaced(self, miner: str) -> str:
-        """Return the miner that is meant; ``*`` is the only one there is."""
-        if miner != ANY_MINER:
-            return miner
-        names = self._miners.names(own=True)
-        if len(names) != 1:
-            raise BadInput(
-                f"There is not one miner to be replaced here, but {len(names)}.",
-                suggestion=f"Name one: {', '.join(names)}." if names else "Start it without replacing any.",
-                code="REPLACE_WHICH",
-            )
-        return names[0]
-
-    def _check_not_running(self, profile: Profile) -> None:
-        for running in self._miners.latest():
-            if running.state.alive and running.profile_hash == profile.content_hash:
-                raise Conflict(
-                    f"{running.name} already runs the profile {profile.name}.",
-                    suggestion="Stop or restart that miner instead.",
-                    code="ALREADY_RUNNING",
-                    details={"miner": running.name},
-                )
+        return await self._starter.start(profile, config, replace=payload.replace, by=by)
 
     def _profile_for(self, payload: StartMiner) -> Profile:
         if payload.local_profile:

@@ -9,19 +9,19 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
-from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed
+from miner_ctrl.errors import MinerCtrlError, NotFound, OperationFailed
 from miner_ctrl.miners import LogPart, MinerApi, Miners
 from miner_ctrl.model.miners import MAX_MINERS, InstalledMiner, MinerStats
 from miner_ctrl.model.rig import Schedule, ScheduleState
 from miner_ctrl.profiles import ProfileStore, validate
 from miner_ctrl.worker.rig_schedule import RigSchedule
+from miner_ctrl.worker.starting import Starter
 
 BY = "owner"
 FRESH_FOR_S = 1.0
 POINTS_KEPT = 400
 """For each miner: a little more than an hour at the usual interval of 10 s."""
 POINTS_APART_MS = 9_000
-ONLY_ONE = "*"
 
 Point = tuple[int, float | None]
 """Unix time (ms) and hashrate (H/s)."""
@@ -35,6 +35,7 @@ class LocalRig:
         miners: Miners,
         profiles: ProfileStore,
         schedule: RigSchedule,
+        starter: Starter,
         *,
         clock: Callable[[], float],
         now_ms: Callable[[], int],
@@ -46,7 +47,7 @@ class LocalRig:
         self._now_ms = now_ms
         self._sampled_s = float("-inf")
         self._points: dict[str, deque[Point]] = {}
-        self._starting = asyncio.Lock()
+        self._starter = starter
 
     # --- looking ----------------------------------------------------------------------------------------
 
@@ -113,20 +114,7 @@ class LocalRig:
         """
         found = self._profiles.find(profile)
         config = validate(found.miner_type, found.config)
-        async with self._starting:
-            for running in self._miners.latest():
-                if running.state.alive and running.profile_hash == found.content_hash:
-                    raise Conflict(
-                        f"{running.name} already runs the profile {found.name}.",
-                        suggestion="Stop or restart that miner instead.",
-                        code="ALREADY_RUNNING",
-                        details={"miner": running.name},
-                    )
-            if replace is None:
-                return await self._miners.launch(found, config, by=BY)
-            name = self._only_one() if replace == ONLY_ONE else replace
-            await self._miners.switch(name, found, config, by=BY)
-            return (name,)
+        return await self._starter.start(found, config, replace=replace or "", by=BY)
 
     async def stop(self, name: str | None) -> Sequence[str]:
         """Stop one miner, or all; return who it was.
@@ -179,17 +167,6 @@ class LocalRig:
         self._schedule.set(schedule, by=BY)
 
     # --- within -----------------------------------------------------------------------------------------
-
-    def _only_one(self) -> str:
-        names = self._miners.names()
-        if len(names) != 1:
-            there = f"there are {', '.join(names)}" if names else "none runs here"
-            raise BadInput(
-                f"Nothing says which miner to replace: {there}.",
-                suggestion="Name it, or start the profile beside them." if names else "Start the profile.",
-                code="WHICH_MINER",
-            )
-        return names[0]
 
     async def _each(self, status: str, name: str | None, act: Callable[[str], Awaitable[None]]) -> Sequence[str]:
         names = (name,) if name is not None else self._miners.names()

@@ -28,6 +28,7 @@ from miner_ctrl.model.text import one_line
 from miner_ctrl.model.week import DAY_NAMES, PAUSE, RUN, is_empty, profile_named
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.storage.atomic import write_atomic
+from miner_ctrl.worker.lock_desk import asked_by
 from miner_ctrl.worker.schedule import WallClock, asked_at, next_edge
 from miner_ctrl.worker.schedule_deeds import BY, Done, ScheduleDeeds
 
@@ -153,7 +154,8 @@ class RigSchedule:
         async with self._looking:
             self._notice_edge()
             if not self._kept.settled and self._clock() >= self._retry_at_s:
-                await self._carry_out()
+                with asked_by(BY):
+                    await self._carry_out()
 
     # --- within -----------------------------------------------------------------------------------------
 

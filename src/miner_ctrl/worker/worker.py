@@ -36,6 +36,7 @@ from miner_ctrl.worker.logs import LogDesk
 from miner_ctrl.worker.machine import MachineWatch, RigFacts
 from miner_ctrl.worker.rig_journal import RigJournal
 from miner_ctrl.worker.rig_schedule import RigSchedule
+from miner_ctrl.worker.starting import Starter
 from miner_ctrl.worker.stats import StatsDesk
 
 _NEEDS: dict[type[Payload], Needs] = {Deploy: deploy_needs, RollbackMiner: Grant.INSTALL}
@@ -45,7 +46,8 @@ _NEEDS: dict[type[Payload], Needs] = {Deploy: deploy_needs, RollbackMiner: Grant
 class Worker:
     """Serves this rig's miners to the peers that were granted it.
 
-    ``clock`` is monotonic, in seconds; ``now_ms`` Unix time in ms. ``machine_watch`` is started and closed here.
+    ``clock`` is monotonic, in seconds; ``now_ms`` Unix time in ms. ``machine_watch`` is started and closed here;
+    ``standing_problems`` are told as long as this agent lives.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Worker:
         miners: Miners,
         profiles: ProfileStore,
         *,
+        starter: Starter,
         deploys: DeployDesk,
         schedule: RigSchedule,
         local: LocalRig,
@@ -66,6 +69,7 @@ class Worker:
         clock: Callable[[], float],
         now_ms: Callable[[], int],
         machine_watch: MachineWatch,
+        standing_problems: tuple[str, ...] = (),
     ) -> None:
         self._endpoint = endpoint
         self._miners = miners
@@ -81,9 +85,12 @@ class Worker:
         self._journal = Journal(journal_path, now_ms=now_ms)
         self._rig_journal = rig_journal
         self._lock = lock
-        self._commands = CommandDesk(miners, profiles, self._journal, schedule=schedule, deploys=deploys, lock=lock)
+        self._commands = CommandDesk(
+            miners, profiles, self._journal, starter=starter, schedule=schedule, deploys=deploys, lock=lock
+        )
         self._logs = LogDesk(miners)
         self._watch = machine_watch
+        self._standing_problems = standing_problems
         self._stats = StatsDesk(
             miners,
             node_id=node_id,
@@ -145,7 +152,9 @@ class Worker:
         wrong = (*watch.problems, *self._miners.problems(), *self._deploys.programs.problems(), *late)
         return RigFacts(
             machine=watch.stats,
-            problems=(*wrong, *self._lock.problems(), *self._rig_journal.problems())[:MAX_PROBLEMS],
+            problems=(*wrong, *self._lock.problems(), *self._rig_journal.problems(), *self._standing_problems)[
+                :MAX_PROBLEMS
+            ],
             schedule=self._schedule.asked,
             locked=self._lock.locked,
         )
