@@ -15,39 +15,32 @@ import msgspec
 
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
-from miner_ctrl.miners import LogPart
-from miner_ctrl.model.doctor import Diagnosis, Finding, MachineInfo, MinerProgram, Severity
-from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
-from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats, NodeInfo
+from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
-from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
+from miner_ctrl.model.rig import BundleOffer, Schedule, ScheduleState
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
     DeployProgress,
     DeployView,
-    GapView,
-    HashratePointView,
     IdentityView,
     InviteView,
-    LockView,
     NodeInfoView,
     PeerView,
     PendingView,
     PingView,
-    RigEventView,
     RigView,
     TlsView,
     TokenView,
 )
 from miner_ctrl.protocol.messages import Logs
+from tests.api.own_machine import MINER, Doctor, History, Installs, OwnLock, Rig
 
 BASE = "/api/v1/mining"
 RIG_ID = "a1b2c3d4e5f60718"
 WAITING_ID = "0011223344556677"
 GOOD_TOKEN = "a-good-token"
-MINER = "xmrig-1"
 
 
 def peer_view(id_: str = RIG_ID, name: str = "rig-alpha", **changes: object) -> PeerView:
@@ -456,163 +449,6 @@ class Profiles:
     def delete(self, query: str) -> None:
         self.find(query)
         del self.kept[query]
-
-
-class Doctor:
-    """A machine that lacks one thing."""
-
-    async def info(self) -> MachineInfo:
-        return MachineInfo(
-            os="Debian GNU/Linux 13 (trixie)",
-            architecture="x86_64",
-            available_cpu_cores=16,
-            total_system_ram_gb=31.3,
-            timestamp="2026-01-01T00:00:00Z",
-            version="0.1.0",
-            installed_miners_info=(
-                MinerProgram(
-                    type="xmrig", is_installed=True, version="6.26.0", path="/usr/bin", miner_binary="/usr/bin/xmrig"
-                ),
-            ),
-        )
-
-    async def examine(self) -> Diagnosis:
-        finding = Finding(id="huge-pages", severity=Severity.WARNING, title="No huge pages are reserved")
-        return Diagnosis(**msgspec.structs.asdict(await self.info()), findings=(finding,))
-
-
-class Installs:
-    """One type can be installed; what was asked for is in ``calls``."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[object, ...]] = []
-
-    async def install(self, miner_type: str, order: InstallOrder) -> InstallView:
-        self.calls.append(("install", miner_type, order))
-        return self._did("installed", miner_type)
-
-    async def uninstall(self, miner_type: str) -> InstallView:
-        self.calls.append(("uninstall", miner_type))
-        return self._did("uninstalled", miner_type)
-
-    async def updates(self) -> UpdatesView:
-        newer = NewerProgram(installed="6.22.2", available="6.26.0", source="package", fix="miner-ctrl install xmrig")
-        return UpdatesView(updates_available={"xmrig": newer})
-
-    def _did(self, status: str, miner_type: str) -> InstallView:
-        if miner_type != "xmrig":
-            raise NotFound("There is no such miner type.", code="UNKNOWN_MINER_TYPE")
-        return InstallView(status=status, miner=MinerProgram(type=miner_type, is_installed=status == "installed"))
-
-
-class History:
-    """One event and one sample of one rig."""
-
-    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
-        return [RigEventView(at_ms=5, rig_at_ms=5, kind="started", journal="j", seq=1)] if since_ms <= 5 else []
-
-    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
-        point = HashratePointView(
-            at_ms=6, rig_at_ms=6, miner=MINER, state="mining", hashrate_hps=1000.0, journal="j", seq=2
-        )
-        return [point] if since_ms <= 6 <= until_ms else []
-
-    async def gaps(self, query: str) -> list[GapView]:
-        return [GapView(journal="j", first=1, last=3, noted_ms=7)]
-
-
-class OwnLock:
-    def __init__(self) -> None:
-        self.held: Lock | None = None
-
-    def lock(self) -> LockView:
-        held = self.held
-        return LockView(locked=held is not None, wallets=held.wallets if held else ())
-
-    async def set_lock(self, lock: Lock) -> LockView:
-        self.held = lock
-        return self.lock()
-
-    async def clear_lock(self) -> LockView:
-        self.held = None
-        return self.lock()
-
-
-class Rig:
-    """This machine's miners: one that runs, and one that was adopted."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[object, ...]] = []
-        self.kept: Schedule | None = None
-        self.feed: asyncio.Queue[LogPart | None] = asyncio.Queue()
-
-    async def miners(self) -> Sequence[MinerStats]:
-        down = MinerStats(name="xmrig-2", type="xmrig", state=MinerState.CRASHED, reason="It ended by itself.")
-        return (rig_view().miners[0], down)
-
-    async def miner(self, name: str) -> MinerStats:
-        self._known(name)
-        return rig_view().miners[0]
-
-    async def available(self) -> Sequence[InstalledMiner]:
-        return (InstalledMiner(type="xmrig", installed=True, version="6.26.0", capabilities=("pause",)),)
-
-    async def logs(self, name: str, lines: int) -> list[str]:
-        self._known(name)
-        return [f"line {number}" for number in range(lines)]
-
-    async def follow_logs(self, name: str, lines: int) -> AsyncIterator[LogPart]:
-        self._known(name)
-        yield LogPart([f"line {number}" for number in range(lines)], 0)
-        while (part := await self.feed.get()) is not None:
-            yield part
-
-    def hashrates(self, name: str) -> Sequence[tuple[int, float | None]]:
-        self._known(name)
-        return ((0, None), (10_000, 1000.0))
-
-    async def start(self, profile: str, *, replace: str | None = None) -> Sequence[str]:
-        if profile == "gone":
-            raise NotFound("There is no such profile.", code="PROFILE_NOT_FOUND")
-        return self._did("start", profile, replace)
-
-    async def stop(self, name: str | None) -> Sequence[str]:
-        return self._did("stop", name)
-
-    async def restart(self, name: str | None) -> Sequence[str]:
-        return self._did("restart", name)
-
-    async def pause(self, name: str | None, resume_after_s: float | None) -> Sequence[str]:
-        return self._did("pause", name, resume_after_s)
-
-    async def resume(self, name: str | None) -> Sequence[str]:
-        return self._did("resume", name)
-
-    async def type(self, name: str, line: str) -> None:
-        self._did("type", name, line)
-
-    async def adopt(self, miner_type: str, *, port: int, token: str, name: str | None) -> str:
-        self.calls.append(("adopt", miner_type, port, token, name))
-        return name or "xmrig-3"
-
-    async def release(self, name: str) -> None:
-        self._did("release", name)
-
-    def schedule(self) -> ScheduleState | None:
-        return None if self.kept is None else ScheduleState(schedule=self.kept, now="pause", until_ms=60_000)
-
-    def set_schedule(self, schedule: Schedule) -> None:
-        self.kept = schedule
-
-    def _known(self, name: str) -> None:
-        if name != MINER:
-            raise NotFound(f"There is no miner {name!r} here.", code="MINER_NOT_FOUND")
-
-    def _did(self, what: str, name: str | None, *rest: object) -> Sequence[str]:
-        if what != "start" and name is not None:
-            self._known(name)
-        self.calls.append((what, name, *rest))
-        return (MINER,)
 
 
 class World:

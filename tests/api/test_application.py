@@ -15,7 +15,8 @@ from miner_ctrl.miners import LogPart
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.week import parse_rules
 from tests.api import test_profiles
-from tests.api.in_memory import GOOD_TOKEN, MINER, RIG_ID, WAITING_ID, Answer, Client, World
+from tests.api.in_memory import GOOD_TOKEN, RIG_ID, WAITING_ID, Answer, Client, World
+from tests.api.own_machine import MINER
 
 Call = tuple[str, str, object]
 

@@ -17,7 +17,8 @@ from miner_ctrl.api import requests
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpLimits, HttpServing
-from tests.api.in_memory import BASE, MINER, Client, World, until
+from tests.api.in_memory import BASE, Client, World, until
+from tests.api.own_machine import MINER
 
 HEALTH = f"GET {BASE}/health HTTP/1.1\r\nHost: x\r\n".encode()
 LIMITS = HttpLimits(head_within_s=0.3, connections=4, keep_alive_s=600)

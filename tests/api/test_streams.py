@@ -19,7 +19,8 @@ from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.api.streams import Event, Stream, send_stream
 from miner_ctrl.errors import Unreachable
 from miner_ctrl.protocol.messages import Logs
-from tests.api.in_memory import MINER, RIG_ID, Client, World, rig_view, until
+from tests.api.in_memory import RIG_ID, Client, World, rig_view, until
+from tests.api.own_machine import MINER
 
 DEPLOY = "/remote/rig-alpha/deploy"
 FOLLOW = f"/remote/rig-alpha/logs/{MINER}?follow=true"

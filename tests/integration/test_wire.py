@@ -22,6 +22,7 @@ from miner_ctrl.protocol.messages import (
     REQUESTS,
     Deploy,
     DeployAck,
+    DeployChunk,
     Error,
     FollowLogs,
     GetLogs,
@@ -29,6 +30,8 @@ from miner_ctrl.protocol.messages import (
     Payload,
     Ping,
     Pong,
+    RollbackMiner,
+    SetLock,
     StartMiner,
     Stats,
 )
@@ -331,8 +334,14 @@ def in_order(kinds: frozenset[type[Payload]]) -> list[type[Payload]]:
 
 def example(kind: type[Payload]) -> Payload:
     """Return a request of a kind that a rig would answer."""
-    if kind is Deploy:
-        return DEPLOY
+    whole: dict[type[Payload], Payload] = {
+        Deploy: DEPLOY,
+        DeployChunk: DeployChunk(sha256="ab" * 32, offset=0, data=b"x"),
+        RollbackMiner: RollbackMiner(miner_type="xmrig"),
+        SetLock: SetLock(document=b"{}", signature=bytes(64)),
+    }
+    if kind in whole:
+        return whole[kind]
     return kind(miner="simulated-1") if kind in (GetLogs, FollowLogs) else kind()
 
 

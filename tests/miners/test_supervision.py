@@ -274,7 +274,7 @@ async def test_a_real_xmrig_whose_port_is_taken_gets_another(
     async with squatter:
         monkeypatch.setattr("miner_ctrl.miners.launching.new_api", lambda: apis.pop(0) if len(apis) > 1 else apis[0])
         miners = await rig.agent(XmrigAdapter(environ={PROGRAM_VARIABLE: str(xmrig_program)}))
-        solo = config(pool="127.0.0.1:1", algo="rx/0", threads=1, huge_pages=False, randomx_mode="light")
+        solo = config(pool="127.0.0.1:1", algo="rx/0", threads=1, huge_pages=False, randomx_mode="light", seed=None)
         async with asyncio.timeout(15):
             [name] = await miners.launch(profile(miner_type="xmrig"), solo)
         assert record(rig, name)["api"]["port"] == free

@@ -7,12 +7,11 @@ import sys
 import time
 from datetime import UTC, datetime
 
-import msgspec
 import pytest
 
 from miner_ctrl.errors import OperationFailed, Refused, StateDamaged
 from miner_ctrl.miners import Miners
-from miner_ctrl.model.miners import MinerState, MinerStats
+from miner_ctrl.model.miners import MinerState
 from miner_ctrl.model.profiles import MinerConfig, Profile
 from miner_ctrl.model.rig import Schedule
 from miner_ctrl.worker import rig_schedule
@@ -299,30 +298,25 @@ async def test_the_owners_lock_stands_above_the_schedule(own: OwnRig) -> None:
     assert own.running() == {name: "day"}
 
 
-class PausedForAWhile(Miners):
-    """Every miner is paused, and would go on by itself at 20:00."""
-
-    pauses: list[tuple[str, float | None]] = []  # noqa: RUF012 - what the one test that uses it asks for
-    ends_ms = int(datetime(2026, 11, 23, 20, tzinfo=UTC).timestamp() * 1000)
-
-    def latest(self) -> tuple[MinerStats, ...]:
-        return tuple(
-            msgspec.structs.replace(each, state=PAUSED, resume_at_ms=None if self.pauses else self.ends_ms)
-            for each in super().latest()
-        )
-
-    async def pause(self, name: str, *, resume_after_s: float | None = None, by: str = "") -> None:
-        self.pauses.append((name, resume_after_s))
-
-
 async def test_a_pause_that_would_end_by_itself_is_prolonged_and_given_back(own: OwnRig) -> None:
     await begun(own, *OFFICE)
     name = await own.runs("day")
-    await own.agent(miners=PausedForAWhile)
+    await own.miners.pause(name, resume_after_s=12 * 3600.0)
     await own.at("23 08:00")
-    assert PausedForAWhile.pauses == [(name, None)]
-    await own.at("23 18:00")
-    assert PausedForAWhile.pauses[1:] == [(name, 7200.0)], "it ends at 20:00 after all"
+    [miner] = own.miners.latest()
+    assert (miner.state, miner.resume_at_ms) == (PAUSED, None)
+    own.now_s += 36 * 3600.0  # the pause there was would have ended long ago
+    await own.at("24 18:00")
+    assert own.state(name) is MinerState.MINING
+    await own.miners.pause(name, resume_after_s=1000 * 86_400.0)
+    [miner] = own.miners.latest()
+    ends_ms = miner.resume_at_ms
+    assert ends_ms is not None
+    await own.at("25 08:00")
+    await own.at("25 18:00")
+    [miner] = own.miners.latest()
+    assert miner.state is PAUSED
+    assert miner.resume_at_ms is not None, "it ends by itself after all"
 
 
 async def test_the_loop_keeps_an_edge_by_itself(own: OwnRig) -> None:

@@ -51,7 +51,7 @@ name_argument = click.argument("name", shell_complete=completes("profiles"))
     metavar="TYPE",
     default="xmrig",
     show_default=True,
-    help="Which miner program: xmrig or simulated.",
+    help="Which miner program; `miner-ctrl list` has them all.",
     shell_complete=_complete_miner_types,
 )
 @click.option(
