@@ -27,7 +27,7 @@ EXPECTED = {
 @pytest.fixture(scope="module")
 def quick() -> dict[str, Any]:
     command = [sys.executable, "-m", "benches", "--quick", "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

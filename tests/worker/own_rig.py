@@ -42,7 +42,7 @@ class OwnRig:
 
     async def agent(self, *adapters: Adapter, miners: type[Miners] | None = None) -> None:
         """Start the next agent; the one before is gone as if killed."""
-        self.miners = await self._rig.agent(*adapters)
+        self.miners = await self._rig.agent(*adapters, now_ms=self._now_ms)
         if miners is not None:
             self.miners.__class__ = miners
         self.schedule = RigSchedule(

@@ -301,22 +301,17 @@ async def test_the_owners_lock_stands_above_the_schedule(own: OwnRig) -> None:
 async def test_a_pause_that_would_end_by_itself_is_prolonged_and_given_back(own: OwnRig) -> None:
     await begun(own, *OFFICE)
     name = await own.runs("day")
-    await own.miners.pause(name, resume_after_s=12 * 3600.0)
+    own.now_s = datetime(2026, 11, 23, 7, tzinfo=UTC).timestamp()
+    await own.miners.pause(name, resume_after_s=13 * 3600.0)
+    [miner] = own.miners.latest()
+    ends_ms = miner.resume_at_ms
+    assert ends_ms == int(datetime(2026, 11, 23, 20, tzinfo=UTC).timestamp() * 1000)
     await own.at("23 08:00")
     [miner] = own.miners.latest()
     assert (miner.state, miner.resume_at_ms) == (PAUSED, None)
-    own.now_s += 36 * 3600.0  # the pause there was would have ended long ago
-    await own.at("24 18:00")
-    assert own.state(name) is MinerState.MINING
-    await own.miners.pause(name, resume_after_s=1000 * 86_400.0)
+    await own.at("23 18:00")
     [miner] = own.miners.latest()
-    ends_ms = miner.resume_at_ms
-    assert ends_ms is not None
-    await own.at("25 08:00")
-    await own.at("25 18:00")
-    [miner] = own.miners.latest()
-    assert miner.state is PAUSED
-    assert miner.resume_at_ms is not None, "it ends by itself after all"
+    assert (miner.state, miner.resume_at_ms) == (PAUSED, ends_ms), "it ends at 20:00 after all"
 
 
 async def test_the_loop_keeps_an_edge_by_itself(own: OwnRig) -> None:
