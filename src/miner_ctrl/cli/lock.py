@@ -168,7 +168,7 @@ def lock_body(wallets: tuple[str, ...], pools: tuple[str, ...], keys: tuple[str,
         BadInput: a key cannot be read.
     """
     _check_some(wallets, pools)
-    public = [base64.b64encode(_public_key(key)).decode() for key in keys]
+    public = [base64.b64encode(public_key(key)).decode() for key in keys]
     return {"wallets": list(wallets), "pools": list(pools), "keys": public}
 
 
@@ -199,7 +199,7 @@ def _print_stopped(names: Any) -> None:
         click.echo(f"{plural(len(names), 'miner')} stopped that may not mine any more: {', '.join(map(shown, names))}.")
 
 
-def _public_key(value: str) -> bytes:
+def public_key(value: str) -> bytes:
     """Return the key that ``value`` is, or that the file of this name holds."""
     text = value.strip()
     try:
