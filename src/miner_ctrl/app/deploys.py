@@ -24,8 +24,8 @@ from miner_ctrl.worker.trial import trial_by
 def deploys_of(
     home: Home, programs: ProgramStore, settings: RigSettings, *, lock: LockDesk, note: Callable[[RigEvent], None]
 ) -> DeployDesk:
-    """Return the desk that takes miner programs for the rig of ``home``: signed by who sends them or by an operator whose
-    key is pinned; under a lock only those signed by its keys."""
+    """Return the desk that takes miner programs for the rig of ``home``: signed by who sends them or by an operator
+    whose key is pinned; under a lock only those signed by its keys."""
     return DeployDesk(
         programs,
         Incoming(home.programs / "incoming"),

@@ -131,7 +131,7 @@ def sign(key_file: str, rig: str, serial: int, output: str, **allowed: tuple[str
     private, public = _private_key(Path(key_file))
     wallets, pools = allowed["wallets"], allowed["pools"]
     _check_some(wallets, pools)
-    kept = tuple(map(_public_key, allowed["keys"])) or (public,)
+    kept = tuple(map(public_key, allowed["keys"])) or (public,)
     fingerprint = "".join(rig.lower().split()).replace(":", "")
     if len(fingerprint) != 64 or set(fingerprint) - set("0123456789abcdef"):
         raise BadInput(

@@ -92,6 +92,7 @@ def init(settings: Settings, name: str | None, role: str | None, trust: str | No
 def join(
     settings: Settings,
     /,
+    *,
     token: str,
     name: str | None,
     goes_on: bool,
