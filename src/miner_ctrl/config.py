@@ -66,6 +66,11 @@ class Home:
         return self.config / "lock.json"
 
     @property
+    def operators_file(self) -> Path:
+        """The operators' keys that the owner has pinned."""
+        return self.config / "operators.txt"
+
+    @property
     def lock_mark(self) -> Path:
         """What the data say of ``lock_json``: that there is one."""
         return self.node_data / "lock.mark"

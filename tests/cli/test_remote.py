@@ -76,6 +76,18 @@ def test_status_shows_numbers_as_people_read_them_and_names_why_a_rig_is_missing
     assert "\x1b" not in ended.out
 
 
+def test_the_status_of_one_rig_says_how_its_machine_is_as_far_as_it_is_known(node: FakeNode, home: Path) -> None:
+    gpu = {"index": 0, "name": "RTX\x1b[2J 3080", "temperatureC": 61.2, "powerW": 214.0}
+    machine = {"cpuTemperatureC": 71.4, "load1m": 3.5, "diskFreeBytes": 50 * 1024**3, "gpus": [gpu]}
+    node.on("GET", "/remote/rig-alpha/stats", rig("rig-alpha", machine=machine))
+    out = run(home, "remote", "status", "rig-alpha").out
+    assert "CPU 71 °C, load 3.5, 50.0 GB disk free" in out
+    assert "3080, 61 °C, 214 W" in row(out, "GPU 0")
+    assert "\x1b" not in out
+    node.on("GET", "/remote/rig-alpha/stats", rig("rig-alpha"))
+    assert "°C" not in run(home, "remote", "status", "rig-alpha").out
+
+
 def test_a_rig_that_refuses_is_not_shown_as_mining(node: FakeNode, home: Path) -> None:
     closed = rig("rig-alpha", error="rig-alpha has not granted this node to watch it.", errorCode="NOT_ALLOWED")
     node.on("GET", "/remote/stats", fleet(closed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import psutil
 
 from miner_ctrl.cli.local_api import LocalApi
-from miner_ctrl.config import Home
+from miner_ctrl.config import HOME_VARIABLE, Home
 from miner_ctrl.errors import MinerCtrlError
 
 T = TypeVar("T")
@@ -124,13 +125,21 @@ class NodeProcess:
 
     def serve(self, listen: str = "") -> None:
         """Run the node and wait until it serves; again where it served before, unless told otherwise."""
+        self._run(self._command("node", "serve", "--listen", listen or self.address or "127.0.0.1:0"), {})
+
+    def serve_as_a_unit(self) -> None:
+        """Run the node by what its own systemd unit says, and wait until it serves where it served before."""
+        unit = self.done("service", "print", "--listen", self.address, "--for", "systemd")
+        said = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
+        [(name, home)] = (word.split("=", 1) for word in shlex.split(said["Environment"]))
+        self._run([*self._inside, *shlex.split(said["ExecStart"])], {name: home})
+
+    def _run(self, command: list[str], env: dict[str, str]) -> None:
         assert self.process is None, "it serves already"
-        listen = listen or self.address or "127.0.0.1:0"
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command("node", "serve", "--listen", listen),
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._env,
-            )  # fmt: skip
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**self._env, **env}
+            )
         self.address = wait_for(f"{self.home.name} to serve", self._serves_at)
 
     def _serves_at(self) -> str | None:
@@ -193,16 +202,22 @@ class NodeProcess:
     # --- miners -----------------------------------------------------------------------------------------
 
     def rig(self, name: str) -> Any:
-        """Return what this controller sees of a rig, as ``remote status`` answers it."""
-        return self.answer("remote", "status", name)
+        """Return what this controller sees of a rig, as ``remote status`` answers it; while it serves, without the
+        cost of a command."""
+        if self.process is None:
+            return self.answer("remote", "status", name)
+        seen = self.api.get(f"/remote/{name}/stats").data
+        assert not seen.get("error"), seen
+        return seen
 
     def processes(self) -> list[psutil.Process]:
         """Return every living process that belongs to this home: node, keepers, miners."""
         marks = (str(self.home) + "/", str(self.home))
         found = []
-        for process in psutil.process_iter(["cmdline", "cwd", "status"]):
+        for process in psutil.process_iter(["cmdline", "cwd", "status", "environ"]):
             words = process.info["cmdline"] or []
-            places = [*words, *(word.partition("=")[2] for word in words), process.info["cwd"] or ""]
+            named = (process.info["environ"] or {}).get(HOME_VARIABLE, "")
+            places = [*words, *(word.partition("=")[2] for word in words), process.info["cwd"] or "", named]
             ours = any(place == marks[1] or place.startswith(marks[0]) for place in places)
             if ours and process.info["status"] != psutil.STATUS_ZOMBIE:
                 found.append(process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from miner_ctrl.model.history import RigEvent
 from tests.components.monerod import WALLET, Chain
 from tests.components.xmrig_bundle import xmrig_archive
 from tests.deploy.archives import speaking, tar_of
 from tests.integration.conftest import MakeNode
 from tests.integration.cuttable import Cuttable
 from tests.integration.nodes import NodeProcess, is_running, wait_for
+from tests.integration.test_history_fill_in import journal_of
 from tests.integration.test_rig_under_control import FOR_XMRIG, MINES_WITHIN_S, mined
 
 MB = 1_000_000
@@ -52,6 +55,11 @@ def archive_of(folder: Path, version: str, *, size: int = 0) -> Path:
 def installed(desk: NodeProcess, rig: str) -> Any:
     info = desk.ask(f"/remote/{rig}/info") or {}
     return next((one for one in info.get("miners", []) if one["type"] == "xmrig"), {})
+
+
+def kinds(rig: NodeProcess) -> list[str]:
+    """Return the kinds of the events in a rig's journal."""
+    return [entry.what.kind for entry in journal_of(rig)[1] if isinstance(entry.what, RigEvent)]
 
 
 def programs(rig: NodeProcess) -> set[str]:
@@ -218,5 +226,13 @@ def test_a_bundle_that_an_operator_signed_elsewhere(make_node: MakeNode, desk: N
     desk.done(*sign)
     added = desk.answer("bundle", "add", str(archive), "--offer", str(offer))
     assert added["signedBy"]
-    rig_of(make_node, desk)
+    rig = make_node("rig-alpha", env={"PATH": "/usr/sbin:/sbin:/bin", "MINER_CTRL_XMRIG": ""})
+    public = b64encode(key.public_key().public_bytes_raw()).decode()
+    wrong = rig.cli("node", "join", "-", "--operator-key", "nonsense", stdin=desk.invite())
+    assert (wrong.code, "is no public key" in wrong.err) == (2, True)
+    rig.done("node", "join", "-", "--name", "rig-alpha", "--operator-key", public, stdin=desk.invite())
+    rig.serve()
+    desk.wait_until_connected("rig-alpha")
     assert "rig-alpha has xmrig 6.9.6." in desk.done("remote", "deploy", "rig-alpha", "--miner", "xmrig")
+    wait_for("the journal", lambda: "deployed" in kinds(rig))
+    assert "refused" not in kinds(rig), "the operator's signature counts, and not only the controller's"

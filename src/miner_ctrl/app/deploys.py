@@ -11,6 +11,7 @@ from miner_ctrl.config import Home
 from miner_ctrl.controller import Commands, Deploys
 from miner_ctrl.deploy import Incoming, ProgramStore
 from miner_ctrl.deploy.bundles import BundleStore
+from miner_ctrl.deploy.operators import pinned_operators
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.rig import RigSettings
@@ -23,14 +24,15 @@ from miner_ctrl.worker.trial import trial_by
 def deploys_of(
     home: Home, programs: ProgramStore, settings: RigSettings, *, lock: LockDesk, note: Callable[[RigEvent], None]
 ) -> DeployDesk:
-    """Return the desk that takes miner programs for the rig of ``home``; under a lock only those signed by its keys."""
+    """Return the desk that takes miner programs for the rig of ``home``: signed by who sends them or by an operator
+    whose key is pinned; under a lock only those signed by its keys."""
     return DeployDesk(
         programs,
         Incoming(home.programs / "incoming"),
         try_program=trial_by(partial(adapters_of, home)),
         now_ms=now_ms,
         disk_reserve_bytes=settings.disk_reserve_bytes,
-        operator_keys=lock.operator_keys,
+        operator_keys=lambda: lock.operator_keys() if lock.operator_only() else pinned_operators(home.operators_file),
         operator_only=lock.operator_only,
         note=note,
     )

@@ -131,7 +131,7 @@ def sign(key_file: str, rig: str, serial: int, output: str, **allowed: tuple[str
     private, public = _private_key(Path(key_file))
     wallets, pools = allowed["wallets"], allowed["pools"]
     _check_some(wallets, pools)
-    kept = tuple(map(_public_key, allowed["keys"])) or (public,)
+    kept = tuple(map(public_key, allowed["keys"])) or (public,)
     fingerprint = "".join(rig.lower().split()).replace(":", "")
     if len(fingerprint) != 64 or set(fingerprint) - set("0123456789abcdef"):
         raise BadInput(
@@ -168,7 +168,7 @@ def lock_body(wallets: tuple[str, ...], pools: tuple[str, ...], keys: tuple[str,
         BadInput: a key cannot be read.
     """
     _check_some(wallets, pools)
-    public = [base64.b64encode(_public_key(key)).decode() for key in keys]
+    public = [base64.b64encode(public_key(key)).decode() for key in keys]
     return {"wallets": list(wallets), "pools": list(pools), "keys": public}
 
 
@@ -199,7 +199,7 @@ def _print_stopped(names: Any) -> None:
         click.echo(f"{plural(len(names), 'miner')} stopped that may not mine any more: {', '.join(map(shown, names))}.")
 
 
-def _public_key(value: str) -> bytes:
+def public_key(value: str) -> bytes:
     """Return the key that ``value`` is, or that the file of this name holds."""
     text = value.strip()
     try:

@@ -81,9 +81,24 @@ def init(settings: Settings, name: str | None, role: str | None, trust: str | No
 @click.option(
     "--lock-key", multiple=True, metavar="KEY", help="Who may change the lock from afar: FILE.pub. Repeatable."
 )
+@click.option(
+    "--operator-key",
+    "operators",
+    multiple=True,
+    metavar="KEY",
+    help="Whose signed miner programs count here (bundle sign), whoever brings them: FILE.pub. Repeatable.",
+)
 @pass_settings
 def join(
-    settings: Settings, /, token: str, name: str | None, goes_on: bool, listen: str | None, **locks: tuple[str, ...]
+    settings: Settings,
+    /,
+    *,
+    token: str,
+    name: str | None,
+    goes_on: bool,
+    listen: str | None,
+    operators: tuple[str, ...],
+    **locks: tuple[str, ...],
 ) -> None:
     """Join the node that issued TOKEN (`-`: read it from standard input).
 
@@ -92,7 +107,7 @@ def join(
     """
     if listen and not goes_on:
         raise click.UsageError("--listen says where to serve: it needs --serve.")
-    body = _lock_body(**locks)
+    body, keys = _lock_body(**locks), _operator_keys(operators)
     token = read_secret_argument(token)
     with local_node(settings.home) as api:
         invite = api.post("/invites/inspect", {"token": token}).data
@@ -100,6 +115,8 @@ def join(
             click.echo(f"The token is from the node with the words: {shown(invite.get('issuerWords'))}")
             click.echo(f"It may do here: {grants_text(invite.get('grants'))}")
         made = _ensure_identity(api, name)
+        if keys:
+            _pin(settings, keys)
         if body is not None:  # before anybody may command this rig
             api.call("PUT", "/lock", body=body)
         try:
@@ -127,6 +144,20 @@ def _lock_body(
     from miner_ctrl.cli.lock import lock_body  # noqa: PLC0415 - only to lock
 
     return lock_body(lock_wallet, lock_pool, lock_key)
+
+
+def _operator_keys(given: tuple[str, ...]) -> tuple[bytes, ...]:
+    if not given:
+        return ()
+    from miner_ctrl.cli.lock import public_key  # noqa: PLC0415 - only to pin
+
+    return tuple(map(public_key, given))
+
+
+def _pin(settings: Settings, keys: tuple[bytes, ...]) -> None:
+    from miner_ctrl.deploy.operators import pin_operators  # noqa: PLC0415 - only to pin
+
+    pin_operators(settings.home.operators_file, keys)
 
 
 def _ensure_identity(api: LocalApi, name: str | None) -> bool:

@@ -16,7 +16,7 @@ from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.lock import remote_lock
 from miner_ctrl.cli.log_lines import follow_log, show_log
 from miner_ctrl.cli.output import printed_json
-from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
+from miner_ctrl.cli.rigs import machine_lines, remarks, rig_table, state_of, summary
 from miner_ctrl.cli.schedule import remote_schedule
 from miner_ctrl.cli.spans import parse_span_s
 from miner_ctrl.errors import MinerCtrlError, Refused, Unreachable
@@ -80,6 +80,8 @@ def _show_rigs(rigs: dict[str, Any], *, with_errors: bool) -> None:
         return
     tables.show(rig_table(rigs))
     for line in remarks(rigs, errors=with_errors):
+        click.echo(line)
+    for line in () if with_errors else [line for rig in rigs.values() for line in machine_lines(rig)]:
         click.echo(line)
     if len(rigs) > 1:
         click.echo(summary(rigs))

@@ -89,6 +89,32 @@ def remarks(rigs: Mapping[str, Rig], *, errors: bool = True) -> list[str]:
     return lines
 
 
+_GB = 1024**3
+_OF_THE_MACHINE = (
+    ("cpuTemperatureC", 1, "CPU {:.0f} °C"),
+    ("load1m", 1, "load {:.1f}"),
+    ("memoryAvailableBytes", _GB, "{:.1f} GB memory free"),
+    ("diskFreeBytes", _GB, "{:.1f} GB disk free"),
+)
+_OF_A_GPU = (("temperatureC", 1, "{:.0f} °C"), ("powerW", 1, "{:.0f} W"), ("fanPercent", 1, "fan {:.0f} %"))
+
+
+def machine_lines(rig: Rig) -> list[str]:
+    """Return how the machine is, and one line for each of its GPUs: what is known of them."""
+    machine = rig.get("machine") or {}
+    lines = [", ".join(_told(machine, _OF_THE_MACHINE))]
+    lines += [
+        ", ".join([f"GPU {shown(gpu.get('index'), 9)} {shown(gpu.get('name'), 60)}", *_told(gpu, _OF_A_GPU)])
+        for gpu in machine.get("gpus") or ()
+    ]
+    return [line for line in lines if line]
+
+
+def _told(values: Mapping[str, Any], forms: tuple[tuple[str, int, str], ...]) -> list[str]:
+    found = ((values.get(name), unit, form) for name, unit, form in forms)
+    return [form.format(value / unit) for value, unit, form in found if isinstance(value, int | float)]
+
+
 def _watched(miner: Mapping[str, Any]) -> Iterator[str]:
     """Yield what there is to say of one miner beside its numbers."""
     watch = miner.get("watch") or {}

@@ -93,7 +93,11 @@ def _explain(data: bytes | memoryview, error: Exception) -> DecodeFailed:
         return DecodeFailed("The bytes are not a message.")
     unknown = header.type not in _TYPES
     answerable = header.replyTo is None and header.type not in _NEVER_ANSWERED
-    text = f"This version knows no message type {header.type[:40]!r}." if unknown else f"Invalid message: {error}"
+    text = (
+        f"This version knows no message type {header.type[:40]!r}."
+        if unknown
+        else f"The message is not valid: {error}."
+    )
     return DecodeFailed(text[:500], message_id=header.id if answerable else None, unknown_type=unknown)
 
 
