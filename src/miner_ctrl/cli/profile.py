@@ -86,14 +86,12 @@ def create(
     with local_node(settings.home) as api:
         answer = api.post("/profiles", {"name": name, "minerType": miner_type, "config": config})
     if miner_type not in MINER_TYPES:
-        note(
-            f"Only rigs with a description of {shown(miner_type, 40)} run it: this node knows {', '.join(MINER_TYPES)}."
-        )
+        known = ", ".join(MINER_TYPES)
+        note(f"Only rigs with a description of {shown(miner_type, 40)} can run it: this node knows {known}.")
     if not printed_json(settings, answer):
         name = shown(answer.data["name"])
-        click.echo(
-            f"Profile {name} is made. Start it: miner-ctrl remote start RIG --profile {name} (here: miner-ctrl start {name})"
-        )
+        click.echo(f"Profile {name} is made. Start it: miner-ctrl remote start RIG --profile {name}")
+        click.echo(f"On this machine: miner-ctrl start {name}")
 
 
 @profile.command("list", epilog="miner-ctrl profile list")
