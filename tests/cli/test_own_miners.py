@@ -73,14 +73,14 @@ def test_one_or_all(node: FakeNode, home: Path, words: tuple[str, ...], path: st
 @pytest.mark.parametrize("span", ["", "2", "0h", "1w", "-1h", "367d", "1h30m", "1\u0660h"])
 def test_a_pause_lasts_a_length_of_time(home: Path, span: str) -> None:
     ended = run(home, "pause", "--for", span)
-    assert (ended.code, "90s, 30m, 2h or 1d" in ended.err) == (2, True), ended
+    assert (ended.code, "is no length of time" in ended.err) == (2, True), ended
 
 
 def test_status_shows_each_miner_and_what_is_wrong(node: FakeNode, home: Path) -> None:
     node.on("GET", "/schedule", {"now": "pause"})
     down = miner(name="xmrig-2", state="crashed", hashrate=None, reason=f"It ended. {HOSTILE}", profileName=HOSTILE)
     resting = miner(name="xmrig-4", state="paused", hashrate=500.0, wanted="paused")
-    restarted = miner(name="xmrig-5", watch={"restarts": 2, "lastReason": "It hung."})
+    restarted = miner(name="xmrig-5", watch={"restarts": 2, "lastReason": "It hung. Its last words: x / y"})
     node.on("GET", "/miners", [miner(), down, miner(name="xmrig-3", adopted=True), resting, restarted])
     ended = run(home, "status")
     assert ended.code == 0
@@ -90,7 +90,7 @@ def test_status_shows_each_miner_and_what_is_wrong(node: FakeNode, home: Path) -
     assert "xmrig-3: was started by somebody else" in ended.out
     assert "xmrig-4: paused by the schedule" in ended.out
     assert "500 H/s" not in ended.out
-    assert "xmrig-5: 2 restarts by the watchdog: It hung." in ended.out
+    assert "xmrig-5: 2 restarts by the watchdog: It hung.\n" in ended.out
     assert "\x1b" not in ended.out
     node.on("GET", "/miners", [])
     assert "miner-ctrl start PROFILE" in run(home, "status").out

@@ -101,7 +101,7 @@ def pause(settings: Settings, miner: str | None, for_: str | None) -> None:
     if for_ is None:
         _control(settings, "pause", "Paused", {"minerName": miner, "resumeAfterS": None})
     else:  # without a node that serves nobody ends the pause: that is said
-        body = {"minerName": miner, "resumeAfterS": parse_span_s(for_)}
+        body: dict[str, object] = {"minerName": miner, "resumeAfterS": parse_span_s(for_)}
         _control(settings, "pause", f"Paused for {for_}", body, watched=True)
 
 

@@ -25,6 +25,8 @@ COLUMNS = (
 )
 _WHERE_KNOWN = {"TEMP", "LOCK"}
 """Columns that are there only while some rig has something in them."""
+_LAST_WORDS = " Its last words: "
+"""What comes then is for a miner that is down; of one that was restarted since, `remote history --events` has it."""
 _HASHING = frozenset({"mining", "unresponsive"})
 """States whose hashrate counts: that of a miner which was just paused is still dying away."""
 _REFUSALS = frozenset(
@@ -136,7 +138,8 @@ def watched(miner: Mapping[str, Any], *, schedule: str = "") -> Iterator[str]:
         ago = _from_now(watch.get("lastAtMs"), past=True)
         last = f", last {ago} ago" if ago else ""
         times = plural(int(watch["restarts"]), "restart")
-        yield f"{times} by the watchdog{last}: {shown(watch.get('lastReason'), 160)}"
+        why = str(watch.get("lastReason") or "").partition(_LAST_WORDS)[0]
+        yield f"{times} by the watchdog{last}: {shown(why, 1000)}"
     if miner.get("wanted") == "paused" and (left := _from_now(miner.get("resumeAtMs"))):
         yield f"paused, goes on by itself in {left}"
     elif miner.get("wanted") == "paused" and schedule == "pause":
