@@ -168,6 +168,7 @@ def test_own_miners_and_types_are_completed(node: FakeNode, home: Path) -> None:
 
 
 def test_status_through_a_node_loads_nothing_of_the_node(node: FakeNode, home: Path) -> None:
+    node.on("GET", "/schedule", {"now": "run"})
     node.on("GET", "/miners", [miner()])
     probe = (
         "import sys; from miner_ctrl.cli.run import run; "
