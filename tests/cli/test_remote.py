@@ -76,16 +76,44 @@ def test_status_shows_numbers_as_people_read_them_and_names_why_a_rig_is_missing
     assert "\x1b" not in ended.out
 
 
-def test_the_status_of_one_rig_says_how_its_machine_is_as_far_as_it_is_known(node: FakeNode, home: Path) -> None:
-    gpu = {"index": 0, "name": "RTX\x1b[2J 3080", "temperatureC": 61.2, "powerW": 214.0}
-    machine = {"cpuTemperatureC": 71.4, "load1m": 3.5, "diskFreeBytes": 50 * 1024**3, "gpus": [gpu]}
-    node.on("GET", "/remote/rig-alpha/stats", rig("rig-alpha", machine=machine))
-    out = run(home, "remote", "status", "rig-alpha").out
-    assert "CPU 71 °C, load 3.5, 50.0 GB disk free" in out
-    assert "3080, 61 °C, 214 W" in row(out, "GPU 0")
-    assert "\x1b" not in out
-    node.on("GET", "/remote/rig-alpha/stats", rig("rig-alpha"))
-    assert "°C" not in run(home, "remote", "status", "rig-alpha").out
+def test_status_shows_temperature_and_lock_where_there_are_any(node: FakeNode, home: Path) -> None:
+    node.on("GET", "/remote/stats", fleet(rig("rig-alpha")))
+    assert row(run(home, "remote", "status").out, "RIG").split()[-2:] == ["POOL", "SEEN"]
+    hot = rig("rig-beta", locked=True, machine={"cpuTemperatureC": 71.6, "gpus": [{"index": 0, "temperatureC": 54.0}]})
+    gpu = rig(
+        "rig-delta", machine={"cpuTemperatureC": 71.6}, miners=[miner(devices=[{"index": 0, "temperatureC": 83}])]
+    )
+    node.on("GET", "/remote/stats", fleet(rig("rig-alpha"), hot, gpu))
+    printed = run(home, "remote", "status").out
+    assert row(printed, "RIG").split()[4] == "TEMP"
+    assert "72 °C" in row(printed, "rig-beta")
+    assert " yes " in row(printed, "rig-beta")
+    assert "83 °C" in row(printed, "rig-delta")
+    assert " yes " not in row(printed, "rig-alpha")
+
+
+def test_a_paused_miner_has_no_hashrate_and_an_absent_rig_no_news(node: FakeNode, home: Path) -> None:
+    resting = rig("rig-alpha", schedule="pause", miners=[miner(state="paused", wanted="paused")])
+    away = rig("rig-beta", connected=False, error="It is away.", problems=["Its disk is full."])
+    node.on("GET", "/remote/stats", fleet(resting, {**away, "miners": [miner(reason="It hung.")]}))
+    printed = run(home, "remote", "status").out
+    assert "kH/s" not in printed
+    assert "rig-alpha, xmrig-1: paused by the schedule" in printed
+    assert "rig-beta: It is away." in printed
+    assert "It hung." not in printed
+    assert "disk" not in printed
+
+
+def test_the_status_of_one_rig_has_its_machine_schedule_and_lock(node: FakeNode, home: Path) -> None:
+    gpu = {"index": 0, "name": "RTX", "temperatureC": 54.2, "powerW": 120.0}
+    machine = {"load1M": 1.25, "diskFreeBytes": 5_000_000_000, "cpuTemperatureC": 60.0, "gpus": [gpu]}
+    one = rig("rig-alpha", machine=machine, schedule="profile:night", locked=True, version="0.1.0")
+    node.on("GET", "/remote/rig-alpha/stats", one)
+    printed = run(home, "remote", "status", "rig-alpha").out
+    assert row(printed, "Machine").split(maxsplit=1)[1] == "CPU 60 °C, load 1.2, disk 5.0 GB free"
+    assert row(printed, "GPU 0").endswith("RTX, 54 °C, 120 W")
+    assert row(printed, "Schedule").endswith("profile:night now")
+    assert "alone" in row(printed, "Lock")
 
 
 def test_a_rig_that_refuses_is_not_shown_as_mining(node: FakeNode, home: Path) -> None:

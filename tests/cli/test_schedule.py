@@ -121,9 +121,10 @@ def test_from_afar_it_is_shown(node: FakeNode, home: Path) -> None:
     assert ended.code == 0
     assert ended.out.startswith("rig-a:\n     00 01")
     assert "rig-b:\nThere is no schedule" in ended.out
+    assert run(home, "remote", "schedule", "rig-a", "rig-b").out == ended.out
 
 
-@pytest.mark.parametrize("words", [(), ("--clear", "--show"), ("--rule", "otherwise run", "--clear")])
+@pytest.mark.parametrize("words", [("--clear", "--show"), ("--rule", "otherwise run", "--clear")])
 def test_one_thing_at_a_time(home: Path, words: tuple[str, ...]) -> None:
     ended = run(home, "remote", "schedule", "rig-a", *words)
     assert (ended.code, "Give one of --rule, --file, --clear and --show" in ended.err) == (2, True)

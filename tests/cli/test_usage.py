@@ -184,3 +184,14 @@ def test_a_node_that_ends_while_it_answers_is_said(node: FakeNode, home: Path) -
 def test_the_name_of_the_program_is_the_same_as_a_module(home: Path) -> None:
     done = subprocess.run(command(home, "--help"), capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.startswith("Usage: miner-ctrl ")
+
+
+@pytest.mark.parametrize("group", ["node", "peer", "remote", "profile", "bundle", "lock", "service", "schedule"])
+def test_a_list_of_commands_cuts_no_sentence(home: Path, group: str) -> None:
+    listed = run(home, group, "--help").out.split("Commands:")[1].split("Example")[0]
+    assert "..." not in listed
+
+
+def test_an_option_without_its_value_is_told_of_at_its_command(home: Path) -> None:
+    ended = run(home, "profile", "edit", "x", "--name")
+    assert (ended.code, ended.err.strip()[-35:]) == (2, "See miner-ctrl profile edit --help.")

@@ -20,6 +20,10 @@ COMPLETION_VARIABLE = "_MINER_CTRL_COMPLETE"
 """What a shell sets when it asks for completions; the scripts of ``miner-ctrl completion`` do."""
 
 
+_WHOLE = 1000
+"""Letters of a sentence that is shown whole."""
+
+
 @dataclass
 class Settings:
     """The global options. They may stand before or after a subcommand's name; the last one given wins."""
@@ -104,6 +108,17 @@ class Command(click.Command):
     def __init__(self, *args: Any, **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.params.extend(global_options(shown=False))
+
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """Return the first sentence, however wide the terminal: lists of commands wrap, and cut nothing."""
+        return super().get_short_help_str(max(limit, _WHOLE))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # some have none, and their "See … --help" would name the root
+            raise
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.epilog:

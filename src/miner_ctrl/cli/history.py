@@ -41,7 +41,10 @@ EVENTS = (Column("TIME"), Column("WHAT"), Column("MINER", shrinks=True), Column(
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="How many of the last.")
 @pass_settings
 def history(settings: Settings, peer: str, events: bool, hours: float, limit: int) -> None:
-    """Show what PEER did, filled in from its own journal."""
+    """Show what PEER did, filled in from its own journal.
+
+    It is fetched once a minute: the newest may still be on its way. What is now: `remote status`.
+    """
     since = max(0, int((time.time() - hours * 3600) * 1000))
     place = f"/history/peers/{part(peer)}"
     with local_node(settings.home) as api:

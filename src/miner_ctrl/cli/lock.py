@@ -121,7 +121,10 @@ def keygen(file: Path) -> None:
 @click.option("--serial", type=click.IntRange(1, 2**53), required=True, help="Greater than the present lock's.")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the signed change.")
 def sign(key_file: str, rig: str, serial: int, output: str, **allowed: tuple[str, ...]) -> None:
-    """Sign a change of one rig's lock, here and offline, for `miner-ctrl remote lock`."""
+    """Sign a change of one rig's lock, for `remote lock`.
+
+    Nothing but the key is needed: sign on a machine that is kept apart.
+    """
     import msgspec  # noqa: PLC0415 - only here
 
     from miner_ctrl.lock import Change, sign_change  # noqa: PLC0415 - cryptography: for who signs
@@ -135,7 +138,7 @@ def sign(key_file: str, rig: str, serial: int, output: str, **allowed: tuple[str
     fingerprint = "".join(rig.lower().split()).replace(":", "")
     if len(fingerprint) != 64 or set(fingerprint) - set("0123456789abcdef"):
         raise BadInput(
-            "--rig takes the whole fingerprint: 64 hex digits.", suggestion="See miner-ctrl lock show there."
+            "--rig takes the whole fingerprint: 64 hex digits.", suggestion="See miner-ctrl lock show on the rig."
         )
     change = Change(rig=fingerprint, lock=Lock(wallets=wallets, pools=pools, keys=kept, serial=serial))
     write_atomic(Path(output), msgspec.json.format(msgspec.json.encode(sign_change(change, private))) + b"\n", 0o644)
@@ -187,7 +190,7 @@ def _print(facts: dict[str, Any]) -> None:
     rows += [("Key", shown(key)) for key in facts["keys"]]
     rows += [
         ("Serial", str(facts["serial"])),
-        ("Rig", shown(facts["fingerprint"])),
+        ("Fingerprint", shown(facts["fingerprint"])),
         ("File", shown(facts["file"], 400)),
     ]
     click.echo(pairs(rows))

@@ -9,10 +9,11 @@ import click
 
 from miner_ctrl.cli import tables
 from miner_ctrl.cli.command import Command, Settings, completes, pass_settings
-from miner_ctrl.cli.format import NOTHING, duration, hashrate, shown
+from miner_ctrl.cli.format import NOTHING, duration, shown
 from miner_ctrl.cli.local_api import MAX_LISTED, LocalApi, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import MAX_SECRET_BYTES, note, printed_json, read_secret_argument
+from miner_ctrl.cli.rigs import hashrate_of, watched
 from miner_ctrl.cli.spans import parse_span_s
 from miner_ctrl.cli.tables import Column, Table
 
@@ -27,6 +28,8 @@ _COLUMNS = (
     Column("POOL", drop=4, shrinks=True),
 )
 
+ONLY_MINER = "*"
+
 miner_argument = click.argument("miner", required=False, shell_complete=completes("own-miners"))
 
 
@@ -34,16 +37,19 @@ miner_argument = click.argument("miner", required=False, shell_complete=complete
     cls=Command,
     epilog="""
     miner-ctrl start my-profile
-    miner-ctrl start --profile night --replace xmrig-1
+    miner-ctrl start night --replace
+    miner-ctrl start night --replace xmrig-1
     """,
 )
 @click.argument("name", required=False, shell_complete=completes("profiles"))
 @click.option("--profile", metavar="NAME", shell_complete=completes("profiles"), help="The same, as an option.")
 @click.option(
     "--replace",
-    metavar="MINER",
+    is_flag=False,
+    flag_value=ONLY_MINER,
+    metavar="[MINER]",
     shell_complete=completes("own-miners"),
-    help="Have MINER run the profile from now on ('*': the only one there is).",
+    help="Have the miner that runs here (or MINER, if there are several) run the profile from now on.",
 )
 @pass_settings
 def start(settings: Settings, name: str | None, profile: str | None, replace: str | None) -> None:
@@ -88,12 +94,15 @@ def restart(settings: Settings, miner: str | None) -> None:
     """,
 )
 @miner_argument
-@click.option("--for", "for_", metavar="2h", help="Go on by itself after this time: 90s, 30m, 2h, 1d.")
+@click.option("--for", "for_", metavar="TIME", help="Go on by itself after this long, for example 90m, 2h or 1d.")
 @pass_settings
 def pause(settings: Settings, miner: str | None, for_: str | None) -> None:
     """Pause MINER, or every miner of this machine."""
-    resume_after_s = None if for_ is None else parse_span_s(for_)
-    _control(settings, "pause", "Paused", {"minerName": miner, "resumeAfterS": resume_after_s})
+    if for_ is None:
+        _control(settings, "pause", "Paused", {"minerName": miner, "resumeAfterS": None})
+    else:  # without a node that serves nobody ends the pause: that is said
+        body: dict[str, object] = {"minerName": miner, "resumeAfterS": parse_span_s(for_)}
+        _control(settings, "pause", f"Paused for {for_}", body, watched=True)
 
 
 @click.command(cls=Command, epilog="miner-ctrl resume xmrig-1")
@@ -117,9 +126,10 @@ def status(settings: Settings) -> None:
             click.echo("No miner runs here. Start one: miner-ctrl start PROFILE")
             return
         tables.show(Table(_COLUMNS, [_row(miner) for miner in miners]))
+        schedule = str(api.get("/schedule").data.get("now") or "")
         for miner in miners:
-            for line in _remarks(miner):
-                click.echo(line)
+            for words in watched(miner, schedule=schedule):
+                click.echo(f"{shown(miner.get('name'), 63)}: {words}")
         _say_who_watches(api)
 
 
@@ -137,7 +147,7 @@ def list_(settings: Settings) -> None:
             shown(one.get("name"), 40),
             "yes" if one.get("installed") else "no",
             shown(one.get("version") or NOTHING, 40),
-            shown(", ".join(map(str, one.get("capabilities") or ())) or NOTHING, 200),
+            shown(", ".join(map(str, one.get("capabilities") or ())).replace("_", " ") or NOTHING, 200),
         )
         for one in answer.data
     ]
@@ -250,18 +260,9 @@ def _row(miner: dict[str, Any]) -> tuple[str, ...]:
         shown(miner.get("name"), 63),
         shown(miner.get("state"), 20),
         shown(miner.get("profileName"), 63),
-        hashrate(miner.get("hashrate")),
+        hashrate_of(miner),
         shown(miner.get("algorithm"), 24),
         f"{miner.get('shares', 0)}/{miner.get('rejected', 0)}",
         duration(miner.get("uptime", 0)),
         shown(miner.get("pool"), 60),
     )
-
-
-def _remarks(miner: dict[str, Any]) -> list[str]:
-    """Return one line for everything about a miner that is not in its row."""
-    name = shown(miner.get("name"), 63)
-    lines = [f"{name}: {shown(miner['reason'], 1000)}"] if miner.get("reason") else []
-    if miner.get("adopted"):
-        lines.append(f"{name} was started by somebody else and is watched.")
-    return lines

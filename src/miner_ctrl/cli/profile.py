@@ -51,7 +51,7 @@ name_argument = click.argument("name", shell_complete=completes("profiles"))
     metavar="TYPE",
     default="xmrig",
     show_default=True,
-    help="Which miner program; `miner-ctrl list` has them all.",
+    help="Which miner program: xmrig, simulated, or another of docs/miners.md (`miner-ctrl list`).",
     shell_complete=_complete_miner_types,
 )
 @click.option(
@@ -86,10 +86,12 @@ def create(
     with local_node(settings.home) as api:
         answer = api.post("/profiles", {"name": name, "minerType": miner_type, "config": config})
     if miner_type not in MINER_TYPES:
-        note(f"This version knows no miner {shown(miner_type, 40)}, only {', '.join(MINER_TYPES)}: a rig must.")
+        known = ", ".join(MINER_TYPES)
+        note(f"Only rigs with a description of {shown(miner_type, 40)} can run it: this node knows {known}.")
     if not printed_json(settings, answer):
         name = shown(answer.data["name"])
         click.echo(f"Profile {name} is made. Start it: miner-ctrl remote start RIG --profile {name}")
+        click.echo(f"On this machine: miner-ctrl start {name}")
 
 
 @profile.command("list", epilog="miner-ctrl profile list")

@@ -38,7 +38,7 @@ type_argument = click.argument("miner_type", metavar="TYPE")
 def install(settings: Settings, /, miner_type: str, **source: Any) -> None:
     """Put the program of the miner TYPE on this machine.
 
-    One that was installed before stays, and `remote rollback` goes back to it.
+    The version before it is kept: a controller goes back to it with `remote rollback`.
     """
     named = [f"--{name}" for name in ("file", "url", "system") if source[name]]
     if len(named) != 1:

@@ -16,7 +16,8 @@ from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.lock import remote_lock
 from miner_ctrl.cli.log_lines import follow_log, show_log
 from miner_ctrl.cli.output import printed_json
-from miner_ctrl.cli.rigs import machine_lines, remarks, rig_table, state_of, summary
+from miner_ctrl.cli.rig_detail import detail
+from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
 from miner_ctrl.cli.schedule import remote_schedule
 from miner_ctrl.cli.spans import parse_span_s
 from miner_ctrl.errors import MinerCtrlError, Refused, Unreachable
@@ -26,12 +27,8 @@ ONLY_MINER = "*"
 
 @click.group(cls=Group)
 def remote() -> None:
-    """The rigs: status, start, stop, logs."""
+    """The rigs of this controller: what they do, and what they should."""
 
-
-remote.add_command(history)
-remote.add_command(remote_lock)
-remote.add_command(remote_schedule)
 
 peer_argument = click.argument("peer", shell_complete=completes("peers"))
 miner_argument = click.argument("miner", required=False, shell_complete=completes("miners"))
@@ -70,6 +67,8 @@ def status(settings: Settings, peer: str | None, watched: bool) -> None:
             rigs = {peer: answer.data}
     if not printed_json(settings, answer):
         _show_rigs(rigs, with_errors=peer is None)
+        if peer is not None and rigs[peer].get("connected"):
+            click.echo(f"\n{detail(rigs[peer])}")
     if peer is not None and rigs[peer].get("error"):
         raise _missing(rigs[peer])
 
@@ -80,8 +79,6 @@ def _show_rigs(rigs: dict[str, Any], *, with_errors: bool) -> None:
         return
     tables.show(rig_table(rigs))
     for line in remarks(rigs, errors=with_errors):
-        click.echo(line)
-    for line in () if with_errors else [line for rig in rigs.values() for line in machine_lines(rig)]:
         click.echo(line)
     if len(rigs) > 1:
         click.echo(summary(rigs))
@@ -260,9 +257,14 @@ def deploy(
 @pass_settings
 @click.pass_context
 def rollback(ctx: click.Context, settings: Settings, peers: tuple[str, ...], miner_type: str, restart: bool) -> None:
-    """Have the PEERs go back to the version of a miner program that they had before."""
+    """Go back to the miner program that the PEERs had before."""
     from miner_ctrl.cli.deploys import roll_back_all  # noqa: PLC0415 - threads, only here
 
     with local_node(settings.home) as api:
         worst = roll_back_all(api, settings, tuple(dict.fromkeys(peers)), miner_type, restart=restart)
     ctx.exit(worst)
+
+
+remote.add_command(remote_schedule)
+remote.add_command(history)
+remote.add_command(remote_lock)

@@ -15,12 +15,20 @@ COLUMNS = (
     Column("STATE", state=True),
     Column("MINER", shrinks=True),
     Column("HASHRATE", right=True),
+    Column("TEMP", right=True),
     Column("ALGO", drop=1),
     Column("ACC/REJ", right=True),
     Column("UP", right=True, drop=2),
     Column("POOL", drop=3, shrinks=True),
+    Column("LOCK"),
     Column("SEEN", right=True),
 )
+_WHERE_KNOWN = {"TEMP", "LOCK"}
+"""Columns that are there only while some rig has something in them."""
+_LAST_WORDS = " Its last words: "
+"""What comes then is for a miner that is down; of one that was restarted since, `remote history --events` has it."""
+_HASHING = frozenset({"mining", "unresponsive"})
+"""States whose hashrate counts: that of a miner which was just paused is still dying away."""
 _REFUSALS = frozenset(
     {"REFUSED", "IDENTITY_MISMATCH", "IDENTITY_CHANGED", "ADDRESS_MOVED", "OWN_KEYS", "RATE_LIMITED", "NOT_ALLOWED"}
 )
@@ -50,7 +58,13 @@ def in_order(rigs: Mapping[str, Rig]) -> list[Rig]:
 
 def rig_table(rigs: Mapping[str, Rig], *, older_s: float = 0.0) -> Table:
     """Return one row a miner, or one for a rig without any. ``older_s``: seconds since the views were received."""
-    return Table(COLUMNS, [row for rig in in_order(rigs) for row in _rows(rig, older_s)])
+    rows = [row for rig in in_order(rigs) for row in _rows(rig, older_s)]
+    kept = [
+        at
+        for at, column in enumerate(COLUMNS)
+        if column.title not in _WHERE_KNOWN or any(row[at] != NOTHING for row in rows)
+    ]
+    return Table([COLUMNS[at] for at in kept], [[row[at] for at in kept] for row in rows])
 
 
 def _rows(rig: Rig, older_s: float) -> Iterator[tuple[str, ...]]:
@@ -58,21 +72,43 @@ def _rows(rig: Rig, older_s: float) -> Iterator[tuple[str, ...]]:
     taken_s = rig.get("ageS")
     seen = age(None if taken_s is None else float(taken_s) + older_s)
     state, miners = state_of(rig), rig.get("miners") or ()
+    lock = "yes" if rig.get("locked") else NOTHING
     if not rig.get("connected") or not miners:
-        yield (name, state, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, seen)
+        temperature = hottest(rig) if rig.get("connected") else NOTHING
+        yield (name, state, NOTHING, NOTHING, temperature, NOTHING, NOTHING, NOTHING, NOTHING, lock, seen)
         return
     for miner in miners:
         yield (
             name,
             shown(miner.get("state"), 20) if state in ("mining", "idle") else state,
             shown(miner.get("name"), 63),
-            hashrate(miner.get("hashrate")),
+            hashrate_of(miner),
+            hottest(rig, miner),
             shown(miner.get("algorithm"), 24),
             f"{miner.get('shares', 0)}/{miner.get('rejected', 0)}",
             duration(miner.get("uptime", 0)),
             shown(miner.get("pool"), 60),
+            lock,
             seen,
         )
+
+
+def hashrate_of(miner: Mapping[str, Any]) -> str:
+    """Return the hashrate of a miner that hashes."""
+    return hashrate(miner.get("hashrate") if miner.get("state") in _HASHING else None)
+
+
+def hottest(rig: Rig, miner: Mapping[str, Any] | None = None) -> str:
+    """Return the highest temperature known: that of the miner's GPUs, else of the machine's CPU and GPUs."""
+    devices = [one.get("temperatureC") for one in (miner or {}).get("devices") or ()]
+    if not any(isinstance(one, int | float) for one in devices):
+        machine = rig.get("machine") or {}
+        devices = [
+            machine.get("cpuTemperatureC"),
+            *(gpu.get("temperatureC") for gpu in machine.get("gpus") or ()),
+        ]
+    known = [one for one in devices if isinstance(one, int | float)]
+    return f"{max(known):.0f} °C" if known else NOTHING
 
 
 def remarks(rigs: Mapping[str, Rig], *, errors: bool = True) -> list[str]:
@@ -83,40 +119,17 @@ def remarks(rigs: Mapping[str, Rig], *, errors: bool = True) -> list[str]:
         name = shown(rig.get("nodeName") or rig.get("nodeId"), 63)
         if rig.get("error") and errors:
             lines.append(remark(name, rig["error"]))
+        if not rig.get("connected"):
+            continue  # what was wrong with it then is not known to be now
         for miner in rig.get("miners") or ():
-            lines.extend(f"{name}, {shown(miner.get('name'), 63)}: {words}" for words in _watched(miner))
+            words_of = watched(miner, schedule=str(rig.get("schedule") or ""))
+            lines.extend(f"{name}, {shown(miner.get('name'), 63)}: {words}" for words in words_of)
         lines.extend(remark(name, problem) for problem in rig.get("problems") or ())
     return lines
 
 
-_GB = 1024**3
-_OF_THE_MACHINE = (
-    ("cpuTemperatureC", 1, "CPU {:.0f} °C"),
-    ("load1m", 1, "load {:.1f}"),
-    ("memoryAvailableBytes", _GB, "{:.1f} GB memory free"),
-    ("diskFreeBytes", _GB, "{:.1f} GB disk free"),
-)
-_OF_A_GPU = (("temperatureC", 1, "{:.0f} °C"), ("powerW", 1, "{:.0f} W"), ("fanPercent", 1, "fan {:.0f} %"))
-
-
-def machine_lines(rig: Rig) -> list[str]:
-    """Return how the machine is, and one line for each of its GPUs: what is known of them."""
-    machine = rig.get("machine") or {}
-    lines = [", ".join(_told(machine, _OF_THE_MACHINE))]
-    lines += [
-        ", ".join([f"GPU {shown(gpu.get('index'), 9)} {shown(gpu.get('name'), 60)}", *_told(gpu, _OF_A_GPU)])
-        for gpu in machine.get("gpus") or ()
-    ]
-    return [line for line in lines if line]
-
-
-def _told(values: Mapping[str, Any], forms: tuple[tuple[str, int, str], ...]) -> list[str]:
-    found = ((values.get(name), unit, form) for name, unit, form in forms)
-    return [form.format(value / unit) for value, unit, form in found if isinstance(value, int | float)]
-
-
-def _watched(miner: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what there is to say of one miner beside its numbers."""
+def watched(miner: Mapping[str, Any], *, schedule: str = "") -> Iterator[str]:
+    """Yield what there is to say of one miner beside its numbers. ``schedule``: what its rig's schedule asks for."""
     watch = miner.get("watch") or {}
     next_try = _from_now(watch.get("nextTryAtMs"))
     if miner.get("reason"):
@@ -125,9 +138,14 @@ def _watched(miner: Mapping[str, Any]) -> Iterator[str]:
         ago = _from_now(watch.get("lastAtMs"), past=True)
         last = f", last {ago} ago" if ago else ""
         times = plural(int(watch["restarts"]), "restart")
-        yield f"{times} by the watchdog{last}: {shown(watch.get('lastReason'), 1000)}"
+        why = str(watch.get("lastReason") or "").partition(_LAST_WORDS)[0]
+        yield f"{times} by the watchdog{last}: {shown(why, 1000)}"
     if miner.get("wanted") == "paused" and (left := _from_now(miner.get("resumeAtMs"))):
         yield f"paused, goes on by itself in {left}"
+    elif miner.get("wanted") == "paused" and schedule == "pause":
+        yield "paused by the schedule"
+    if miner.get("adopted"):
+        yield "was started by somebody else, and is watched"
 
 
 def _from_now(moment_ms: Any, *, past: bool = False) -> str:
@@ -150,7 +168,7 @@ def summary(rigs: Mapping[str, Rig]) -> str:
     totals: dict[str, float] = {}
     for rig in connected:
         for miner in rig.get("miners") or ():
-            if miner.get("hashrate"):
+            if miner.get("hashrate") and miner.get("state") in _HASHING:
                 algorithm = shown(miner.get("algorithm"), 24)
                 totals[algorithm] = totals.get(algorithm, 0.0) + float(miner["hashrate"])
     parts = [plural(len(rigs), "rig"), f"{len(connected)} connected"]

@@ -10,7 +10,7 @@ from miner_ctrl.cli.command import Lazy, LazyGroup
 COMMANDS = {
     "node": Lazy("miner_ctrl.cli.node:node", "This node: its identity, joining a controller, serving."),
     "peer": Lazy("miner_ctrl.cli.peer:peer", "The nodes this one knows: invite, add, approve, remove."),
-    "remote": Lazy("miner_ctrl.cli.remote:remote", "The rigs: status, start, stop, logs."),
+    "remote": Lazy("miner_ctrl.cli.remote:remote", "The rigs: status, start, stop, logs, deploy, history."),
     "profile": Lazy("miner_ctrl.cli.profile:profile", "Profiles: what a miner should run."),
     "bundle": Lazy("miner_ctrl.cli.bundle:bundle", "Miner programs that this node can deploy to rigs."),
     "install": Lazy("miner_ctrl.cli.programs:install", "Put a miner's program on this machine."),

@@ -118,9 +118,13 @@ def remote_schedule(
     cleared: bool,
     shown_: bool,
 ) -> None:
-    """Set or show when the PEERs mine, pause or run another of their profiles, in their own local time."""
-    if sum((bool(rules), file is not None, cleared, shown_)) != 1:
+    """When the PEERs mine, pause or run another profile.
+
+    Hours are the PEERs' own local time, and profiles those that they have. Without an option: as with --show.
+    """
+    if sum((bool(rules), file is not None, cleared, shown_)) > 1:
         raise click.UsageError("Give one of --rule, --file, --clear and --show.")
+    shown_ = not (rules or file is not None or cleared)
 
     def tell(peer: str, answer: Answer) -> None:
         if shown_:

@@ -96,8 +96,8 @@ class Backfill:
             except MinerCtrlError as error:
                 if error.code == "STATE_NOT_WRITTEN":
                     self._not_written(error)
-                else:  # an older rig, or one that refuses: it will not know better in this session
-                    log.info("No history from %s: %s", channel.node_id, error.message)
+                else:  # an older rig, one that is just joining, or one that refuses: not in this session
+                    log.debug("No history from %s: %s", channel.node_id, error.message)
                     return
             except Exception:  # the boundary of this task: one rig's history must not end another's, nor go unsaid
                 log.exception("the history of %s could not be fetched", channel.node_id)

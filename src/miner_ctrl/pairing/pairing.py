@@ -249,8 +249,8 @@ class Pairing:
                 return arrived
             here = "" if self._serving else " Start this node with miner-ctrl node serve, and it will."
             raise Unreachable(
-                f"{record.name} is not connected: it dials this node itself, and has not.{here}",
-                suggestion="See whether miner-ctrl runs on the rig and reaches this node's port 9091.",
+                f"{record.name} is not connected: it dials this node itself, and no link stands.{here}",
+                suggestion="See that miner-ctrl runs on the rig and reaches this node; its log there says why not.",
                 code="NOT_CONNECTED",
             )
         target = parse_address(record.address)

@@ -39,6 +39,7 @@ from miner_ctrl.worker.starting import Starter
 
 log = logging.getLogger(__name__)
 
+PROFILE_MISSING = "PROFILE_MISSING"
 ENDS_WITHIN_S = 5.0
 """What a command that is under way gets when the agent stops."""
 
@@ -110,7 +111,9 @@ class CommandDesk:
             with disk_told(), asked_by(request.channel.node_id):
                 return await self._act(request)
         except MinerCtrlError as error:
-            log.info("%s from %s failed: %s", type(payload).__name__, request.channel.node_id, error.message)
+            routine = error.code == PROFILE_MISSING  # the controller sends the profile, and the command again
+            level = logging.DEBUG if routine else logging.INFO
+            log.log(level, "%s from %s failed: %s", type(payload).__name__, request.channel.node_id, error.message)
             return error_to_wire(error)
         except Exception:
             log.exception("%s from %s failed unexpectedly", type(payload).__name__, request.channel.node_id)
@@ -166,7 +169,7 @@ class CommandDesk:
         if payload.profile_hash:
             known = self._profiles.by_hash(payload.profile_hash)
             if known is None:
-                raise NotFound("The rig does not have this profile yet.", code="PROFILE_MISSING")
+                raise NotFound("The rig does not have this profile yet.", code=PROFILE_MISSING)
             return known
         if payload.miner_type and payload.config:
             return Profile(id="", name="unnamed", miner_type=payload.miner_type, config=payload.config)

@@ -54,8 +54,8 @@ class Starter:
         names = self._miners.names(own=True)
         if len(names) != 1:
             raise BadInput(
-                f"There is not one miner to be replaced here, but {len(names)}.",
-                suggestion=f"Name one: {', '.join(names)}." if names else "Start it without replacing any.",
+                f"{len(names)} miners run here." if names else "No miner runs here that could be replaced.",
+                suggestion=f"Name the one to replace: {', '.join(names)}." if names else "Start it without --replace.",
                 code="REPLACE_WHICH",
             )
         return names[0]
