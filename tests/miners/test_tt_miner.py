@@ -13,7 +13,7 @@ from miner_ctrl.errors import BadInput, NotFound, OperationFailed
 from miner_ctrl.miners.contract import MinerApi
 from miner_ctrl.miners.tt_miner import TtMinerAdapter
 from miner_ctrl.miners.tt_miner_answers import parse_stat1
-from miner_ctrl.model.miners import DeviceStats, MinerState
+from miner_ctrl.model.miners import DeviceStats, MinerState, MinerStats
 from miner_ctrl.model.profiles import MinerConfig, PoolConfig
 from tests.miners.test_xmrig import script
 
