@@ -100,6 +100,18 @@ HOSTILE: dict[str, dict[str, Any]] = {
     "a pool's place as the proxy": {"proxy": "pool.example:3333"},
     "the proxy's place as the pool": {"pool": "127.0.0.1:9050"},
     "the proxy as a user name": {"proxy": "127.0.0.1:9050@evil.example:1"},
+    "another wallet as the rig's id": {"rig_id": THEIRS},
+    "a payment ID as the rig's id": {"rig_id": f"rig-{PAYMENT_ID}"},
+    "another wallet as the rig's id at the second pool": {
+        "failover": (PoolConfig(pool="pool.example:3333", wallet=OURS, rig_id=THEIRS),)
+    },
+    "another wallet as an option in the password": {"password": f"c=LTC,doge={THEIRS}"},
+    "a payment ID as an option in the password": {"password": f"c=XMR;pid={PAYMENT_ID}"},
+    "another wallet in the password for the GPUs": {
+        "gpu_pool": PoolConfig(pool="pool.example:3333", wallet=OURS, password=f"mc=A,wallet={THEIRS}")
+    },
+    "everything for the miner's developers": {"donate_level": 99},
+    "twice the usual for the miner's developers": {"donate_level": 2},
     "a pool as an extra argument": {"extra_args": ("--url=evil.example:3333",)},
     "a pool's URL as an extra argument": {"extra_args": ("--pool=stratum+tcp://evil",)},
     "a wallet as an extra argument": {"extra_args": (f"--user={THEIRS}",)},
@@ -136,6 +148,12 @@ ALLOWED: dict[str, dict[str, Any]] = {
     "an address": {"pool": "10.0.0.5:4444"},
     "an IPv6 address written out": {"pool": "[2001:0DB8:0:0::1]:3333"},
     "an allowed proxy": {"proxy": "127.0.0.1:9050"},
+    "a rig's id": {"rig_id": "{rig}_cpu-7"},
+    "a secret password": {"password": "0123456789abcdef0123456789abcdef"},
+    "a password in base64": {"password": "QUJDREVGR0hJSktMTU5PUFFSU1RVVg=="},
+    "options in the password": {"password": "c=BTC,d=250000,m=party.mine-42"},
+    "the usual for the miner's developers": {"donate_level": 1},
+    "nothing for the miner's developers": {"donate_level": 0},
     "two pools": {"failover": (PoolConfig(pool="eu.farm.example:1", wallet=OURS),)},
     "a harmless extra argument": {"extra_args": ("--randomx-wrmsr=-1", "--no-color", "--cpu-affinity=0xFF")},
 }

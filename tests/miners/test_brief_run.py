@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,14 @@ def test_what_it_started_ends_with_it(tmp_path: Path) -> None:
     assert code is None
     state = Path(f"/proc/{int(output)}/stat")
     assert not state.exists() or state.read_text().split()[2] == "Z"
+
+
+def test_what_left_its_group_and_keeps_its_output_open_holds_up_nobody(tmp_path: Path) -> None:
+    code, output = run(tmp_path, "setsid sleep 1000 & echo $!; exit 0", within_s=0.5)
+    try:
+        assert code is None
+    finally:
+        os.kill(int(output), signal.SIGKILL)
 
 
 def test_of_the_environment_only_what_is_needed_goes_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,7 @@ async def test_an_answer_in_chunks_is_put_together() -> None:
         saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\nffffffff\r\n"),
         saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhel"),
         saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\nhello"),
+        saying(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 5000 + b"0\r\n\r\n"),
         endlessly(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", b"ffff\r\n" + b"a" * 65535 + b"\r\n"),
         saying(HEAD + b"X: " + b"y" * 100_000 + b"\r\n\r\n"),
         endlessly(HEAD, b"X-Header: again\r\n"),
@@ -135,7 +136,7 @@ async def test_an_answer_in_chunks_is_put_together() -> None:
     ids=[
         "ssh", "tls", "http2", "status", "no-end-of-head", "cut", "negative", "exponent", "superscript", "long-length",
         "10-MB-with-length", "10-MB", "gzip", "chunk-of-no-size", "chunk-of-4-GB", "cut-chunk", "longer-chunk",
-        "endless-chunks", "long-header", "endless-headers", "endless-line", "endless-body",
+        "very-small-chunks", "endless-chunks", "long-header", "endless-headers", "endless-line", "endless-body",
     ],
 )  # fmt: skip
 async def test_what_is_no_answer_of_a_miner_is_refused(behave: Behaviour) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from miner_ctrl.errors import BadInput
-from miner_ctrl.model.rig import Schedule, ScheduleRule
+from miner_ctrl.model.rig import LAST_MS, Schedule, ScheduleRule, ScheduleState
+from miner_ctrl.model.times import time_text
 from miner_ctrl.model.week import MAX_RULES, asked_for, is_empty, parse_rules, rule_text
 
 RULES = st.builds(
@@ -111,3 +113,11 @@ def test_nothing_asked_for_is_no_schedule() -> None:
     assert is_empty(Schedule())
     assert not is_empty(Schedule(otherwise="pause"))
     assert not is_empty(parse_rules(["mon 00:00-01:00 run"]))
+
+
+@pytest.mark.parametrize("until_ms", [-1, LAST_MS + 1, 2**60])
+def test_a_rigs_schedule_does_not_end_at_a_time_that_cannot_be_shown(until_ms: int) -> None:
+    said = msgspec.msgpack.encode({"schedule": {}, "now": "run", "untilMs": until_ms})
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.msgpack.decode(said, type=ScheduleState)
+    assert time_text(LAST_MS) == "9999-12-31T23:59:59Z"

@@ -12,7 +12,9 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from miner_ctrl.deploy import ProgramStore
 from miner_ctrl.deploy.offers import sign_offer
+from miner_ctrl.deploy.programs import Version
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.nodes import Grant, Role
@@ -179,6 +181,49 @@ async def test_who_may_sign_and_who_may_send(rig: Inside, tmp_path: Path) -> Non
         got = await send(peer, data, by_operator)
         assert isinstance(got, DeployAck)
         assert got.status == "installed"
+
+
+async def test_a_locked_rig_goes_back_only_to_what_a_key_of_the_lock_has_signed(rig: Inside) -> None:
+    operator = Ed25519PrivateKey.from_private_bytes(b"\7" * 32)
+    public = operator.public_key().public_bytes_raw()
+
+    def by_operator(data: bytes, version: str) -> BundleOffer:
+        return sign_offer(offer_of(data, "tar", version=version), key=public, sign=operator.sign)
+
+    async def problems() -> tuple[str, ...]:
+        return (await peer.hear_a(Stats, reply_to=await peer.say(GetStats()))).stats.problems
+
+    first, second = archive("6.1.0"), archive("6.2.0")
+    events: list[RigEvent] = []
+    desk = desk_of(rig)
+    async with dialled(KEYS, rig.address) as peer:
+        for data, version in ((first, "6.1.0"), (second, "6.2.0")):
+            assert isinstance(await send(peer, data, offered(data, version=version)), DeployAck)
+        assert not any("before the lock" in problem for problem in await problems())
+        desk._note, desk._operator_keys, desk._operator_only = events.append, lambda: (public,), lambda: True
+        assert await refusal(peer, RollbackMiner(miner_type="xmrig")) == "BUNDLE_KEY_UNKNOWN"
+        assert desk.programs.version("xmrig") == "6.2.0"
+        assert [(event.kind, event.miner, event.by) for event in events] == [("refused", "xmrig", KEYS.public.node_id)]
+        assert any("xmrig (6.2.0) was here before the lock" in problem for problem in await problems())
+        assert (await ack(peer, Deploy(bundle=by_operator(second, "6.2.0")))).status == "installed"
+        assert not any("before the lock" in problem for problem in await problems()), "its key has signed the same"
+        assert (await ack(peer, Deploy(bundle=by_operator(first, "6.1.0")))).version == "6.1.0"
+        assert (await ack(peer, RollbackMiner(miner_type="xmrig"))).version == "6.2.0"
+    again = ProgramStore(desk.programs._folder)
+    again.open()
+    assert again.not_of((public,)) == (), "also for the next agent"
+
+
+def test_what_the_owner_put_here_counts_under_a_lock() -> None:
+    def version(key: bytes | None) -> Version:
+        return Version(version="1", sha256="0" * 64, folder="0" * 32, program="xmrig", signing_key=key)
+
+    assert [version(key).counts_under((b"k" * 32,)) for key in (bytes(32), b"k" * 32, b"o" * 32, None)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("what", ["observe", "control"])

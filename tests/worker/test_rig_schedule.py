@@ -12,12 +12,12 @@ import pytest
 from miner_ctrl.errors import OperationFailed, Refused, StateDamaged
 from miner_ctrl.miners import Miners
 from miner_ctrl.model.miners import MinerState
-from miner_ctrl.model.profiles import MinerConfig, Profile
+from miner_ctrl.model.profiles import MinerConfig
 from miner_ctrl.model.rig import Schedule
 from miner_ctrl.worker import rig_schedule
 from miner_ctrl.worker.rig_schedule import RETRY_FIRST_S, RigSchedule
 from tests.miners.rig import until
-from tests.worker.own_rig import OwnRig, Unpausable
+from tests.worker.own_rig import POOLS, OwnRig, Unpausable
 
 OFFICE = ("mon-fri 08:00-18:00 pause",)
 WEEKEND = ("sat,sun 00:00-24:00 profile:weekend",)
@@ -283,19 +283,20 @@ async def test_an_agent_that_dies_at_an_edge_leaves_what_the_next_one_needs(own:
     assert {own.state(first), own.state(second)} == {MINING}
 
 
-class UnderALock(Miners):
-    async def switch(self, name: str, profile: Profile, config: MinerConfig, *, by: str = "") -> bool:
-        raise Refused("The owner's lock does not allow this pool.")
-
-
-async def test_the_owners_lock_stands_above_the_schedule(own: OwnRig) -> None:
+async def test_the_owners_lock_stands_above_the_schedule_and_leaves_what_runs(own: OwnRig) -> None:
     await begun(own, *WEEKEND)
     own.has_profiles("weekend")
-    name = await own.runs("day")
-    await own.agent(miners=UnderALock)
+    names = [await own.runs("day"), await own.runs("night")]
+    await own.agent()
+
+    def allow(config: MinerConfig) -> None:
+        if config.pool == POOLS["weekend"]:
+            raise Refused("The owner's lock does not allow this pool.")
+
+    own.miners._launcher.allow = allow
     await own.at("28 00:00")
     assert "The owner's lock does not allow this pool." in own.schedule.problem
-    assert own.running() == {name: "day"}
+    assert own.running() == dict(zip(names, ("day", "night"), strict=True)), "nothing has made way for nothing"
 
 
 async def test_a_pause_that_would_end_by_itself_is_prolonged_and_given_back(own: OwnRig) -> None:

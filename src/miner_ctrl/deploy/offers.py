@@ -12,6 +12,7 @@ import msgspec
 
 from miner_ctrl.deploy.paths import parts_of
 from miner_ctrl.deploy.program_heads import Platform, this_platform
+from miner_ctrl.deploy.refusals import not_of_the_lock
 from miner_ctrl.errors import BadInput, OperationFailed, Refused
 from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.storage.atomic import write_atomic
@@ -61,11 +62,7 @@ def check_signature(offer: BundleOffer, *, peer: bytes, operators: tuple[bytes, 
     """
     by_operator = offer.signing_key in operators
     if operators_only and not by_operator:
-        raise Refused(
-            "This rig is locked: it takes only miner programs that are signed by a key its owner has named.",
-            suggestion="Sign the bundle with that key: miner-ctrl bundle sign FILE --key KEYFILE.",
-            code="BUNDLE_KEY_UNKNOWN",
-        )
+        raise not_of_the_lock()
     if not by_operator and offer.signing_key != peer:
         raise Refused(
             "The bundle is signed by a key that this rig does not know.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +19,7 @@ from msgspec import Meta
 
 from miner_ctrl.deploy.paths import parts_of
 from miner_ctrl.deploy.program_heads import HEAD_BYTES, platform_of
-from miner_ctrl.deploy.refusals import bad_archive
+from miner_ctrl.deploy.refusals import bad_archive, not_of_the_lock
 from miner_ctrl.errors import BadInput, NotFound, OperationFailed, StateDamaged
 from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.model.values import ShortText
@@ -30,18 +30,27 @@ POINTER = "current.json"
 PROGRAM_MODE = 0o755
 _NEW = ".new-"
 
+BY_THE_OWNER = bytes(32)
+"""The key of what nobody has signed: no peer and no owner can have it."""
+
 TryProgram = Callable[[str, Path], None]
 """Runs the program of a miner type once, for a moment; raises ``OperationFailed`` if it does not run here."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One version of a program: ``folder`` is its name beside the pointer, ``program`` a path in it."""
+    """One version of a program: ``folder`` is its name beside the pointer, ``program`` a path in it. ``signing_key`` is
+    that of the offer it came with: all zeros where the rig's owner put it here."""
 
     version: ShortText
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     folder: Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
     program: ShortText
     installed_at_ms: int = 0
+    signing_key: Annotated[bytes, Meta(min_length=32, max_length=32)] | None = None
+
+    def counts_under(self, keys: Collection[bytes]) -> bool:
+        """Whether it may be switched to on a rig that is locked to the programs of ``keys``."""
+        return self.signing_key == BY_THE_OWNER or self.signing_key in keys
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -113,6 +122,29 @@ class ProgramStore:
         pointer = self._pointers.get(offer.miner_type)
         return pointer is not None and pointer.previous is not None and _is(pointer.previous, offer)
 
+    def vouch(self, offer: BundleOffer) -> None:
+        """Note that the key of ``offer`` has signed a version that is here already. Blocks.
+
+        Raises:
+            OperationFailed: it could not be written.
+        """
+        pointer = self._pointers[offer.miner_type]
+        changes = {
+            name: msgspec.structs.replace(version, signing_key=offer.signing_key)
+            for name, version in (("current", pointer.current), ("previous", pointer.previous))
+            if version is not None and _is(version, offer) and version.signing_key != offer.signing_key
+        }
+        if not changes:
+            return
+        try:
+            self._point(offer.miner_type, msgspec.structs.replace(pointer, **changes))
+        except OSError as error:
+            raise OperationFailed(
+                f"Who has signed the program could not be written: {error.strerror}.",
+                suggestion="See to free space on the rig's disk and to the data folder's permissions.",
+                code="NOT_INSTALLED",
+            ) from None
+
     def install(
         self,
         offer: BundleOffer,
@@ -135,7 +167,7 @@ class ProgramStore:
         before = self._pointers.get(offer.miner_type)
         version = Version(
             version=offer.version, sha256=offer.sha256, folder=offer.sha256[:32], program=offer.program,
-            installed_at_ms=now_ms,
+            installed_at_ms=now_ms, signing_key=offer.signing_key,
         )  # fmt: skip
         was_there, new = place.exists(), place / f"{_NEW}{secrets.token_hex(8)}"
         try:
@@ -165,11 +197,23 @@ class ProgramStore:
                     place.rmdir()  # only if nothing came of it
         self._remove_older(offer.miner_type)
 
-    def rollback(self, miner_type: str, *, try_program: TryProgram) -> str:
+    def not_of(self, keys: Collection[bytes]) -> tuple[str, ...]:
+        """Return one sentence for each program in use that does not count on a rig locked to the programs of ``keys``:
+        it was here before the lock."""
+        return tuple(
+            f"The program of {miner_type} ({pointer.current.version}) was here before the lock, and none of its keys"
+            " has signed it: deploy one that is signed, unless you trust it."
+            for miner_type, pointer in self._pointers.items()
+            if not pointer.current.counts_under(keys)
+        )
+
+    def rollback(self, miner_type: str, *, try_program: TryProgram, only_of: Collection[bytes] | None = None) -> str:
         """Go back to the version before the present one, and return it; the present one can be gone back to then.
+        ``only_of``: the rig is locked to the programs of these keys.
 
         Raises:
             NotFound: there is none.
+            Refused: none of the keys has signed it.
             OperationFailed: its program does not run here (any more).
         """
         pointer = self._pointers.get(miner_type)
@@ -179,6 +223,8 @@ class ProgramStore:
                 suggestion="Deploy the version that you want: miner-ctrl remote deploy PEER --miner TYPE --version V.",
                 code="NO_EARLIER_VERSION",
             )
+        if only_of is not None and not pointer.previous.counts_under(only_of):
+            raise not_of_the_lock()
         self._check_program(miner_type, self._program(miner_type, pointer.previous), try_program)
         try:
             self._point(miner_type, Pointer(current=pointer.previous, previous=pointer.current))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from miner_ctrl.errors import BadInput
+from miner_ctrl.errors import BadInput, Refused
 
 
 def bad_archive(what: str) -> BadInput:
@@ -17,3 +17,12 @@ def bad_archive(what: str) -> BadInput:
 def cut_off() -> BadInput:
     """Return what is said of an archive that ends too early."""
     return bad_archive("is cut off: it ends before its archive does")
+
+
+def not_of_the_lock() -> Refused:
+    """Return what is said, on a locked rig, of a program that none of the lock's keys has signed."""
+    return Refused(
+        "This rig is locked: it takes only miner programs that are signed by a key its owner has named.",
+        suggestion="Sign the bundle with that key: miner-ctrl bundle sign FILE --key KEYFILE.",
+        code="BUNDLE_KEY_UNKNOWN",
+    )

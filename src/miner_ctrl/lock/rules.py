@@ -1,7 +1,8 @@
 """What a lock allows: pure, and strict: what cannot be read plainly is not allowed.
 
 A user name at a pool is an entry of ``wallets``, with at most ``.worker``, ``+difficulty`` and ``/worker`` after it. A
-worker's name that could itself be paid (a payment ID, an address) is none. A pool is ``host:port`` in plain ASCII.
+worker's name that could itself be paid (a payment ID, an address) is none, wherever it stands: behind the wallet, as
+the rig's id, as an option in the password. A pool is ``host:port`` in plain ASCII.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ _WALLET = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+_:/@=,-]{0,254}")
 _WORKER = r"((?:\{rig\}|[A-Za-z0-9_-]){1,32})"
 _AFTER_WALLET = re.compile(rf"(?:\.{_WORKER})?(?:\+[0-9]{{1,15}})?(?:/{_WORKER})?")
 _COULD_BE_PAID = re.compile(r"[0-9a-fA-F]{16,}|[A-Za-z0-9]{26,}")
+_OPTION_VALUE = re.compile(r"(?<==)[^,;&]+")
+"""What stands behind an equals sign in a password, where many pools read options."""
+MOST_DONATED_PERCENT = 1
+"""What upstream XMRig takes anyway. More is mined to wallets that the owner has not named."""
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9_.-]{1,253}):([1-9][0-9]{0,4})")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -68,10 +73,21 @@ def check_allowed(lock: Lock, config: MinerConfig) -> None:
             raise refused(f"This rig's owner has not allowed the wallet {_shown(pool.wallet)}.", f"{within}wallet")
         if not _is_pool_allowed(lock, pool.pool):
             raise refused(f"This rig's owner has not allowed the pool {one_line(pool.pool, 100)!r}.", f"{within}pool")
+        if _COULD_BE_PAID.search(pool.rig_id):
+            raise refused("This rig is locked, and its id at the pool could be another wallet.", f"{within}rigId")
+        if any(_COULD_BE_PAID.search(value) for value in _OPTION_VALUE.findall(pool.password)):
+            raise refused(
+                "This rig is locked, and an option in the password could be another wallet.", f"{within}password"
+            )
     if config.proxy and not _is_pool_allowed(lock, config.proxy, prefix=PROXY):
         raise refused(
             f"This rig's owner has not allowed the proxy {one_line(config.proxy, 100)!r}: it could lead to any pool.",
             "proxy",
+        )
+    if config.donate_level > MOST_DONATED_PERCENT:
+        raise refused(
+            f"This rig is locked: no more than {MOST_DONATED_PERCENT} % is mined for a miner's developers.",
+            "donateLevel",
         )
     for argument in config.extra_args:
         if _SUSPECT_ARGUMENT.search(argument):

@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import selectors
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from miner_ctrl.model.text import one_line
 
 MAX_OUTPUT_BYTES = 64 * 1024
 MAX_WORDS_CHARS = 500
+HANGS_UP_WITHIN_S = 1.0
+"""How long after a kill the output is waited for: a process that has left the group keeps it open as long as it likes.
+"""
 
 _PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR", "SYSTEMROOT")
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
@@ -58,7 +63,7 @@ def run_briefly(argv: Sequence[str], *, within_s: float, cwd: Path, env: Mapping
     timer.start()
     try:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
-        output = process.stdout.read(MAX_OUTPUT_BYTES)
+        output = _read(process.stdout, time.monotonic() + within_s + HANGS_UP_WITHIN_S)
         if len(output) == MAX_OUTPUT_BYTES:
             kill()
         code = process.wait()
@@ -79,6 +84,26 @@ def without_secrets(words: str, secrets: Iterable[str]) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         words = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", words)
     return words
+
+
+if sys.platform == "win32":  # untested
+
+    def _read(pipe: IO[bytes], _until_s: float) -> bytes:
+        return pipe.read(MAX_OUTPUT_BYTES)
+
+else:
+
+    def _read(pipe: IO[bytes], until_s: float) -> bytes:
+        """Return what comes until the pipe is closed, at most ``MAX_OUTPUT_BYTES``, and until then (monotonic)."""
+        output = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(pipe, selectors.EVENT_READ)
+            while len(output) < MAX_OUTPUT_BYTES and selector.select(max(0.0, until_s - time.monotonic())):
+                piece = os.read(pipe.fileno(), MAX_OUTPUT_BYTES - len(output))
+                if not piece:
+                    break
+                output += piece
+        return output
 
 
 def _kill_all_of(process: subprocess.Popen[bytes]) -> None:

@@ -16,6 +16,8 @@ from miner_ctrl.miners.contract import MinerApi
 HOST = "127.0.0.1"
 MAX_HEAD_BYTES = 16 * 1024
 MAX_BODY_BYTES = 1024 * 1024
+MAX_CHUNKS = 2048
+"""An answer in a million pieces would cost the agent seconds, within every other bound."""
 DEADLINE_S = 3.0
 
 _STATUS = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [^\r\n]*)?")
@@ -136,20 +138,21 @@ async def _read_body(reader: asyncio.StreamReader, headers: dict[bytes, bytes]) 
 
 async def _read_chunks(reader: asyncio.StreamReader) -> bytes:
     """Return a body sent in chunks; what follows the last one is of no use to anybody."""
-    body = b""
+    body = bytearray()
     try:
-        while True:
+        for _ in range(MAX_CHUNKS):
             head = _CHUNK.fullmatch(await reader.readuntil(b"\r\n"))
             if head is None:
                 raise not_a_miner("sent a chunk without a length")
             size = int(head[1], 16)
             if size == 0:
-                return body
+                return bytes(body)
             if len(body) + size > MAX_BODY_BYTES:
                 raise not_a_miner(f"sent more than {MAX_BODY_BYTES} bytes")
             body += await reader.readexactly(size)
             if await reader.readexactly(2) != b"\r\n":
                 raise not_a_miner("sent a chunk that is longer than it said")
+        raise not_a_miner(f"sent more than {MAX_CHUNKS} chunks")
     except asyncio.LimitOverrunError:
         raise not_a_miner("sent a chunk without a length") from None
     except asyncio.IncompleteReadError:

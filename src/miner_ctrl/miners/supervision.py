@@ -171,6 +171,14 @@ class Miners:
 
     # --- commands ---------------------------------------------------------------------------------------
 
+    def allow(self, config: MinerConfig) -> None:
+        """See that the rig's owner allows ``config``, before anything else makes way for it.
+
+        Raises:
+            Refused: the owner does not.
+        """
+        self._launcher.allow(config)
+
     async def launch(self, profile: Profile, config: MinerConfig, *, by: str = "") -> tuple[str, ...]:
         """Start the miner that a profile describes, or the two, and return their names; they have lived for
         ``SETTLES_WITHIN_S`` then. If one cannot be started, none is.

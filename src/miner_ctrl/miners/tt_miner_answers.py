@@ -20,6 +20,7 @@ from miner_ctrl.model.miners import MAX_DEVICES, DeviceStats, Hashrates, MinerSt
 from miner_ctrl.model.text import one_line
 
 MAX_TEXT_CHARS = 255
+MAX_COUNT = 2**53
 SECONDS_A_MINUTE = 60
 _NAME = re.compile(r"(?i:tt-?miner)[/ -]+(?:(?i:version):? *)?([0-9][\w.+-]{0,40})")
 _NUMBER = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
@@ -55,7 +56,7 @@ def parse_stat1(answer: bytes) -> Reading:
     uptime, totals, rates, heat, pool = (said.result[index] for index in (1, 2, 3, 6, 7))
     hashrate, accepted, rejected = _three(totals)
     invalid = _numbers(said.result[8])[:1] if len(said.result) > 8 else []
-    accepted_count, rejected_count = int(accepted or 0), int(rejected or 0)
+    accepted_count, rejected_count = _count(accepted), _count(rejected)
     return Reading(
         state=MinerState.MINING if hashrate or accepted_count or rejected_count else MinerState.STARTING,
         version=one_line(name[1], MAX_TEXT_CHARS),
@@ -63,8 +64,8 @@ def parse_stat1(answer: bytes) -> Reading:
         devices=_devices(rates, heat),
         accepted=accepted_count,
         rejected=rejected_count,
-        invalid=int(invalid[0] or 0) if invalid else 0,
-        uptime_s=int((_numbers(uptime) or [0])[0] or 0) * SECONDS_A_MINUTE,
+        invalid=_count(invalid[0]) if invalid else 0,
+        uptime_s=_count((_numbers(uptime) or [0])[0], times=SECONDS_A_MINUTE),
         pool=one_line(pool, MAX_TEXT_CHARS) if pool != "off" else "",
     )
 
@@ -72,6 +73,10 @@ def parse_stat1(answer: bytes) -> Reading:
 def _three(text: str) -> tuple[float | None, float | None, float | None]:
     first, second, third = (*_numbers(text), None, None, None)[:3]
     return first, second, third
+
+
+def _count(number: float | None, *, times: int = 1) -> int:
+    return min(int(number or 0) * times, MAX_COUNT)
 
 
 def _devices(rates: str, heat: str) -> tuple[DeviceStats, ...]:

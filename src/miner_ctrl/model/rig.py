@@ -9,6 +9,8 @@ from msgspec import Meta
 
 from miner_ctrl.model.values import Count, Sentence, ShortText
 
+LAST_MS = 253_402_300_799_000
+"""The end of the year 9999 (Unix, ms): a later time has no form in which it is shown."""
 Seconds = Annotated[float, Meta(gt=0, le=30 * 86400)]
 
 
@@ -78,7 +80,7 @@ class ScheduleState(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
 
     schedule: Schedule
     now: ShortText
-    until_ms: int | None = None
+    until_ms: Annotated[int, Meta(ge=0, le=LAST_MS)] | None = None
     local_time: ShortText = ""
     problem: Sentence = ""
 

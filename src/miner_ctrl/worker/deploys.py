@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from miner_ctrl.deploy.offers import check_offer, check_signature
 from miner_ctrl.deploy.refusals import bad_archive
-from miner_ctrl.errors import BadInput, MinerCtrlError, NotFound, OperationFailed, RateLimited
+from miner_ctrl.errors import BadInput, MinerCtrlError, NotFound, OperationFailed, RateLimited, Refused
 from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.nodes import Grant, Grants
 from miner_ctrl.model.rig import BundleOffer
@@ -88,6 +88,11 @@ class DeployDesk:
             await asyncio.to_thread(thread.shutdown)
         self._incoming.close()
 
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with the programs that are here, each one sentence."""
+        unsigned = self._programs.not_of(self._operator_keys()) if self._operator_only() else ()
+        return (*self._programs.problems(), *unsigned)
+
     @property
     def programs(self) -> ProgramStore:
         """What is installed."""
@@ -117,6 +122,9 @@ class DeployDesk:
 
     async def _offer(self, request: Request, offer: BundleOffer) -> DeployAck:
         programs = self._programs
+        here = programs.is_current(offer) or programs.is_previous(offer)
+        if here and offer.signing_key in self._operator_keys():
+            await self._in_thread(lambda: programs.vouch(offer))
         if programs.is_current(offer):
             self._incoming.discard(offer.sha256)
             return _installed(offer)
@@ -170,7 +178,14 @@ class DeployDesk:
     async def rollback(self, request: Request, miner_type: str) -> DeployAck:
         """Go back to the version of a program before the present one. Raises as ``ProgramStore.rollback``."""
         async with self._installing:
-            version = await self._in_thread(lambda: self._programs.rollback(miner_type, try_program=self._try_program))
+            only_of = tuple(self._operator_keys()) if self._operator_only() else None
+            try:
+                version = await self._in_thread(
+                    lambda: self._programs.rollback(miner_type, try_program=self._try_program, only_of=only_of)
+                )
+            except Refused as error:
+                self._tell("refused", miner_type, request, error.message)
+                raise
         log.info("rolled %s back to %s, as %s asked", miner_type, version, request.channel.node_id)
         self._tell("rolled_back", miner_type, request, f"To version {version}.")
         return DeployAck(status="rolled back", version=version)

@@ -103,6 +103,10 @@ class ScheduleDeeds:
             return [f"The schedule asks for the profile {name}, and this rig has none of that name."]
         except MinerCtrlError as error:
             return [f"The schedule asks for the profile {name}, which cannot be used: {error.message}"]
+        try:
+            self._miners.allow(config)  # before anything makes way: what the lock forbids must not leave the rig idle
+        except MinerCtrlError as error:
+            return [f"The schedule asks for the profile {name}, which may not run here: {error.message}"]
         problems: list[str] = []
         await self._each(problems, self.done.paused, self._go_on)
         miners = [miner for miner in self._miners.latest() if self._replaceable(miner)]

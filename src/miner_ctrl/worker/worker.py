@@ -149,7 +149,7 @@ class Worker:
     def _facts(self) -> RigFacts:
         watch = self._watch
         late = (self._schedule.problem,) if self._schedule.problem else ()
-        wrong = (*watch.problems, *self._miners.problems(), *self._deploys.programs.problems(), *late)
+        wrong = (*watch.problems, *self._miners.problems(), *self._deploys.problems(), *late)
         return RigFacts(
             machine=watch.stats,
             problems=(*wrong, *self._lock.problems(), *self._rig_journal.problems(), *self._standing_problems)[
