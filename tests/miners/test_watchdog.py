@@ -22,6 +22,7 @@ MINING = Seen(state=MinerState.MINING, key="p rx/0", hashrate_hps=1000.0)
 EXITED = Seen(state=MinerState.CRASHED, down="It was killed.", key="p rx/0")
 SILENT = Seen(state=MinerState.UNRESPONSIVE, down="no answer", key="p rx/0")
 SLOW = msgspec.structs.replace(MINING, baseline_hps=1000.0, hashrate_hps=400.0)
+IDLE = Seen(state=MinerState.STARTING, key="p rx/0", hashrate_hps=0.0, pool_there=True)
 HOT = msgspec.structs.replace(MINING, hot="The CPU is 99 °C hot, over the limit of 95 °C.", cool=False)
 COOL = msgspec.structs.replace(MINING, state=MinerState.PAUSED)
 WARM = msgspec.structs.replace(COOL, cool=False)
@@ -83,6 +84,10 @@ SCENARIOS = [
     ("no share: the machine slept", [(0, like(MINING, difficulty=10.0)), (9000, like(MINING, difficulty=1e9))],
      []),
     ("dead pool: never restarted", every(10, 9000, Seen(state=MinerState.STARTING, pool_away=True, key="p")), []),
+    ("its first hashrate never comes: a ladder that ends", every(10, 9000, IDLE),
+     [(310, Action.RESTART), (630, Action.RESTART), (960, Action.RESTART), (1270, Action.GIVE_UP)]),
+    ("its first hashrate comes late", [*every(10, 290, IDLE), (300, MINING), *every(10, 590, IDLE, since_s=310)], []),
+    ("starting for ever, where nobody knows of its pool", every(10, 9000, like(IDLE, pool_there=False)), []),
     ("meant to be paused", every(10, 900, like(MINING, state=MinerState.PAUSED, wanted_paused=True)), []),
     ("meant to be paused, and gone", every(10, 900, like(EXITED, wanted_paused=True)), []),
     ("meant to be paused, and silent", every(10, 900, like(SILENT, wanted_paused=True)), []),

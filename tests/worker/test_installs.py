@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from miner_ctrl.app.own_machine import OwnMachine, own_machine
+from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.config import Home
 from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed, Refused, Unreachable
 from miner_ctrl.model.installs import InstallOrder
@@ -53,7 +53,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OwnMachine:
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     home = Home.resolve(str(tmp_path / "home"))
     home.prepare()
-    made = own_machine(home, mines=lambda: True)
+    made = OwnMachine(home, mines=lambda: True)
     made.programs.open()
     return made
 
@@ -195,7 +195,7 @@ def test_a_disk_that_is_short_takes_no_archive(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(OperationFailed, match="larger"):
         copy_checked(source, tmp_path / "copy", room_bytes=MB)
     monkeypatch.setattr(installs_module, "disk_space", lambda _: (10 * MB, 5 * MB))
-    made = own_machine(Home.resolve(str(tmp_path / "home")), mines=lambda: True)
+    made = OwnMachine(Home.resolve(str(tmp_path / "home")), mines=lambda: True)
     with pytest.raises(OperationFailed, match="5 MB left") as refused:
         asyncio.run(made.installs.install("xmrig", InstallOrder(file=str(source))))
     assert refused.value.code == "DISK_FULL"

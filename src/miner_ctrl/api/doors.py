@@ -7,14 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from miner_ctrl.api.faces import Faces
-
 if sys.platform == "win32":
     from miner_ctrl.api.loopback_door import LoopbackDoor as Door
 else:
     from miner_ctrl.api.local_door import LocalDoor as Door
 
 if TYPE_CHECKING:
+    from miner_ctrl.api.faces import Faces
     from miner_ctrl.api.serving import HttpServing
 
 

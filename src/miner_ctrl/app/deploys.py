@@ -1,18 +1,14 @@
-"""Deploys, built and wired: the rig's side, and the controller's."""
+"""Deploys, the rig's side of them: built and wired."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 
 from miner_ctrl.app.own_machine import adapters_of
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Commands, Deploys
 from miner_ctrl.deploy import Incoming, ProgramStore
-from miner_ctrl.deploy.bundles import BundleStore
 from miner_ctrl.deploy.operators import pinned_operators
-from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.rig import RigSettings
 from miner_ctrl.model.times import now_ms
@@ -35,15 +31,4 @@ def deploys_of(
         operator_keys=lambda: lock.operator_keys() if lock.operator_only() else pinned_operators(home.operators_file),
         operator_only=lock.operator_only,
         note=note,
-    )
-
-
-def deploys_from(home: Home, commands: Commands, keys: NodeKeys) -> Deploys:
-    """Return what deploys miner programs from this controller."""
-    return Deploys(
-        commands,
-        BundleStore(home.bundles, now_ms=now_ms),
-        signing_key=keys.public.e,
-        sign=keys.sign,
-        clock=time.monotonic,
     )

@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
-from miner_ctrl.api.faces import Faces
-from miner_ctrl.app.deploys import deploys_from
+from miner_ctrl.app.controller_when_asked import ControllerWhenAsked
 from miner_ctrl.app.first_start import new_identity, own_certificate, plan_identity
-from miner_ctrl.app.history import bring_up_history
 from miner_ctrl.app.lock import open_lock
-from miner_ctrl.app.own_machine import own_machine
+from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home, NodeSettings
-from miner_ctrl.controller import Commands, Fleet, FleetWatch
 from miner_ctrl.errors import Conflict, NotFound
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.identity.node_file import load_identity
@@ -34,7 +31,9 @@ from miner_ctrl.telemetry.machine import own_addresses
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.transport.sockets import check_can_listen
 from miner_ctrl.transport.tls import pin_of_file, server_context
-from miner_ctrl.worker.lock_face import LockFace
+
+if TYPE_CHECKING:
+    from miner_ctrl.api.faces import Faces
 
 conversation = logging.getLogger("miner_ctrl.conversation")
 USUAL = ("::", DEFAULT_PEER_PORT)
@@ -54,8 +53,9 @@ class Node:
         self._up = AsyncExitStack()
         self._door = local_door(lambda: self._faces, self._home.socket)
         self._identity: Identity | None = None
-        self._own = own_machine(self._home, mines=lambda: self._identity is None or self._identity.role.works)
-        self._faces = Faces(self, doctor=self._own.doctor, installs=self._own.installs)
+        self._own = OwnMachine(self._home, mines=lambda: self._identity is None or self._identity.role.works)
+        self._made: Faces | None = None
+        self._make: Callable[[], Faces] = lambda: self._own.faces(self)
         self._keys: NodeKeys | None = None
         self._endpoint: Endpoint | None = None
         self._registry: Registry | None = None
@@ -146,8 +146,7 @@ class Node:
         profiles = ProfileStore(home.profiles_database)
         profiles.open()
         up.callback(profiles.close)
-        invites = Invites(registry, now_ms=now_ms, random_bytes=secrets.token_bytes)
-        pending = Pending(now_ms=now_ms)
+        invites, pending = Invites(registry, now_ms=now_ms, random_bytes=secrets.token_bytes), Pending(now_ms=now_ms)
         trust = Trust(registry, invites, pending, read_trust(home.trust_file))
         endpoint = Endpoint(
             keys, name=identity.name, role=identity.role, version=__version__, capabilities=("profiles",),
@@ -155,21 +154,27 @@ class Node:
             trace=conversation.info if self._settings.trace else None,
         )  # fmt: skip
         up.push_async_callback(endpoint.close)
-        fleet = Fleet(clock=time.monotonic)
-        watch = FleetWatch(endpoint, registry, fleet, clock=time.monotonic, subscribe=self._serving and role.controls)
+        controller = ControllerWhenAsked(
+            up, home=home, keys=keys, endpoint=endpoint, registry=registry, profiles=profiles,
+            serving=self._serving and role.controls,
+        )  # fmt: skip
         pairing = Pairing(
             endpoint, registry, invites, pending, trust, own_keys=keys.public, own_role=identity.role,
-            addresses=self.addresses, serving=self._serving, registered=watch.registered, removed=watch.removed,
+            addresses=self.addresses, serving=self._serving, registered=controller.registered,
+            removed=controller.removed,
         )  # fmt: skip
         up.push_async_callback(pairing.close)
-        up.push_async_callback(watch.close)
-        commands = Commands(
-            registry, profiles, fleet, reach=pairing.reach, live=endpoint.channel, clock=time.monotonic,
-            new_message_id=lambda: secrets.token_hex(12),
-        )  # fmt: skip
-        fill = self._serving and role.controls
-        history = bring_up_history(up, home=home, endpoint=endpoint, registry=registry, fill=fill)
-        lock = open_lock(home, identity, keys.public.fingerprint.hex())
+        fingerprint, controller.pairing = keys.public.fingerprint.hex(), pairing
+
+        def faces() -> Faces:
+            from miner_ctrl.app.faces import faces_of  # noqa: PLC0415 - for who is asked locally
+
+            return faces_of(
+                self, self._own, pairing=pairing, profiles=profiles, controller=controller.now(), rig=rig,
+                lock=lock, home=home, fingerprint=fingerprint,
+            )  # fmt: skip
+
+        lock = open_lock(home, identity, fingerprint)
         rig = RigHalf(up, self._own, home=home, identity=identity, profiles=profiles, lock=lock)
         if self._serving and role.works:
             await rig.serve(endpoint)
@@ -177,15 +182,18 @@ class Node:
         if self._serving:
             await self._listen(endpoint)
         pairing.start()
-        watch.start()
-        self._faces = replace(
-            self._faces, pairing=pairing, commands=commands, fleet=fleet, profiles=profiles, history=history,
-            deploys=deploys_from(home, commands, keys),
-            rig=rig.local, lock=LockFace(lock, file=home.lock_json, fingerprint=keys.public.fingerprint.hex()),
-        )  # fmt: skip
+        self._make, self._made = faces, None
+        if role.controls:
+            controller.now()
+
+    @property
+    def _faces(self) -> Faces:
+        """What the routes reach; made when the first request comes, and once more when there is an identity."""
+        self._made = self._made or self._make()
+        return self._made
 
     async def _listen(self, endpoint: Endpoint) -> None:
-        listen, tls = self._settings.listen, self._settings.tls
-        if listen is not None:
-            context = server_context(tls.certificate, tls.key) if tls else None
+        if (listen := self._settings.listen) is not None:
+            tls = self._settings.tls
+            context = tls and server_context(tls.certificate, tls.key)
             self._bound = await endpoint.listen(listen.host, listen.port, tls=context)

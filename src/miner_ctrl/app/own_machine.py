@@ -2,45 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
-from miner_ctrl.app.checkup import Checkup
 from miner_ctrl.config import Home
 from miner_ctrl.deploy import ProgramStore
 from miner_ctrl.miners import Adapter
 from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.miners import InstalledMiner
 from miner_ctrl.model.times import now_ms
-from miner_ctrl.worker.installs import Installs
 from miner_ctrl.worker.trial import AdaptersFor, trial_by
 
-
-class OwnMachine(NamedTuple):
-    """``programs`` is the one store of this home: whoever changes what is in it has this object."""
-
-    programs: ProgramStore
-    doctor: Checkup
-    installs: Installs
+if TYPE_CHECKING:
+    from miner_ctrl.api.faces import Faces, NodeFace
+    from miner_ctrl.app.checkup import Checkup
+    from miner_ctrl.worker.installs import Installs
 
 
-def own_machine(home: Home, *, mines: Callable[[], bool]) -> OwnMachine:
-    """Return what can be done with the machine of ``home``; ``mines``: whether its node is to be a rig."""
-    programs = ProgramStore(home.programs)
-    adapters = adapters_of(home, programs.program)
+class OwnMachine:
+    """``programs`` is the one store of this home: whoever changes what is in it has this object. ``mines``: whether its
+    node is to be a rig. Doctor and installs are made when they are asked for: most rigs never are."""
 
-    def installed() -> tuple[InstalledMiner, ...]:
-        return tuple(adapter.locate() for adapter in adapters)
+    def __init__(self, home: Home, *, mines: Callable[[], bool]) -> None:
+        self._home = home
+        self._mines = mines
+        self.programs = ProgramStore(home.programs)
+        self.running: Callable[[], Sequence[str]] = tuple
+        """The types of the miners that run."""
 
-    installs = Installs(
-        home.programs,
-        _Unpacked(programs, partial(adapters_of, home)),
-        installed=installed,
-        bundles=partial(_bundles, home.bundles),
-    )
-    return OwnMachine(programs, Checkup(home, installed, mines=mines), installs)
+    @cached_property
+    def doctor(self) -> Checkup:
+        from miner_ctrl.app.checkup import Checkup  # noqa: PLC0415 - see above
+
+        return Checkup(self._home, self._installed, mines=self._mines)
+
+    @cached_property
+    def installs(self) -> Installs:
+        from miner_ctrl.worker.installs import Installs  # noqa: PLC0415 - see above
+
+        installs = Installs(
+            self._home.programs,
+            _Unpacked(self.programs, partial(adapters_of, self._home)),
+            installed=self._installed,
+            bundles=partial(_bundles, self._home.bundles),
+        )
+        installs.running = self._running
+        return installs
+
+    def faces(self, node: NodeFace) -> Faces:
+        """Return what the local API reaches of a node without an identity."""
+        from miner_ctrl.api.faces import Faces  # noqa: PLC0415 - see above
+
+        return Faces(node, doctor=self.doctor, installs=self.installs)
+
+    def _running(self) -> Sequence[str]:
+        return self.running()
+
+    @cached_property
+    def _adapters(self) -> tuple[Adapter, ...]:
+        return adapters_of(self._home, self.programs.program)
+
+    def _installed(self) -> tuple[InstalledMiner, ...]:
+        return tuple(adapter.locate() for adapter in self._adapters)
 
 
 def adapters_of(home: Home, deployed: Callable[[str], Path | None]) -> tuple[Adapter, ...]:

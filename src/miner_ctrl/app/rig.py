@@ -143,7 +143,7 @@ class RigHalf:
             machine=newest,
         )
         machine = MachineWatch(home.data, settings=settings, clock=time.monotonic, miners=miners.latest)
-        self._own.installs.running = lambda: [stats.type for stats in miners.latest() if stats.state.alive]
+        self._own.running = lambda: [stats.type for stats in miners.latest() if stats.state.alive]
         schedule = RigSchedule(home.schedule_file, miners, self._profiles, now_ms=now_ms, note=journal.note)
         starter = Starter(miners)
         local = LocalRig(miners, self._profiles, schedule, starter, clock=time.monotonic, now_ms=now_ms)

@@ -53,8 +53,10 @@ class Backfill:
         self._written = True
 
     def start(self) -> None:
-        """Follow sessions from now on."""
+        """Follow sessions, those that stand already among them."""
         self._endpoint.on_event.append(self._session_event)
+        for channel in self._endpoint.channels():
+            self._session_event(ChannelUp(channel))
 
     async def close(self) -> None:
         """Fetch no more; what is being stored is stored."""

@@ -48,11 +48,13 @@ class FleetWatch:
         self._unpinged = asyncio.Event()
 
     def start(self) -> None:
-        """Enter every registered rig, and follow sessions from now on."""
+        """Enter every registered rig, and follow sessions, those that stand already among them."""
         for record in self._registry.all():
             self.registered(record)
         self._endpoint.on_event.append(self._session_event)
         self._endpoint.on_dial_failure.append(self._dial_failed)
+        for channel in self._endpoint.channels():
+            self._session_event(ChannelUp(channel))
         if self._subscribe:
             self._pinging = asyncio.get_running_loop().create_task(self._ping_for_ever(), name="ping-rigs")
 

@@ -5,6 +5,8 @@ The agent's lines: ``{"do": "status"}``, ``{"do": "watch"}`` and ``unwatch`` (be
 The keeper's: the facts of ``state.json`` with ``logEnd`` and ``takes`` (the wishes that not every keeper knows) added,
 after ``status``, at each change, and at the end.
 
+Of two keepers that are started for one folder, the second gives way (``keeper.lock``): a miner never runs twice.
+
 A door that was cleared away (runtime directories are, at logouts) is made anew on SIGHUP.
 
 If the keeper itself is killed, its end of the terminal closes and the kernel hangs up on the miner: an unowned miner
@@ -40,12 +42,19 @@ MAX_INPUT_CHARS = 256
 LAST_READS = 64
 DEFAULT_GRACE_S = 10.0
 STATE_RETRY_S = 10.0
+LOCK_FILE = "keeper.lock"
+LOCK_WITHIN_S = 5.0
 
 
 def keep(folder: str, socket_path: str) -> int:
     """Start the miner of the plan on stdin, tell stdout how that went, and keep it in a process of its own."""
     _close_inherited_files()
     plan = json.loads(sys.stdin.buffer.read())
+    if not _is_the_only_one(folder):
+        sys.stdout.buffer.write(b'{"error": "another keeper has this miner"}\n')
+        return 0
+    if _nobody_listens(1):  # the agent has ended meanwhile: its next one must not find what nobody told it of
+        return 0
     report_read, report_write = os.pipe()
     if os.fork():
         os.close(report_write)
@@ -67,6 +76,27 @@ def _close_inherited_files() -> None:
         if int(name) > 2:
             with contextlib.suppress(OSError):  # the listing's own
                 os.close(int(name))
+
+
+def _is_the_only_one(folder: str) -> bool:
+    """Take the folder's lock, which the keeper holds until it ends; one that is just ending is waited for."""
+    descriptor = os.open(os.path.join(folder, LOCK_FILE), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline_s = time.monotonic() + LOCK_WITHIN_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= deadline_s:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
+def _nobody_listens(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _detach_standard_files() -> None:

@@ -6,7 +6,7 @@ one lowers it by ``SLOWER_AT_MOST`` at most, so that a rig that gets slower and 
 
 from __future__ import annotations
 
-import statistics
+from collections.abc import Sequence
 
 import msgspec
 
@@ -39,7 +39,14 @@ def learn(
         learning = Learning(learning.since_s, now_s, (*learning.samples, hashrate_hps))
     if now_s - learning.since_s < learn_for_s or len(learning.samples) < FEWEST_SAMPLES:
         return learning, None
-    found = statistics.median(learning.samples)
+    found = _median(learning.samples)
     if baseline_hps is not None:
         found = max(found, baseline_hps * (1 - SLOWER_AT_MOST))
     return NOTHING_LEARNED, found
+
+
+def _median(samples: Sequence[float]) -> float:
+    """As ``statistics.median``, which brings decimal numbers and fractions with it: memory that a rig keeps."""
+    in_order = sorted(samples)
+    middle = len(in_order) // 2
+    return in_order[middle] if len(in_order) % 2 else (in_order[middle - 1] + in_order[middle]) / 2

@@ -7,7 +7,6 @@ options that would let a profile say more than its fields.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -41,11 +40,13 @@ def read_description(raw: bytes, *, name: str) -> Description:
     """
     if len(raw) > MAX_BYTES:
         raise _bad(name, f"has more than {MAX_BYTES // 1024} KiB")
+    import tomllib  # noqa: PLC0415 - only where there is a description
+
     try:
         written = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError:
         raise _bad(name, "is not text in UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+    except (RecursionError, ValueError) as error:
         raise _bad(name, f"is not TOML: {one_line(str(error) or 'nested too deep', 200)}") from None
     try:
         description = msgspec.convert(written, Description)

@@ -184,6 +184,7 @@ class Guard:
             hashrate_hps=reading.hashrates_hps.s10 if reading else None,
             difficulty=reading.difficulty if reading else None,
             accepted=reading.accepted if reading else self.memory.accepted,
+            pool_there=bool(reading and reading.pool_connected),
             pool_away=bool(reading and reading.pool_connected is False),
         )
 

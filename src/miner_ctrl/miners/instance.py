@@ -107,6 +107,18 @@ class Instance:
                 return True
         return False
 
+    async def found(self) -> bool:
+        """Take over a keeper that came up after nobody was found: one that the last agent had begun to start."""
+        if self._link is not None or self.state.alive or not await self._connect():
+            return False
+        if self._facts is None or self._facts.ended_ms is not None:
+            await self.detach()
+            return False
+        self._ended.clear()
+        self._stopping = self.fell_unseen = False
+        self._set(MinerState.STARTING, "")
+        return True
+
     async def detach(self) -> None:
         """Let go; miner and keeper go on."""
         if self._rejoining is not None:
@@ -119,6 +131,7 @@ class Instance:
 
     async def stop(self, grace_s: float) -> None:
         """End the miner: SIGTERM, SIGKILL after ``grace_s``; returns when it has ended."""
+        await self.found()
         self._stopping = True
         if self._rejoining is not None:
             await asyncio.wait((self._rejoining,))
@@ -302,6 +315,7 @@ class Instance:
     def _read_end_from_disk(self) -> None:
         facts = self._facts_on_disk()
         if facts is None:
+            self.fell_unseen = True
             self._gone("It was never started, or its state file is gone.")
             return
         self._facts = facts

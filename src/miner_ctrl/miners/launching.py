@@ -48,7 +48,7 @@ class Launcher:
             instance.record = msgspec.structs.replace(instance.record, config=config, api=new_api())
             plan = await self.checked_plan(instance, instance.adapter, config)
             with disk_told():
-                instance.save(settled=instance.record.wanted != PAUSED)
+                instance.save(settled=instance.record.wanted != PAUSED, reloading=False)
             await self._start_once(instance, plan)
             if not tries_left or not await instance.port_is_taken():
                 break

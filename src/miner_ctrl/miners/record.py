@@ -20,7 +20,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     ``config`` is what ``profile`` was found to mean, and of a profile that makes two miners, ``part``'s share of it: a
     restart needs nothing else. ``wanted`` is ``running`` or ``paused``; ``settled`` is false while the miner may not
-    have been told yet. A pause from ``paused_at_ms`` on ends by itself at ``resume_at_ms`` (Unix, ms).
+    have been told yet, ``reloading`` true while it may run an earlier ``config``. A pause from ``paused_at_ms`` on ends
+    by itself at ``resume_at_ms`` (Unix, ms).
     """
 
     name: str
@@ -35,6 +36,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     resume_at_ms: int | None = None
     by: str = ""
     stopped: bool = False
+    reloading: bool = False
     adopted: bool = False
 
     def pause_left_s(self, now_ms: int) -> float | None:

@@ -229,6 +229,8 @@ class Rounds:
 
     async def _bring_up(self, guard: Guard | None, instance: Instance) -> bool:
         """End a miner, if it lives, and start it by its record; whether it runs."""
+        if await instance.found():
+            return True
         config = instance.record.config
         try:
             await instance.stop(STOP_GRACE_S)

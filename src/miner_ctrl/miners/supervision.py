@@ -113,7 +113,9 @@ class Miners:
         await instance.attach()
         self._rounds.watch_over(instance, guard)
         fell = instance.fell_unseen and not instance.state.alive
-        if watch and fell and guard is not None and not (guard.memory.gave_up or guard.memory.hot):
+        may_start = fell and guard is not None and not (guard.memory.gave_up or guard.memory.hot)
+        half_switched = record.reloading and instance.is_up  # the agent ended while it was given another config
+        if watch and (may_start or half_switched):
             self._rounds.start_again(instance)
 
     async def close(self) -> None:
@@ -231,6 +233,7 @@ class Miners:
     async def _undo(self, instance: Instance) -> None:
         async with instance.busy:
             self._drop(instance)
+            _saved(instance, stopped=True, settled=False)
             await instance.stop(0.0)
             shutil.rmtree(instance.folder, ignore_errors=True)
 
@@ -361,12 +364,14 @@ class Miners:
         after = {**wanted, "profile": profile, "config": config}
         if adapter is old_adapter and adapter.capabilities.reload and instance.is_up:
             with disk_told():
-                instance.save(**after, settled=before.wanted == RUNNING)
+                instance.save(**after, settled=before.wanted == RUNNING, reloading=True)
             try:
                 done = await adapter.reload(plan)
             except MinerCtrlError:
                 done = False
             if done:
+                with suppress(OSError):  # then the next agent restarts it once too often
+                    instance.save(reloading=False)
                 self._rounds.commanded(instance)
                 await self._launcher.settle(instance)
                 await instance.sample()

@@ -51,7 +51,7 @@ class Action(StrEnum):
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """One look at a miner. ``key`` names what its hashrate is learned for, ``baseline_hps`` is what was learned.
     ``down`` is why it is down; ``hot`` is which temperature is too high, both one sentence; ``cool``: every temperature
-    is well under its limit."""
+    is well under its limit. ``pool_away`` and ``pool_there`` are both false where that is not known."""
 
     state: MinerState
     wanted_paused: bool = False
@@ -64,6 +64,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     difficulty: float | None = None
     accepted: int = 0
     pool_away: bool = False
+    pool_there: bool = False
 
     @property
     def hashes(self) -> bool:
@@ -89,6 +90,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     looked_s: float | None = None
     silent_since_s: float | None = None
     slow_since_s: float | None = None
+    idle_since_s: float | None = None
+    """Since when it does not hash, though its pool is there: a dataset that never comes, a GPU that is not found."""
     no_share_since_s: float | None = None
     shares_due: float = 0.0
     accepted: int = 0
@@ -161,6 +164,10 @@ def _followed(settings: WatchdogSettings, memory: Memory, seen: Seen, now_s: flo
     slow_since_s = None
     if _is_slow(settings, seen):
         slow_since_s = now_s if memory.slow_since_s is None else memory.slow_since_s
+    idle_since_s = None
+    if seen.state is MinerState.STARTING and seen.pool_there and not seen.wanted_paused and settings.low_share:
+        idle_since_s = now_s if memory.idle_since_s is None or slept else memory.idle_since_s
+    runs = seen.state in (MinerState.MINING, MinerState.PAUSED)  # one that never comes to it has no good hour
     counts = seen.hashes and seen.accepted == memory.accepted and memory.no_share_since_s is not None
     every_s = share_expected_every_s(seen)
     well = seen.hashes and bool(seen.hashrate_hps) and slow_since_s is None and not memory.hot
@@ -169,10 +176,11 @@ def _followed(settings: WatchdogSettings, memory: Memory, seen: Seen, now_s: flo
     )
     return msgspec.structs.replace(
         memory,
-        rungs=tuple(rung for rung in memory.rungs if now_s - rung < settings.restarts_within_s),
+        rungs=tuple(rung for rung in memory.rungs if not runs or now_s - rung < settings.restarts_within_s),
         looked_s=now_s,
         silent_since_s=silent_since_s,
         slow_since_s=slow_since_s,
+        idle_since_s=idle_since_s,
         no_share_since_s=memory.no_share_since_s if counts else now_s if seen.hashes else None,
         shares_due=memory.shares_due + (passed_s / every_s if every_s else 0.0) if counts else 0.0,
         accepted=seen.accepted,
@@ -192,6 +200,9 @@ def _trouble(settings: WatchdogSettings, memory: Memory, seen: Seen, now_s: floa
         return Cause.EXITED, seen.down
     if memory.silent_since_s is not None and now_s - memory.silent_since_s >= settings.silent_for_s:
         return Cause.SILENT, seen.down
+    idle_s = 0.0 if memory.idle_since_s is None else now_s - memory.idle_since_s
+    if idle_s >= max(settings.learn_for_s, PREPARES_WITHIN_S):
+        return Cause.SLOW, f"It has not hashed for {_duration(idle_s)}, though it is connected to its pool."
     if memory.slow_since_s is not None:
         patience_s = settings.low_for_s if seen.hashrate_hps else max(settings.low_for_s, PREPARES_WITHIN_S)
         if now_s - memory.slow_since_s >= patience_s:
@@ -240,6 +251,7 @@ def _restarted(memory: Memory, now_s: float) -> Memory:
         due_s=None,
         silent_since_s=None,
         slow_since_s=None,
+        idle_since_s=None,
         no_share_since_s=None,
         shares_due=0.0,
         learning=NOTHING_LEARNED,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
-from miner_ctrl.errors import BadInput, Conflict
+from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, OperationFailed
 from miner_ctrl.miners import Miners
+from miner_ctrl.model.miners import MinerStats
 from miner_ctrl.model.profiles import MinerConfig, Profile
+from miner_ctrl.profiles import validate
 from miner_ctrl.worker.lock_desk import asked_by
 
 ONLY_MINER = "*"
+CANNOT_SWITCH = "CANNOT_SWITCH"
 
 
 class Starter:
@@ -35,8 +38,41 @@ class Starter:
                 if not replace:
                     return await self._miners.launch(profile, config, by=by)
                 name = self._meant(replace)
-                await self._miners.switch(name, profile, config, by=by)
+                try:
+                    await self._miners.switch(name, profile, config, by=by)
+                except OperationFailed as error:
+                    if error.code != CANNOT_SWITCH:
+                        raise
+                    return await self._replace_all(name, profile, config, by)
                 return (name,)
+
+    async def _replace_all(self, name: str, profile: Profile, config: MinerConfig, by: str) -> tuple[str, ...]:
+        """Stop the miners of a profile and start another, where one of the two makes two miners; if that cannot be
+        started, the earlier one runs again."""
+        miners, before = self._miners, self._miners.profile_of(name)
+        before_config = validate(before.miner_type, before.config)
+        for each in [stats for stats in miners.latest() if self._is_part(stats, name, before)]:
+            await miners.stop(each.name, by=by)
+        try:
+            return await miners.launch(profile, config, by=by)
+        except MinerCtrlError as error:
+            try:
+                back = f"{', '.join(await miners.launch(before, before_config, by=by))} runs {before.name} again"
+            except MinerCtrlError:
+                back = f"{before.name} could not be started again either"
+            raise OperationFailed(
+                f"{profile.name} could not be started, and {back}: {error.message}",
+                suggestion=error.suggestion,
+                code=error.code,
+            ) from None
+
+    def _are_parts(self, names: tuple[str, ...]) -> bool:
+        return all(stats.part for stats in self._miners.latest() if stats.name in names)
+
+    @staticmethod
+    def _is_part(stats: MinerStats, name: str, of: Profile) -> bool:
+        """Whether it is the miner called ``name``, or the other one of the same profile."""
+        return stats.name == name or (bool(stats.part) and stats.profile_hash == of.content_hash and not stats.adopted)
 
     def _check_not_running(self, profile: Profile) -> None:
         for running in self._miners.latest():
@@ -52,7 +88,8 @@ class Starter:
         if miner != ONLY_MINER:
             return miner
         names = self._miners.names(own=True)
-        if len(names) != 1:
+        profiles = {self._miners.profile_of(name).content_hash for name in names}
+        if not names or len(profiles) != 1 or (len(names) > 1 and not self._are_parts(names)):
             raise BadInput(
                 f"{len(names)} miners run here." if names else "No miner runs here that could be replaced.",
                 suggestion=f"Name the one to replace: {', '.join(names)}." if names else "Start it without --replace.",

@@ -1,0 +1,73 @@
+"""The half of a node that is a controller: the fleet, commands to it, deploys, its history; built and wired."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from contextlib import AsyncExitStack
+
+from miner_ctrl.config import Home
+from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, RigHistory
+from miner_ctrl.deploy.bundles import BundleStore
+from miner_ctrl.history import HistoryStore
+from miner_ctrl.identity.keys import NodeKeys
+from miner_ctrl.model.times import now_ms
+from miner_ctrl.pairing import Pairing
+from miner_ctrl.peers import Registry
+from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.transport import Endpoint
+
+
+class ControllerHalf:
+    """What commands rigs; ``up`` undoes what is started. A node that only works has one when somebody on it asks for a
+    rig, and not before: it is memory that a rig does without.
+
+    ``serving``: it watches its rigs and keeps their history filled; without, it only commands.
+    """
+
+    def __init__(
+        self,
+        up: AsyncExitStack,
+        *,
+        home: Home,
+        keys: NodeKeys,
+        endpoint: Endpoint,
+        registry: Registry,
+        profiles: ProfileStore,
+        pairing: Pairing,
+        serving: bool,
+    ) -> None:
+        self._up = up
+        self._endpoint = endpoint
+        self._registry = registry
+        self._serving = serving
+        self._store = HistoryStore(home.history_database, now_ms=now_ms)
+        self.fleet = Fleet(clock=time.monotonic)
+        self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
+        self.commands = Commands(
+            registry,
+            profiles,
+            self.fleet,
+            reach=pairing.reach,
+            live=endpoint.channel,
+            clock=time.monotonic,
+            new_message_id=lambda: secrets.token_hex(12),
+        )
+        self.history = RigHistory(registry, self._store)
+        self.deploys = Deploys(
+            self.commands,
+            BundleStore(home.bundles, now_ms=now_ms),
+            signing_key=keys.public.e,
+            sign=keys.sign,
+            clock=time.monotonic,
+        )
+        up.push_async_callback(self._store.close)
+        up.push_async_callback(self.watch.close)
+
+    def start(self) -> None:
+        """Enter every registered rig, follow sessions from now on, and fill the history."""
+        self.watch.start()
+        if self._serving:
+            backfill = Backfill(self._endpoint, self._registry, self._store, clock=time.monotonic, now_ms=now_ms)
+            self._up.push_async_callback(backfill.close)
+            backfill.start()

@@ -1,0 +1,84 @@
+"""Replacing what runs where one of the two profiles makes two miners."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from miner_ctrl.errors import BadInput, OperationFailed
+from miner_ctrl.miners import LaunchPlan
+from miner_ctrl.miners.simulated import SimulatedAdapter
+from miner_ctrl.model.profiles import MinerConfig, Profile
+from miner_ctrl.profiles import validate
+from miner_ctrl.worker.starting import Starter
+from tests.miners.rig import Rig
+
+BOTH = {"pool": "127.0.0.1:9", "seed": 4, "opencl": True, "gpuPool": {"pool": "127.0.0.1:11"}}
+
+
+class Simulated(SimulatedAdapter):
+    """Takes a GPU's pool too; ``broken`` names the pools that it cannot run."""
+
+    broken: ClassVar[set[str]] = set()
+
+    @property
+    def fields(self) -> frozenset[str]:
+        return frozenset(MinerConfig.__struct_encode_fields__)
+
+    def plan(self, config: MinerConfig, **where: object) -> LaunchPlan:  # type: ignore[override]
+        if config.pool in self.broken:
+            raise OperationFailed("It cannot.")
+        plain = MinerConfig(pool=config.pool, seed=config.seed)
+        return super().plan(plain, **where)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    await rig.clean_up()
+
+
+def made(name: str, config: dict[str, object]) -> tuple[Profile, MinerConfig]:
+    profile = Profile(id=name, name=name, miner_type="simulated", config=config)  # type: ignore[arg-type]
+    return profile, validate(profile.miner_type, profile.config)
+
+
+async def test_two_for_one_and_back(rig: Rig) -> None:
+    miners = await rig.agent(Simulated())
+    starter = Starter(miners)
+    [one] = await starter.start(*made("one", {"pool": "127.0.0.1:9", "seed": 4}), by="owner")
+    two = await starter.start(*made("both", BOTH), replace=one, by="owner")
+    assert len(two) == 2
+    assert set(miners.names()) == set(two)
+    [again] = await starter.start(*made("one", {"pool": "127.0.0.1:9", "seed": 4}), replace="*", by="owner")
+    assert miners.names() == (again,)
+    assert len(rig.keepers()) == 1
+    await miners.stop(again)
+
+
+async def test_what_ran_runs_again_if_the_new_one_cannot(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Simulated, "broken", {"127.0.0.1:11"})
+    miners = await rig.agent(Simulated())
+    starter = Starter(miners)
+    [one] = await starter.start(*made("one", {"pool": "127.0.0.1:9", "seed": 4}), by="owner")
+    with pytest.raises(OperationFailed, match=r"both could not be started, and .* runs one again"):
+        await starter.start(*made("both", BOTH), replace=one, by="owner")
+    [name] = miners.names()
+    assert miners.profile_of(name).name == "one"
+    assert len(rig.keepers()) == 1
+    await miners.stop(name)
+
+
+async def test_two_miners_of_two_profiles_are_not_one(rig: Rig) -> None:
+    miners = await rig.agent(Simulated())
+    starter = Starter(miners)
+    for name, pool in (("one", "127.0.0.1:9"), ("other", "127.0.0.1:10")):
+        await starter.start(*made(name, {"pool": pool, "seed": 4}), by="owner")
+    with pytest.raises(BadInput):
+        await starter.start(*made("both", BOTH), replace="*", by="owner")
+    for name in miners.names():
+        await miners.stop(name)
