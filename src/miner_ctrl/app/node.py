@@ -195,5 +195,5 @@ class Node:
     async def _listen(self, endpoint: Endpoint) -> None:
         if (listen := self._settings.listen) is not None:
             tls = self._settings.tls
-            context = tls and server_context(tls.certificate, tls.key)
+            context = server_context(tls.certificate, tls.key) if tls else None
             self._bound = await endpoint.listen(listen.host, listen.port, tls=context)
