@@ -38,7 +38,7 @@ def mortal(act: Callable[..., Any], steps: itertools.count[int], last: int, *, b
 async def main(data: str, run: str, last: str, before: str) -> None:
     steps = itertools.count(1)
     os.replace = mortal(os.replace, steps, int(last), before=before == "1")
-    subprocess.run = mortal(subprocess.run, steps, int(last), before=before == "1")  # type: ignore[assignment]
+    subprocess.run = mortal(subprocess.run, steps, int(last), before=before == "1")
     miners = make_miners(Path(data), Path(run), (SimulatedAdapter(),))
     await miners.start()
     [name] = await miners.launch(profile(), config())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -24,15 +24,13 @@ class Simulated(SimulatedAdapter):
 
     broken: ClassVar[set[str]] = set()
 
-    @property
-    def fields(self) -> frozenset[str]:
-        return frozenset(MinerConfig.__struct_encode_fields__)
+    fields = frozenset(MinerConfig.__struct_encode_fields__)
 
-    def plan(self, config: MinerConfig, **where: object) -> LaunchPlan:  # type: ignore[override]
+    def plan(self, config: MinerConfig, **where: Any) -> LaunchPlan:
         if config.pool in self.broken:
             raise OperationFailed("It cannot.")
         plain = MinerConfig(pool=config.pool, seed=config.seed)
-        return super().plan(plain, **where)  # type: ignore[arg-type]
+        return super().plan(plain, **where)
 
 
 @pytest.fixture
