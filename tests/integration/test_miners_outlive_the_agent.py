@@ -94,6 +94,7 @@ def mining(make_node: MakeNode, chain: Chain, xmrig_program: Path) -> tuple[Node
     return controller, rig
 
 
+@pytest.mark.alone
 def test_killed_agent_adopted_miner(
     mining: tuple[NodeProcess, NodeProcess], record_property: Callable[[str, object], None]
 ) -> None:

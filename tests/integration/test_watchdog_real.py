@@ -267,6 +267,7 @@ def starved(pid: int) -> Iterator[None]:
         busy.wait()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("watched", [SHORT_CLOCK.replace("no_share_factor = 4", "no_share_factor = 0")], indirect=True)
 def test_a_miner_that_gets_slow_is_restarted(watched: Watched, chain: Chain) -> None:
     watched.start(chain.address, *FOR_XMRIG)
@@ -274,7 +275,7 @@ def test_a_miner_that_gets_slow_is_restarted(watched: Watched, chain: Chain) -> 
     watched.wait_for("a baseline", lambda miner: (miner.get("watch") or {}).get("baselineHps"))
     with starved(pid):
         watched.wait_for(
-            "a low hashrate", lambda miner: 0 < (miner.get("hashrate") or 0) < 0.3 * miner["watch"]["baselineHps"]
+            "a low hashrate", lambda miner: (miner.get("hashrate") or 0) < 0.3 * miner["watch"]["baselineHps"]
         )
         watched.named("has been under 30% of its usual")
         watched.wait_for("another process", lambda miner: miner.get("pid") not in (None, pid))

@@ -49,7 +49,7 @@ async def test_from_start_to_stop(own: OwnRig) -> None:
 async def test_another_profile_in_place_of_what_runs(own: OwnRig) -> None:
     own.has_profiles("day", "night", "weekend")
     await own.agent()
-    with pytest.raises(BadInput, match="not one miner to be replaced"):
+    with pytest.raises(BadInput, match="No miner runs here"):
         await own.local.start("night", replace="*")
     [name] = await own.local.start("day")
     assert await own.local.start("night", replace="*") == (name,)
@@ -57,7 +57,7 @@ async def test_another_profile_in_place_of_what_runs(own: OwnRig) -> None:
     with pytest.raises(Conflict):
         await own.local.start("night", replace=name)
     [other] = await own.local.start("day")
-    with pytest.raises(BadInput, match="not one miner to be replaced here, but 2"):
+    with pytest.raises(BadInput, match="2 miners run here"):
         await own.local.start("weekend", replace="*")
     with pytest.raises(NotFound):
         await own.local.start("weekend", replace="xmrig-9")
