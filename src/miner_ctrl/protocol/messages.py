@@ -160,7 +160,8 @@ class RestartMiner(Payload, frozen=True, kw_only=True):
 
 
 class PauseMiner(Payload, frozen=True, kw_only=True):
-    """Pause one miner; without a name, all. With ``resume_after_s`` it goes on by itself then, agent or not."""
+    """Pause one miner; without a name, all. With ``resume_after_s`` it goes on by itself then, or when the rig's
+    agent is next there."""
 
     miner: Name | None = None
     resume_after_s: Annotated[int, Meta(ge=1, le=366 * 86400)] | None = None
