@@ -250,11 +250,16 @@ no_share_at_least_s = 5
 """
 
 
+RIVALS = 8
+"""Programs that take a CPU from a miner; each is a session of its own, among which a kernel may share fairly."""
+
+
 @contextmanager
 def starved(pid: int) -> Iterator[None]:
-    """Leave a miner's hashing threads next to nothing of one CPU, which another program uses."""
+    """Leave a miner's hashing threads next to nothing of one CPU, which other programs use."""
     cpu = max(os.sched_getaffinity(0))
-    busy = subprocess.Popen([sys.executable, "-c", f"import os; os.sched_setaffinity(0, [{cpu}])\nwhile True: pass"])
+    command = [sys.executable, "-c", f"import os; os.sched_setaffinity(0, [{cpu}])\nwhile True: pass"]
+    busy = [subprocess.Popen(command, start_new_session=True) for _ in range(RIVALS)]
     try:
         threads = sorted(psutil.Process(pid).threads(), key=lambda thread: thread.user_time)
         hashing = [thread.id for thread in threads if thread.user_time > threads[-1].user_time / 2]
@@ -263,8 +268,9 @@ def starved(pid: int) -> Iterator[None]:
             os.setpriority(os.PRIO_PROCESS, thread, 19)
         yield
     finally:
-        busy.kill()
-        busy.wait()
+        for rival in busy:
+            rival.kill()
+            rival.wait()
 
 
 @pytest.mark.alone
