@@ -10,6 +10,7 @@ import pytest
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
+from miner_ctrl.model.callers import OWNER
 from tests.api.in_memory import Client, World
 
 
@@ -25,7 +26,7 @@ def socket_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(world: World, socket_path: Path) -> AsyncIterator[Client]:
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces), local=True), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), caller=OWNER), socket_path)
     await door.open()
     yield Client(socket_path)
     await door.close()

@@ -12,6 +12,7 @@ from miner_ctrl.api.application import ROUTES, build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.miners import LogPart
+from miner_ctrl.model.callers import LOOPBACK, OWNER
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.week import parse_rules
 from tests.api import test_profiles
@@ -336,7 +337,7 @@ async def test_what_is_for_the_own_rig_arrives_there(client: Client, world: Worl
 
 async def test_nobody_types_at_a_miner_from_afar(world: World, socket_path: Path) -> None:
     """A door that does not say that it is this machine's own is a door to the network."""
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), caller=LOOPBACK), socket_path)
     await door.open()
     try:
         client = Client(socket_path)
@@ -380,7 +381,7 @@ async def test_a_bug_is_logged_and_not_shown(client: Client, caplog: pytest.LogC
 
 async def test_without_identity_only_the_node_answers_until_init(socket_path: Path) -> None:
     world = World(identity=False)
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces), local=True), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), caller=OWNER), socket_path)
     await door.open()
     client = Client(socket_path)
     try:

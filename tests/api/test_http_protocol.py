@@ -17,6 +17,7 @@ from miner_ctrl.api import requests
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpLimits, HttpServing
+from miner_ctrl.model.callers import LOOPBACK
 from tests.api.in_memory import BASE, Client, World, until
 from tests.api.own_machine import MINER
 
@@ -26,7 +27,7 @@ LIMITS = HttpLimits(head_within_s=0.3, connections=4, keep_alive_s=600)
 
 @pytest.fixture
 async def door(world: World, socket_path: Path) -> AsyncIterator[LocalDoor]:
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces), limits=LIMITS), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), limits=LIMITS, caller=LOOPBACK), socket_path)
     await door.open()
     yield door
     await door.close()

@@ -20,11 +20,12 @@ from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.errors import BadInput, Conflict, HomeInUse, StateDamaged
+from miner_ctrl.model.callers import OWNER
 from tests.api.in_memory import Client, World
 
 
 def door_at(path: Path) -> LocalDoor:
-    return LocalDoor(lambda: HttpServing(build_app(World().faces)), path)
+    return LocalDoor(lambda: HttpServing(build_app(World().faces), caller=OWNER), path)
 
 
 def dead_socket(path: Path) -> None:

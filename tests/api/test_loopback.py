@@ -19,6 +19,7 @@ from miner_ctrl.api.loopback_proof import GREETING_BYTES, MAGIC, ServerProof, wr
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.cli import loopback
 from miner_ctrl.errors import Refused
+from miner_ctrl.model.callers import LOOPBACK
 from tests.api.in_memory import BASE, World
 
 TOKEN = bytes(range(32))
@@ -28,7 +29,7 @@ REQUEST = f"GET {BASE}/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".
 @pytest.fixture
 async def token_file(world: World, tmp_path: Path) -> AsyncIterator[Path]:
     path = tmp_path / "node.token"
-    door = LoopbackDoor(lambda: HttpServing(build_app(world.faces)), path)
+    door = LoopbackDoor(lambda: HttpServing(build_app(world.faces), caller=LOOPBACK), path)
     await door.open()
     yield path
     await door.close()
@@ -74,7 +75,7 @@ async def test_the_token_is_only_for_this_user_and_new_at_each_start(world: Worl
     path = tmp_path / "node.token"
     tokens = set()
     for _ in range(2):
-        door = LoopbackDoor(lambda: HttpServing(build_app(world.faces)), path)
+        door = LoopbackDoor(lambda: HttpServing(build_app(world.faces), caller=LOOPBACK), path)
         await door.open()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         tokens.add(held(path)[1])

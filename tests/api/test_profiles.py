@@ -12,6 +12,7 @@ from miner_ctrl.api.application import build_app
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
+from miner_ctrl.model.callers import LOOPBACK
 from miner_ctrl.model.profiles import MAX_DOCUMENT_BYTES, MinerConfig
 from miner_ctrl.profiles import ProfileStore
 from tests.api.in_memory import Answer, Client, Node
@@ -41,7 +42,7 @@ def store(tmp_path: Path) -> Iterator[ProfileStore]:
 @pytest.fixture
 async def client(store: ProfileStore, socket_path: Path) -> AsyncIterator[Client]:
     faces = Faces(Node(), profiles=store)
-    door = LocalDoor(lambda: HttpServing(build_app(lambda: faces)), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(lambda: faces), caller=LOOPBACK), socket_path)
     await door.open()
     yield Client(socket_path)
     await door.close()

@@ -18,6 +18,7 @@ from miner_ctrl.api.remote import _followed
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.api.streams import Event, Stream, send_stream
 from miner_ctrl.errors import Unreachable
+from miner_ctrl.model.callers import LOOPBACK
 from miner_ctrl.protocol.messages import Logs
 from tests.api.in_memory import RIG_ID, Client, World, rig_view, until
 from tests.api.own_machine import MINER
@@ -121,7 +122,7 @@ def is_stalled(connection: object) -> bool:
 
 
 async def test_close_ends_streams_at_once_and_properly(world: World, socket_path: Path) -> None:
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), caller=LOOPBACK), socket_path)
     await door.open()
     client = Client(socket_path)
     logs, fleet = await client.events(FOLLOW), await client.events("/events")
@@ -147,7 +148,7 @@ async def test_close_ends_streams_at_once_and_properly(world: World, socket_path
 async def test_close_does_not_wait_for_a_hanging_request(
     world: World, socket_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces)), socket_path)
+    door = LocalDoor(lambda: HttpServing(build_app(world.faces), caller=LOOPBACK), socket_path)
     await door.open()
     request = asyncio.create_task(Client(socket_path)("GET", "/remote/hang/stats"))
     await world.commands.hanging.wait()

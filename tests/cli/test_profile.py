@@ -27,6 +27,7 @@ from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.cli.profile_files import MAX_FILE_BYTES
 from miner_ctrl.cli.profile_settings import LISTS, MASKED, NO_PASSWORD, TEXT_FIELDS, TEXT_OR_LIST
 from miner_ctrl.config import Home
+from miner_ctrl.model.callers import LOOPBACK
 from miner_ctrl.model.profiles import MAX_DOCUMENT_BYTES, PoolConfig
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.profiles.fields import BY_NAME
@@ -46,7 +47,7 @@ def serving(home: Path) -> Iterator[Path]:
 
     async def serve() -> None:
         faces = Faces(Node(), profiles=store)
-        door = LocalDoor(lambda: HttpServing(build_app(lambda: faces)), Home.resolve(str(home)).socket)
+        door = LocalDoor(lambda: HttpServing(build_app(lambda: faces), caller=LOOPBACK), Home.resolve(str(home)).socket)
         store.open()
         await door.open()
         opened.set()

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from miner_ctrl.api.faces import DeploysFace
 from miner_ctrl.api.routes import Resource
+from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.rig import BundleOffer
 from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import BundleView
@@ -35,7 +36,7 @@ async def list_bundles(deploys: DeploysFace) -> list[BundleView]:
     return await deploys.bundles()
 
 
-@BUNDLES.post("/bundles", status=201, errors=(502,))
+@BUNDLES.post("/bundles", status=201, errors=(502,), role=AccessRole.ADMIN)
 async def add_bundle(deploys: DeploysFace, body: NewBundle) -> BundleView:
     """Keep an archive, after looking through all of it."""
     return await deploys.add_bundle(
@@ -49,7 +50,7 @@ async def add_bundle(deploys: DeploysFace, body: NewBundle) -> BundleView:
     )
 
 
-@BUNDLES.delete("/bundles/{sha256}", errors=(409,))
+@BUNDLES.delete("/bundles/{sha256}", errors=(409,), role=AccessRole.ADMIN)
 async def remove_bundle(deploys: DeploysFace, sha256: str) -> BundleView:
     """Remove a bundle, named by the beginning of its SHA-256; rigs keep what they have."""
     return await deploys.remove_bundle(sha256)

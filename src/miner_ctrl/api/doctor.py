@@ -15,7 +15,7 @@ async def machine_info(doctor: DoctorFace) -> MachineInfo:
     return await doctor.info()
 
 
-@DOCTOR.post("/doctor")
+@DOCTOR.post("/doctor", changes=False)
 async def examine_machine(doctor: DoctorFace) -> Diagnosis:
     """Look at this machine now: what it lacks for mining, what that would bring, and how to get it."""
     return await doctor.examine()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from miner_ctrl.model.callers import OWNER
+
 if sys.platform == "win32":
     from miner_ctrl.api.loopback_door import LoopbackDoor as Door
 else:
@@ -24,6 +26,6 @@ def local_door(faces: Callable[[], Faces], socket: Path) -> Door:
         from miner_ctrl.api.application import build_app  # noqa: PLC0415 - 9 MB that most rigs never need
         from miner_ctrl.api.serving import HttpServing  # noqa: PLC0415
 
-        return HttpServing(build_app(faces), local=True)
+        return HttpServing(build_app(faces), caller=OWNER)
 
     return Door(http, socket.with_suffix(".token") if sys.platform == "win32" else socket)

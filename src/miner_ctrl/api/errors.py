@@ -17,9 +17,11 @@ from miner_ctrl.errors import (
     StateDamaged,
     Unreachable,
 )
+from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.views import ErrorView
 
 _STATUS_OF_CODE = {
+    "UNAUTHORIZED": 401,
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TOO_SLOW": 408,
     "BODY_TOO_LARGE": 413,
@@ -98,6 +100,24 @@ def only_local() -> Refused:
         "This can only be done on the machine itself.",
         suggestion="Run the command there.",
         code="ONLY_LOCAL",
+    )
+
+
+def unauthorized() -> Refused:
+    """Return the error of a request that does not say who asks."""
+    return Refused(
+        "This node does not know who asks.",
+        suggestion="Send an API token (miner-ctrl token create) in the Authorization header, or log in.",
+        code="UNAUTHORIZED",
+    )
+
+
+def not_allowed(role: AccessRole, needed: AccessRole) -> Refused:
+    """Return the error of a caller whose role is too small."""
+    return Refused(
+        f"A {role.value} may not do this: it takes the role {needed.value}.",
+        suggestion=f"Use a token or a login with the role {needed.value}.",
+        code="NOT_ALLOWED",
     )
 
 

@@ -6,6 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
+from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
@@ -238,6 +241,17 @@ class LockFace(Protocol):
     async def clear_lock(self) -> LockView: ...
 
 
+class AuditFace(Protocol):
+    """The log of who asked for what. Neither method waits for the disk."""
+
+    def asked(self, caller: Caller, action: str, target: Mapping[str, str], body: msgspec.Struct | None) -> int:
+        """Note that ``caller`` asked for ``action`` (a route's handler) on ``target`` (the values in its path); what
+        is secret in ``body`` is left out. Returns what names this entry for ``ended``."""
+
+    def ended(self, entry: int, code: str) -> None:
+        """Note how it ended: empty for done, else the error's code."""
+
+
 @dataclass(frozen=True)
 class Faces:
     """Everything the routes reach. All but ``node``, ``doctor`` and ``installs``, which a node always has, are ``None``
@@ -256,4 +270,5 @@ class Faces:
     installs: InstallsFace | None = None
     history: HistoryFace | None = None
     lock: LockFace | None = None
+    audit: AuditFace | None = None
     rig: Callable[[], Awaitable[RigFace]] | None = None

@@ -13,6 +13,7 @@ from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.peers import TokenText
 from miner_ctrl.api.routes import Resource
 from miner_ctrl.errors import BadInput
+from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import InviteView, TokenView
 
@@ -44,7 +45,7 @@ async def list_invites(pairing: PairingFace, query: ListQuery) -> Listing[Invite
     return select(pairing.invites(), query, InviteView)
 
 
-@INVITES.post("/invites", status=201)
+@INVITES.post("/invites", status=201, role=AccessRole.ADMIN)
 async def create_invite(pairing: PairingFace, body: NewInvite) -> InviteView:
     """Make a join token. This answer is the only one that has it."""
     addresses = [body.address] if isinstance(body.address, str) else body.address or []
@@ -52,13 +53,13 @@ async def create_invite(pairing: PairingFace, body: NewInvite) -> InviteView:
     return pairing.invite(for_=body.for_, addresses=addresses, uses=body.uses, lifetime_s=lifetime_s)
 
 
-@INVITES.post("/invites/inspect")
+@INVITES.post("/invites/inspect", changes=False)
 async def inspect_invite(node: NodeFace, body: TokenToRead) -> TokenView:
     """Read a join token without using it: whose it is, and what it would allow."""
     return node.inspect_token(body.token)
 
 
-@INVITES.delete("/invites/{id}", errors=(409,))
+@INVITES.delete("/invites/{id}", errors=(409,), role=AccessRole.ADMIN)
 async def revoke_invite(pairing: PairingFace, id: str) -> InviteView:  # noqa: A002 - as in the path
     """Revoke an invite; who joined with it stays."""
     return pairing.revoke(id)

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from miner_ctrl.api.faces import LockFace
 from miner_ctrl.api.routes import Resource
+from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.rig import Lock
 from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import LockView
@@ -30,13 +31,13 @@ async def get_lock(lock: LockFace) -> LockView:
     return lock.lock()
 
 
-@LOCK.put("/lock", errors=(409, 502))
+@LOCK.put("/lock", errors=(409, 502), role=AccessRole.ADMIN)
 async def set_lock(lock: LockFace, body: NewLock) -> LockView:
     """Set this rig's wallet lock; miners that it forbids are stopped."""
     return await lock.set_lock(Lock(wallets=body.wallets, pools=body.pools, keys=body.keys))
 
 
-@LOCK.delete("/lock", errors=(409, 502))
+@LOCK.delete("/lock", errors=(409, 502), role=AccessRole.ADMIN)
 async def clear_lock(lock: LockFace) -> LockView:
     """Have no wallet lock on this rig any more."""
     return await lock.clear_lock()

@@ -7,6 +7,7 @@ import msgspec
 from miner_ctrl.api.faces import NodeFace
 from miner_ctrl.api.routes import Resource
 from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.nodes import Role, check_name
 from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import IdentityView, NodeInfoView, StatusView, TlsView
@@ -47,13 +48,13 @@ async def node_info(node: NodeFace) -> NodeInfoView:
     return node.info()
 
 
-@NODE.post("/node/init", errors=(409,))
+@NODE.post("/node/init", errors=(409,), role=AccessRole.ADMIN)
 async def init_node(node: NodeFace, body: NewIdentity) -> IdentityView:
     """Make this node's identity."""
     return await node.init(check_name(body.name) if body.name else None, body.role, body.trust)
 
 
-@NODE.post("/node/tls", errors=(409,))
+@NODE.post("/node/tls", errors=(409,), role=AccessRole.ADMIN)
 async def tls(node: NodeFace) -> TlsView:
     """Return the certificate for this node's listener, made if there is none."""
     return node.tls()

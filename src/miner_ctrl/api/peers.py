@@ -11,6 +11,7 @@ from miner_ctrl.api.faces import CommandsFace, PairingFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.routes import Resource
 from miner_ctrl.errors import BadInput
+from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.nodes import Grant, check_name
 from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import PeerView, PingView, StatusView
@@ -46,7 +47,7 @@ async def list_peers(pairing: PairingFace, query: ListQuery) -> Listing[PeerView
     return select(pairing.peers(), query, PeerView)
 
 
-@PEERS.post("/peers", status=201, errors=(403, 409, 502, 504))
+@PEERS.post("/peers", status=201, errors=(403, 409, 502, 504), role=AccessRole.ADMIN)
 async def add_peer(pairing: PairingFace, body: NewPeer) -> PeerView:
     """Dial a node and register it.
 
@@ -71,21 +72,21 @@ async def get_peer(pairing: PairingFace, peer: str) -> PeerView:
     return pairing.peer(peer)
 
 
-@PEERS.patch("/peers/{peer}")
+@PEERS.patch("/peers/{peer}", role=AccessRole.ADMIN)
 async def change_peer(pairing: PairingFace, peer: str, body: PeerChange) -> PeerView:
     """Change a peer's name, address, tags, or what it may do here."""
     name = None if body.name is None else check_name(body.name)
     return await pairing.patch(peer, name=name, address=body.address, tags=body.tags, grants=body.grant)
 
 
-@PEERS.delete("/peers/{peer}")
+@PEERS.delete("/peers/{peer}", role=AccessRole.ADMIN)
 async def remove_peer(pairing: PairingFace, peer: str) -> StatusView:
     """Forget a peer; its sessions end at once."""
     await pairing.remove(peer)
     return StatusView(status="removed")
 
 
-@PEERS.post("/peers/{peer}/ping", errors=(403, 504))
+@PEERS.post("/peers/{peer}/ping", errors=(403, 504), changes=False)
 async def ping_peer(commands: CommandsFace, peer: str) -> PingView:
     """Measure one round trip to a peer."""
     return await commands.ping(peer)

@@ -7,6 +7,7 @@ import msgspec
 from miner_ctrl.api.faces import PairingFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.routes import Resource
+from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.views import PeerView, PendingView, StatusView
 
@@ -25,13 +26,13 @@ async def list_pending(pairing: PairingFace, query: ListQuery) -> Listing[Pendin
     return select(pairing.pending(), query, PendingView)
 
 
-@PENDING.post("/peers/pending/{id}/approve", errors=(409,))
+@PENDING.post("/peers/pending/{id}/approve", errors=(409,), role=AccessRole.ADMIN)
 async def approve_pending(pairing: PairingFace, id: str, body: Approval) -> PeerView:  # noqa: A002 - as in the path
     """Let a node in. ``id`` is its full ID or fingerprint, never a prefix or a name."""
     return await pairing.approve(id, body.grant)
 
 
-@PENDING.delete("/peers/pending/{id}")
+@PENDING.delete("/peers/pending/{id}", role=AccessRole.ADMIN)
 async def deny_pending(pairing: PairingFace, id: str) -> StatusView:  # noqa: A002 - as in the path
     """Turn a waiting node away."""
     await pairing.deny(id)

@@ -111,7 +111,7 @@ async def export_profiles(profiles: ProfilesFace, query: ExportQuery) -> Documen
     )
 
 
-@PROFILES.post("/profiles/inspect", max_body_bytes=MAX_IMPORT_BYTES)
+@PROFILES.post("/profiles/inspect", max_body_bytes=MAX_IMPORT_BYTES, changes=False)
 async def inspect_profiles(body: DocumentToRead) -> list[DraftView]:
     """Read a file of profiles and check each, without keeping any."""
     drafts = await asyncio.to_thread(read_document, body.document, body.format)

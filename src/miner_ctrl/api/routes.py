@@ -1,9 +1,9 @@
 """Typed routes: a handler's signature is the declaration, and validation and OpenAPI both come from it.
 
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
-one ``str`` for each ``{name}`` in the path, and faces by their type. Its return type is what it answers: a struct, a
-list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or ``list[...] | Stream``
-(docs/decisions/0003-typed-routes.md).
+one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), and faces by their type. Its return type is what it
+answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or
+``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from miner_ctrl.api.errors import no_identity, only_local
+from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
 from miner_ctrl.api.faces import (
+    AuditFace,
     CommandsFace,
     DeploysFace,
     DoctorFace,
@@ -36,12 +37,14 @@ from miner_ctrl.api.faces import (
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
+from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.model.callers import AccessRole, Caller, Door
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 T = TypeVar("T")
 
-LOCAL_DOOR = "miner_ctrl.local"
-"""Key in ``scope["state"]``: a door sets it that only this machine's user can come through."""
+CALLER = "miner_ctrl.caller"
+"""Key in ``scope["state"]``: the ``Caller``, set by the door or by what checks credentials there."""
 _RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
@@ -54,6 +57,7 @@ _FACES: dict[object, str] = {
     ProfilesFace: "profiles",
     HistoryFace: "history",
     LockFace: "lock",
+    AuditFace: "audit",
     RigFace: _RIG,
 }
 _WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
@@ -95,9 +99,14 @@ class Route:
     errors: tuple[int, ...]
     events: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] | None = field(repr=False)
+    takes_caller: bool = False
     max_body_bytes: int = MAX_BODY_BYTES
     local_only: bool = False
     """Refused at every door but those that only this machine's user can come through."""
+    role: AccessRole = AccessRole.VIEWER
+    """What a caller must be."""
+    audited: bool = False
+    """Whether the audit log has who asked for it: it changes something."""
 
     @property
     def needs_identity(self) -> bool:
@@ -110,23 +119,22 @@ class Route:
         Raises:
             MinerCtrlError: why not; nothing has been sent yet.
         """
-        if self.local_only and not scope.get("state", {}).get(LOCAL_DOOR):
-            raise only_local()
-        values: dict[str, Any] = dict(scope["path_params"])
-        check_path(values)
-        for name, face in self.faces.items():
-            values[name] = getattr(faces, face)
-            if values[name] is None:
-                raise no_identity()
-            if face == _RIG:
-                values[name] = await values[name]()
+        caller = self._admitted(scope)
+        target: dict[str, str] = dict(scope["path_params"])
+        check_path(target)
+        values = {**target, **await self._reached(faces)}
         if self.query is not None:
             values["query"] = decode_query(scope, self.query)
         if self.decoder is not None:
             body = decode_body(scope, await read_body(scope, receive, self.max_body_bytes), self.decoder)
             if self.body is not None:
                 values["body"] = body
-        result = await self.handler(**values)
+        if self.takes_caller:
+            values["caller"] = caller
+        if self.audited and faces.audit is not None:
+            result = await self._audited(faces.audit, caller, target, values)
+        else:
+            result = await self.handler(**values)
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
         elif isinstance(result, Listing):
@@ -134,6 +142,49 @@ class Route:
             await send_json(send, self.status, _encoder.encode(result.items), total)
         else:
             await send_json(send, self.status, result.json if isinstance(result, Encoded) else _encoder.encode(result))
+
+    def _admitted(self, scope: Scope) -> Caller:
+        caller = caller_of(scope)
+        if not caller.role.includes(self.role):
+            raise not_allowed(caller.role, self.role)
+        if self.local_only and caller.door is not Door.OWNER:
+            raise only_local()
+        return caller
+
+    async def _reached(self, faces: Faces) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, face in self.faces.items():
+            values[name] = getattr(faces, face)
+            if values[name] is None:
+                raise no_identity()
+            if face == _RIG:
+                values[name] = await values[name]()
+        return values
+
+    async def _audited(self, audit: AuditFace, caller: Caller, target: dict[str, str], values: dict[str, Any]) -> Any:
+        entry = audit.asked(caller, self.handler.__name__, target, values.get("body"))
+        try:
+            result = await self.handler(**values)
+        except MinerCtrlError as error:
+            audit.ended(entry, error.code)
+            raise
+        except BaseException:
+            audit.ended(entry, "INTERRUPTED")
+            raise
+        audit.ended(entry, "")
+        return result
+
+
+def caller_of(scope: Scope) -> Caller:
+    """Return who asks.
+
+    Raises:
+        Refused: nobody has said so: the request has no credentials (401).
+    """
+    caller = scope.get("state", {}).get(CALLER)
+    if not isinstance(caller, Caller):
+        raise unauthorized()
+    return caller
 
 
 class Resource:
@@ -144,9 +195,14 @@ class Resource:
         self.routes: list[Route] = []
 
     def get(
-        self, path: str, *, errors: tuple[int, ...] = (), events: Mapping[str, object] | None = None
+        self,
+        path: str,
+        *,
+        errors: tuple[int, ...] = (),
+        events: Mapping[str, object] | None = None,
+        role: AccessRole = AccessRole.VIEWER,
     ) -> Callable[[Handler], Handler]:
-        return self._added("GET", path, 200, errors, events or {})
+        return self._added("GET", path, 200, errors, events or {}, role=role)
 
     def post(
         self,
@@ -157,19 +213,29 @@ class Resource:
         events: Mapping[str, object] | None = None,
         max_body_bytes: int = MAX_BODY_BYTES,
         local_only: bool = False,
+        role: AccessRole = AccessRole.OPERATOR,
+        changes: bool = True,
     ) -> Callable[[Handler], Handler]:
+        """Add a POST; ``changes`` is false for one that only asks (its body is too long for a query)."""
         return self._added(
-            "POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes, local_only=local_only
-        )
+            "POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes, local_only=local_only,
+            role=role, audited=changes,
+        )  # fmt: skip
 
-    def put(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
-        return self._added("PUT", path, 200, errors, {})
+    def put(
+        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+    ) -> Callable[[Handler], Handler]:
+        return self._added("PUT", path, 200, errors, {}, role=role, audited=True)
 
-    def patch(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
-        return self._added("PATCH", path, 200, errors, {})
+    def patch(
+        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+    ) -> Callable[[Handler], Handler]:
+        return self._added("PATCH", path, 200, errors, {}, role=role, audited=True)
 
-    def delete(self, path: str, *, errors: tuple[int, ...] = ()) -> Callable[[Handler], Handler]:
-        return self._added("DELETE", path, 200, errors, {})
+    def delete(
+        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+    ) -> Callable[[Handler], Handler]:
+        return self._added("DELETE", path, 200, errors, {}, role=role, audited=True)
 
     def _added(
         self,
@@ -179,12 +245,16 @@ class Resource:
         errors: tuple[int, ...],
         events: Mapping[str, object],
         *,
+        role: AccessRole,
         max_body_bytes: int = MAX_BODY_BYTES,
         local_only: bool = False,
+        audited: bool = False,
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
-            self.routes.append(replace(route, max_body_bytes=max_body_bytes, local_only=local_only))
+            self.routes.append(
+                replace(route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited)
+            )
             return handler
 
         return add
@@ -211,7 +281,8 @@ def declared(
         raise TypeError(f"{handler.__qualname__}: every parameter and the answer need a type")
     path_values = tuple(re.findall(r"{(\w+)}", path))
     faces = {name: _FACES[kind] for name, kind in hints.items() if kind in _FACES}
-    expected = {*path_values, *faces, *({"body", "query"} & set(hints))}
+    takes_caller = hints.get("caller") is Caller
+    expected = {*path_values, *faces, *({"body", "query"} & set(hints)), *({"caller"} if takes_caller else ())}
     if expected != set(hints):
         raise TypeError(f"{handler.__qualname__}: {expected ^ set(hints)} is not in both {path} and the signature")
     takes_body = method in ("POST", "PUT", "PATCH")
@@ -233,6 +304,7 @@ def declared(
         errors=errors,
         events=events or {},
         decoder=msgspec.json.Decoder(hints.get("body", Nothing)) if takes_body else None,
+        takes_caller=takes_caller,
     )
 
 

@@ -18,8 +18,9 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from miner_ctrl.api.http_protocol import Admit, HttpProtocol
-from miner_ctrl.api.routes import LOCAL_DOOR
+from miner_ctrl.api.routes import CALLER
 from miner_ctrl.api.streams import CLOSING
+from miner_ctrl.model.callers import Caller
 
 CLOSE_WITHIN_S = 1.0
 """For requests that run when a door closes; then their connections are cut."""
@@ -38,8 +39,8 @@ class HttpLimits:
 
 
 class HttpServing:
-    """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``local``: only this
-    machine's user comes through it."""
+    """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``caller`` is who
+    comes through it, ``None`` where each request has to say so."""
 
     def __init__(
         self,
@@ -47,12 +48,12 @@ class HttpServing:
         *,
         limits: HttpLimits | None = None,
         now: Callable[[], float] = time.time,
-        local: bool = False,
+        caller: Caller | None = None,
     ) -> None:
         self.limits = limits or HttpLimits()
         self.state = ServerState()
         self.closing = asyncio.Event()
-        self.scope_state: dict[str, object] = {CLOSING: self.closing, LOCAL_DOOR: local}
+        self.scope_state: dict[str, object] = {CLOSING: self.closing, CALLER: caller}
         self.config = Config(
             self._stoppable,
             http=HttpProtocol,
