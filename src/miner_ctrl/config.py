@@ -5,7 +5,6 @@ The command line imports this for every command: nothing heavy here.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sys
 from collections.abc import Mapping
@@ -154,7 +153,9 @@ class Home:
         path = self.run / f"{name}.sock"
         if len(os.fsencode(path)) <= _SOCKET_PATH_BYTES:
             return path
-        return self.user_run / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.sock"
+        from hashlib import sha256  # noqa: PLC0415 - seldom needed, and loads OpenSSL
+
+        return self.user_run / f"{sha256(os.fsencode(path)).hexdigest()[:24]}.sock"
 
     def prepare(self) -> None:
         """Make the directories, those with secrets and the sockets' 0700, and check those that are there.

@@ -76,7 +76,7 @@ async def _serve(settings: NodeSettings, *, init: bool) -> None:
     node = Node(settings, serving=True)
     try:
         await node.start(init=init)
-        if node.info().has_identity:
+        if settings.home.node_file.exists():
             log.info("Serving at %s. Stop with Ctrl-C; miners go on.", ", ".join(node.addresses()))
         else:
             log.info(

@@ -44,7 +44,9 @@ DOORS: Mapping[str, frozenset[str]] = {
         "config": "storage",
         "rig_settings": "",
         "run": "config storage identity",
-        "cli": "config deploy lock storage",
+        "late": "",
+        "agent": "cli config late",
+        "cli": "agent config deploy lock storage",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})
@@ -52,7 +54,7 @@ CLOSED = frozenset({"keeper", "errors", "__init__"})
 
 WIRES = "app"
 WHOLE_NODE = frozenset({WIRES, "run"})
-MAY_SERVE = frozenset({"run.py", "cli/node.py", "cli/local_node.py", "cli/demo.py"})
+MAY_SERVE = frozenset({"run.py", "agent.py", "cli/local_node.py", "cli/demo.py"})
 """Who may import the whole node: ``run``, which gives it a process, and the commands that serve."""
 
 MAX_APP_LINES = 200

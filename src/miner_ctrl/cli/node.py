@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import time
 from typing import Any
 
 import click
@@ -12,10 +11,10 @@ import click
 from miner_ctrl.cli.command import Group, Settings, pass_settings
 from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.local_api import LocalApi
-from miner_ctrl.cli.local_node import POLL_S, WAIT_FOR_HOME_S, local_node
+from miner_ctrl.cli.local_node import is_served, local_node
 from miner_ctrl.cli.output import note, printed_json, read_secret_argument
 from miner_ctrl.cli.tables import pairs
-from miner_ctrl.errors import HomeInUse, MinerCtrlError, OperationFailed
+from miner_ctrl.errors import MinerCtrlError
 
 DEFAULT_LISTEN = ":9091"
 ROLES = click.Choice(["controller", "worker", "dual"])
@@ -125,7 +124,7 @@ def join(
             if made:
                 note(f"This node's new identity {'and its lock stay' if body else 'stays'}; nothing else was stored.")
             raise
-        running = goes_on and _is_served(api)
+        running = goes_on and is_served(settings.home)
         if not printed_json(settings, answer):
             peer = answer.data
             click.echo(f"Joined {shown(peer['name'])} ({shown(peer['id'])}).")
@@ -266,23 +265,11 @@ def _serve(
     init: bool = True,
     trace: bool = False,
 ) -> None:
-    from miner_ctrl.run import serve as serve_node  # noqa: PLC0415 - the whole node: only for the command that is one
+    from miner_ctrl.agent import become  # noqa: PLC0415 - only for the command that is one
 
-    home = settings.home
-    deadline = time.monotonic() + WAIT_FOR_HOME_S
-    while True:
-        try:
-            code = serve_node(home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init, trace=trace)
-            break
-        except HomeInUse:
-            if time.monotonic() > deadline or _is_served(LocalApi(home.socket)):
-                raise
-            time.sleep(POLL_S)  # another command has the home, for as long as it takes
+    code = become(
+        settings.home_dir,
+        listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init, trace=trace,
+        json=settings.json, debug=settings.debug,
+    )  # fmt: skip
     click.get_current_context().exit(code)
-
-
-def _is_served(api: LocalApi) -> bool:
-    try:
-        return bool(api.get("/node/info").data.get("serving"))
-    except OperationFailed:
-        return False
