@@ -2,8 +2,8 @@
 
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
 one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), and faces by their type. Its return type is what it
-answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or
-``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, ``WithHeaders[...]`` of
+any of these, a ``Stream``, or ``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
 """
 
 from __future__ import annotations
@@ -81,6 +81,15 @@ class Encoded(Generic[T]):
 
 
 @dataclass(frozen=True)
+class WithHeaders(Generic[T]):
+    """A ``T`` (what a handler may return otherwise, but for a ``Stream``), and headers of its answer: pairs of a name in
+    lower case and a value."""
+
+    answer: T
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
 class Route:
     """One method of one path, as its handler declares it. ``answer`` is the JSON it gives (``None``: only events);
     ``events`` names the structs of its server-sent events, if it has any."""
@@ -135,13 +144,15 @@ class Route:
             result = await self._audited(faces.audit, caller, target, values)
         else:
             result = await self.handler(**values)
+        result, headers = (result.answer, result.headers) if isinstance(result, WithHeaders) else (result, ())
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
         elif isinstance(result, Listing):
             total = (b"x-total-count", str(result.total).encode())
-            await send_json(send, self.status, _encoder.encode(result.items), total)
+            await send_json(send, self.status, _encoder.encode(result.items), total, *headers)
         else:
-            await send_json(send, self.status, result.json if isinstance(result, Encoded) else _encoder.encode(result))
+            body = result.json if isinstance(result, Encoded) else _encoder.encode(result)
+            await send_json(send, self.status, body, *headers)
 
     def _admitted(self, scope: Scope) -> Caller:
         caller = caller_of(scope)
@@ -322,6 +333,8 @@ def _answer(returned: object) -> tuple[object, bool]:
     if isinstance(returned, UnionType):
         (json_answer,) = (kind for kind in get_args(returned) if kind is not Stream)
         return json_answer, False
+    if get_origin(returned) is WithHeaders:
+        return _answer(get_args(returned)[0])
     if get_origin(returned) is Listing:
         return list[get_args(returned)[0]], True  # type: ignore[misc]
     if get_origin(returned) is Encoded:
