@@ -1,0 +1,5 @@
+"""Who may ask this node for something over its port: API tokens, logins, sessions, lock-outs. Knows no HTTP."""
+
+from miner_ctrl.access.access import Access
+
+__all__ = ["Access"]
