@@ -53,7 +53,7 @@ CLOSED = frozenset({"keeper", "errors", "__init__"})
 
 WIRES = "app"
 WHOLE_NODE = frozenset({WIRES, "run"})
-MAY_SERVE = frozenset({"run.py", "cli/node.py", "cli/local_node.py", "cli/demo.py"})
+MAY_SERVE = frozenset({"run.py", "cli/serving.py", "cli/local_node.py", "cli/demo.py"})
 """Who may import the whole node: ``run``, which gives it a process, and the commands that serve."""
 
 MAX_APP_LINES = 200

@@ -123,6 +123,14 @@ class Access:
             return
         await self._logins.end_session(held)
 
+    async def session(self, caller: Caller) -> SessionView:
+        """Return who ``caller`` is, and when that ends."""
+        await self._open()
+        ends = {Door.TOKEN: self._tokens.end_of, Door.LOGIN: self._logins.end_of}.get(caller.door)
+        end_ms = ends(caller.id) if ends is not None else None
+        expires_at = None if end_ms is None else time_text(end_ms)
+        return SessionView(name=caller.name, role=caller.role, door=caller.door, expires_at=expires_at)
+
     # --- tokens and logins ------------------------------------------------------------------------------
 
     async def tokens(self) -> list[ApiTokenView]:

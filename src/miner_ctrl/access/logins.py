@@ -187,6 +187,10 @@ class Logins:
         self._sessions.pop(session.hash, None)
         await self._database.run(lambda file: file.execute("DELETE FROM session WHERE id = ?", (session.id,)))
 
+    def end_of(self, id_: str) -> int | None:
+        """Return when the session of this ID ends if nothing more is asked with it."""
+        return next((each.expires_at_ms for each in self._sessions.values() if each.id == id_), None)
+
     def write_uses(self, file: apsw.Connection) -> None:
         """Write when each session was used last, and delete those that are over; in the file's thread."""
         for session in tuple(self._sessions.values()):

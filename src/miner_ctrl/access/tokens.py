@@ -64,12 +64,21 @@ class Tokens:
         """Read them from the file; in its thread, before anything else."""
         connection.execute("DELETE FROM token WHERE ended_at_ms < ?", (self._clocks.now_ms() - KEPT_AFTER_END_MS,))
         for row in connection.execute(f"SELECT {_COLUMNS} FROM token"):  # noqa: S608 - a constant
-            id_, name, role, hash_, prefix, created_at_ms, created_by, *ends, revoked = row
-            self._keep(
-                Token(
-                    id_, name, AccessRole(role), hash_, prefix, created_at_ms, created_by, *ends, revoked=bool(revoked)
-                )
-            )
+            (
+                id_,
+                name,
+                role,
+                hash_,
+                prefix,
+                created_at_ms,
+                created_by,
+                expires_at_ms,
+                used_at_ms,
+                ended_at_ms,
+                revoked,
+            ) = row
+            ends = (expires_at_ms, used_at_ms, ended_at_ms, bool(revoked))
+            self._keep(Token(id_, name, AccessRole(role), hash_, prefix, created_at_ms, created_by, *ends))
 
     def has_valid(self) -> bool:
         """Whether there is one that works."""
@@ -169,6 +178,10 @@ class Tokens:
             )
         token.used_at_ms = self._clocks.now_ms()
         return token
+
+    def end_of(self, id_: str) -> int | None:
+        """Return when the token of this ID expires."""
+        return next((token.expires_at_ms for token in self._by_hash.values() if token.id == id_), None)
 
     def write_uses(self, file: apsw.Connection) -> None:
         """Write when each was used last, and which have expired; in the file's thread."""
