@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from miner_ctrl.access import Access
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
@@ -454,7 +455,7 @@ class Profiles:
 class World:
     """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
 
-    def __init__(self, *, identity: bool = True) -> None:
+    def __init__(self, *, identity: bool = True, access: Access | None = None) -> None:
         self.node = Node()
         self.pairing = Pairing()
         self.fleet = Fleet()
@@ -467,7 +468,7 @@ class World:
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
-        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs)
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, access=access)
         if identity:
             self._complete()
 
