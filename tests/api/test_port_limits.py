@@ -15,7 +15,7 @@ import pytest
 from miner_ctrl.api import requests
 from miner_ctrl.api.port import Port, PortRules
 from miner_ctrl.api.port_connection import Crowd
-from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.errors import MinerCtrlError, RateLimited
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.transport.tls import ensure_certificate, pin_of, pinned_context, server_context
 from tests.api.in_memory import BASE
@@ -138,6 +138,28 @@ async def test_connections_are_counted_by_address_and_in_all() -> None:
     crowd.enter(Transport("192.168.1.9"))
     crowd.leave(first[1])
     crowd.enter(Transport("192.168.1.9"))
+
+
+def test_new_connections_from_one_address_are_so_many_and_no_more() -> None:
+    class Transport(asyncio.Transport):
+        def is_closing(self) -> bool:
+            return True
+
+    now = [0.0]
+    crowd = Crowd(can_tell=True, clock=lambda: now[0])
+
+    def arrived(address: str) -> int:
+        for number in range(1000):
+            try:
+                crowd.enter(Transport({"peername": (address, 1), "sockname": ("192.168.1.5", 9090)}))
+            except RateLimited:
+                return number
+        raise AssertionError("without end")
+
+    assert arrived("192.168.1.9") == 100
+    assert arrived("192.168.1.10") == 100
+    now[0] += 1
+    assert arrived("192.168.1.9") == 20
 
 
 async def test_a_crowd_of_others_is_refused_and_this_user_is_not(
