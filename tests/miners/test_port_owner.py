@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,15 +21,17 @@ from tests.miners.rig import Rig, ScriptedAdapter, config, profile, start_of, st
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 NOBODY = 65534
+SUMMARY = Path(__file__).parents[1] / "recorded" / "xmrig-6.26.0" / "mining-with-threads.json"
 FOR_EVER = "import time\nprint('up')\nwhile True: time.sleep(60)"
 INVENTS = """
-import http.server, os, sys
-SAID = b'{"version": "6.22.2", "hashrate": {"total": [1e9, 1e9, 1e9]}, "connection": {"uptime": 1}, "results": {}}'
+import http.server, json, os, sys
+SAID = json.dumps(json.load(open(sys.argv[1]))["body"]).encode()
 class Answers(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.send_header("Content-Length", str(len(SAID))); self.end_headers()
         self.wfile.write(SAID)
     def log_message(self, *_): pass
+"".encode("idna")  # as another user it cannot load that any more
 os.setuid(65534)
 server = http.server.HTTPServer(("127.0.0.1", 0), Answers)
 print(server.server_port, flush=True)
@@ -67,7 +70,7 @@ async def test_ones_own_port_is_ones_own(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.fixture
 def squatter() -> Iterator[int]:
     """Another user's program that invents numbers; its port."""
-    with subprocess.Popen([sys.executable, "-I", "-c", INVENTS], stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([sys.executable, "-I", "-c", INVENTS, str(SUMMARY)], stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
             yield int(process.stdout.readline())
