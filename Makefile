@@ -29,7 +29,7 @@ demo: $(RUN_STAMP) ## a controller and three rigs on this machine, until Ctrl-C
 	@$(BIN)/miner-ctrl demo $(DEMO)
 
 test: lint ## all checks and all tests; PYTEST='tests/session -k frame' narrows the tests
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not alone" $(PYTEST)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST)
 	$(BIN)/python -m pytest -m alone $(PYTEST) || [ $$? -eq 5 ]
 
 lint: $(DEV_STAMP) ## ruff and mypy

@@ -147,10 +147,10 @@ no_share_factor = 2
 
 
 @pytest.mark.parametrize("watched", [NO_PATIENCE], indirect=True)
-def test_a_pool_that_dies_is_named_and_costs_no_restart(watched: Watched, chain: Chain) -> None:
-    watched.start(chain.address, *FOR_XMRIG)
+def test_a_pool_that_dies_is_named_and_costs_no_restart(watched: Watched, own_chain: Chain) -> None:
+    watched.start(own_chain.address, *FOR_XMRIG)
     pid = watched.mines()
-    chain.stop()
+    own_chain.stop()
     assert "connection refused" in watched.named("The connection to the pool is lost")["reason"]
     restarts = watched.watch().get("restarts", 0)
     time.sleep(15)  # nothing may be restarted in this time
