@@ -11,6 +11,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from miner_ctrl.api import (
+    audit,
     bundles,
     deploys,
     doctor,
@@ -68,6 +69,7 @@ RESOURCES = (
     install.INSTALLS,
     history.HISTORY,
     lock.LOCK,
+    audit.AUDIT,
 )
 ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
 

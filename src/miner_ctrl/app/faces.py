@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from miner_ctrl.api.faces import Faces, NodeFace
+from miner_ctrl.api.faces import AuditFace, Faces, NodeFace
 from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
@@ -24,6 +24,7 @@ def faces_of(
     lock: LockDesk | None,
     home: Home,
     fingerprint: str,
+    audit: AuditFace,
 ) -> Faces:
     """Return everything."""
     return Faces(
@@ -38,4 +39,5 @@ def faces_of(
         profiles=profiles,
         rig=rig.local,
         lock=LockFace(lock, file=home.lock_json, fingerprint=fingerprint),
+        audit=audit,
     )
