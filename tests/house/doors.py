@@ -44,7 +44,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "config": "storage",
         "rig_settings": "",
         "run": "config storage identity",
-        "cli": "config deploy lock storage",
+        "cli": "audit config deploy lock storage",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})

@@ -11,7 +11,7 @@ import msgspec
 
 from miner_ctrl.app.audit import NodeAudit
 from miner_ctrl.app.audit_heads import Answered
-from miner_ctrl.audit.checking import OK, Check
+from miner_ctrl.audit.checking import view_of_check
 from miner_ctrl.audit.exported import Header, comma_separated, json_lines
 from miner_ctrl.audit.heads import Kept
 from miner_ctrl.audit.reading import Held, Wanted, checked, part, view_of
@@ -76,7 +76,7 @@ class AuditFace:
         check = await asyncio.to_thread(
             lambda: checked(self._path, held, fingerprint=keys.fingerprint, verifies=keys.verifies)
         )
-        return check_view(check, answered)
+        return view_of_check(check, tuple(map(_asked_view, answered)))
 
     def export(self, format_: str, *, since_ms: int) -> AsyncGenerator[bytes, None]:
         if format_ == "csv":
@@ -109,31 +109,9 @@ class AuditFace:
         return sum(file.stat().st_size for file in files if file.exists())
 
 
-def check_view(check: Check, answered: Sequence[Answered]) -> AuditCheckView:
-    """Return what was found, as it is shown."""
-    peers = tuple(
-        AskedPeerView(
-            peer=each.node_id,
-            peer_name=each.name,
-            heads=len(each.heads),
-            newest=max((head.seq for head in each.heads), default=0),
-            error=each.error,
-        )
-        for each in answered
-    )
-    last = check.last
-    return AuditCheckView(
-        ok=check.found == OK,
-        found=check.found,
-        seq=check.seq,
-        text=check.text,
-        entries=last.seq - check.first + 1 if last else 0,
-        first=check.first,
-        last_at_ms=last.at_ms if last else 0,
-        hash=base64.b64encode(last.hash).decode() if last else "",
-        tail_checked=any(peer.heads for peer in peers),
-        peers=peers,
-    )
+def _asked_view(each: Answered) -> AskedPeerView:
+    newest = max((head.seq for head in each.heads), default=0)
+    return AskedPeerView(peer=each.node_id, peer_name=each.name, heads=len(each.heads), newest=newest, error=each.error)
 
 
 async def _in_parts(begin: Callable[[], Generator[bytes, None, None]]) -> AsyncGenerator[bytes, None]:

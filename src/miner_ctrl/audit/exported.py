@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from miner_ctrl.audit.checking import Check, check_chain
+from miner_ctrl.audit.checking import DAMAGED, Check, check_chain
 from miner_ctrl.audit.entries import Entry
 from miner_ctrl.audit.reading import every, view_of
 from miner_ctrl.errors import BadInput, OperationFailed
@@ -29,6 +29,10 @@ _encoder = msgspec.json.Encoder()
 
 Verifier = Callable[[bytes, bytes, bytes], bool]
 """``(key, signature, data)``: whether the Ed25519 key made the signature."""
+
+
+class _Garbled(Exception):
+    """A line is no entry."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, rename="camel", tag_field="log", tag=FORMAT):
@@ -88,12 +92,15 @@ def check_file(path: Path, *, fingerprint: bytes, verifies: Verifier) -> Check:
             suggestion="Give the fingerprint that `miner-ctrl node info` shows on the node whose log it is.",
             code="OTHER_NODES_LOG",
         )
-    return check_chain(
-        lambda: _entries(path),
-        fingerprint=fingerprint,
-        verifies=lambda signature, data: verifies(keys[1], signature, data),
-        whole=not header.since_ms,
-    )
+    try:
+        return check_chain(
+            lambda: _entries(path),
+            fingerprint=fingerprint,
+            verifies=lambda signature, data: verifies(keys[1], signature, data),
+            whole=not header.since_ms,
+        )
+    except _Garbled as line:
+        return Check(DAMAGED, 0, f"Line {line} of the file is no entry of an audit log.")
 
 
 def _entries(path: Path) -> Iterator[Entry]:
@@ -104,9 +111,7 @@ def _entries(path: Path) -> Iterator[Entry]:
         try:
             fields = msgspec.structs.asdict(decoder.decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            raise BadInput(
-                f"Line {number} of {path} is no entry of an audit log.", suggestion="Export it anew.", code="BAD_EXPORT"
-            ) from None
+            raise _Garbled(number) from None
         yield Entry(**{**fields, **{name: _bytes(fields[name]) for name in ("prev", "hash", "signature")}})
 
 
