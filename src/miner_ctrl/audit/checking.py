@@ -58,15 +58,13 @@ def check_heads(held: Iterable[AuditHead], hashes: Callable[[int], bytes | None]
 
     ``hashes`` returns the hash of the entry of a number. The heads' signatures were checked.
     """
-    wrong: list[Check] = []
-    for head in sorted(held, key=lambda each: each.seq):
-        if head.seq > last:
-            wrong.append(
-                Check(CUT, last + 1, f"The end is missing: {who} holds entry {head.seq}, and the log ends at {last}.")
-            )
-        elif hashes(head.seq) != head.hash:
-            wrong.append(Check(REPLACED, head.seq, f"Entry {head.seq} was replaced: {who} holds another one."))
-    return min(wrong, key=lambda check: check.seq, default=None)
+    heads = sorted(held, key=lambda each: each.seq)
+    for head in heads:
+        if head.seq <= last and hashes(head.seq) != head.hash:
+            return Check(REPLACED, head.seq, f"Entry {head.seq} was replaced: {who} holds another one.")
+    if not heads or (newest := heads[-1].seq) <= last:
+        return None
+    return Check(CUT, last + 1, f"The end is missing: {who} holds entry {newest}, and the log ends at {last}.")
 
 
 def view_of_check(check: Check, peers: tuple[AskedPeerView, ...] = ()) -> AuditCheckView:
