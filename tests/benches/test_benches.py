@@ -20,6 +20,7 @@ EXPECTED = {
     "memory": {"a connection, listener", "a connection, dialler"},
     "processes": {"miner-ctrl --help", "remote status", "worker, resident (RSS)", "keeper, resident (RSS)"},
     "deploys": {"  unpacked and switched to", "  links cut", "  a rig, more memory (RSS)"},
+    "audit": {"entries written, in bursts", "entries checked", "an entry on the disk", "a request (raw: no log)"},
     "crypto": {"seal 300 bytes", "open 300 bytes", "sign", "verify", "handshake, both sides"},
 }
 

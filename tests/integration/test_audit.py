@@ -15,7 +15,7 @@ import pytest
 
 from miner_ctrl.audit.checking import OK
 from miner_ctrl.audit.reading import checked
-from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.errors import MinerCtrlError, NotFound
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.identity.node_file import load_identity
 from tests.integration.conftest import MakeNode
@@ -114,7 +114,7 @@ def test_who_joined_who_waits_and_who_was_let_in_is_in_the_log(
     rig.done("peer", "approve", waiting, "--grant", "observe")
     rig.done("peer", "remove", "stranger")
     actions = [entry["action"] for entry in shown(rig) if entry["kind"] != "ended"]
-    for earlier, later in (("approval_asked", "approve_peer"), ("approve_peer", "remove_peer")):
+    for earlier, later in (("approval_asked", "approve_pending"), ("approve_pending", "remove_peer")):
         assert actions.index(earlier) < actions.index(later)
     [asked] = shown(rig, action="approval_asked")
     assert (asked["caller"], asked["callerId"], asked["door"]) == ("stranger", waiting, "peer")
@@ -209,7 +209,7 @@ def test_killed_twenty_times_among_commands_the_log_verifies_and_has_all_but_the
     for life in range(20):
         node.serve("127.0.0.1:0")
         answered = dict[str, float]()
-        thread = threading.Thread(target=_invite_until_it_is_gone, args=(node, life, answered))
+        thread = threading.Thread(target=_remove_until_it_is_gone, args=(node, life, answered))
         thread.start()
         try:
             wait_for("commands for more than a second", lambda answered=answered: _lasts(answered), every_s=0.01)
@@ -219,21 +219,23 @@ def test_killed_twenty_times_among_commands_the_log_verifies_and_has_all_but_the
             thread.join()
         found = checked(node.places.audit_database, [], fingerprint=keys.fingerprint, verifies=keys.verifies)
         assert found.found == OK, found
-        must |= {address for address, at_s in answered.items() if at_s < killed_s - 1.0}
+        must |= {name for name, at_s in answered.items() if at_s < killed_s - 1.0}
         assert must <= _asked_for(node)
     assert len(must) >= 20
     with closing(sqlite3.connect(node.places.audit_database)) as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def _invite_until_it_is_gone(node: NodeProcess, life: int, answered: dict[str, float]) -> None:
-    for number in range(65_536):
-        address = f"10.{life}.{number >> 8}.{number & 255}:9091"
+def _remove_until_it_is_gone(node: NodeProcess, life: int, answered: dict[str, float]) -> None:
+    """Command what is answered at once: there is no such peer."""
+    for number in range(100_000):
+        name = f"life-{life}-{number}"
         try:
-            node.api.post("/invites", {"address": address})
+            node.api.delete(f"/peers/{name}")
+        except NotFound:
+            answered[name] = time.monotonic()
         except (MinerCtrlError, OSError):
             return
-        answered[address] = time.monotonic()
 
 
 def _lasts(answered: dict[str, float]) -> bool:
@@ -243,8 +245,8 @@ def _lasts(answered: dict[str, float]) -> bool:
 
 def _asked_for(node: NodeProcess) -> set[str]:
     with closing(sqlite3.connect(node.places.audit_database)) as database:
-        rows = database.execute("SELECT body FROM entry WHERE kind = 'asked'")
-        return {json.loads(body)["address"] for (body,) in rows}
+        rows = database.execute("SELECT target FROM entry WHERE kind = 'asked'")
+        return {json.loads(target)["peer"] for (target,) in rows}
 
 
 # --- a disk that is full --------------------------------------------------------------------------------
