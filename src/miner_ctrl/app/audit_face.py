@@ -50,7 +50,7 @@ class AuditFace:
     async def status(self) -> AuditStatusView:
         log, problem, heads = self._audit.log, self._audit.log.problem, list[Kept]()
         try:
-            head = await log.head()
+            head = await log.last()
         except MinerCtrlError as error:
             head, problem = None, problem or error.message
         try:

@@ -1,11 +1,13 @@
 """The log's file, ``<data>/node/audit.db``: append-only by its schema, one writer, readers beside it.
 
-A row cannot be changed, taken out or put in between through this schema; who goes around it is found by the chain. The
-file is written durably: what ``append`` returned outlives the machine's power.
+A row cannot be changed, taken out or put in between through this schema; who goes around it is found by the chain.
+What ``append`` returned outlives the process, and what was there at a ``sync`` the machine's power as well: a disk that
+takes its time over the one does not hold up the other.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ import apsw
 
 from miner_ctrl.audit.entries import COLUMNS, Draft, Entry, first_link, link, sealed
 from miner_ctrl.errors import OperationFailed
+from miner_ctrl.storage.atomic import sync_directory
 from miner_ctrl.storage.sqlite import open_database, transaction
 
 _CACHE_KIB = 256
@@ -68,7 +71,7 @@ class AuditFile:
         self._seq_of: dict[int, int] = {}
 
     def append(self, drafts: Sequence[Draft]) -> Entry:
-        """Write all of ``drafts`` durably at the end, or none; return the last entry.
+        """Write all of ``drafts`` at the end, or none; return the last entry.
 
         An end whose beginning was lost says so: its ``of`` is 0.
 
@@ -107,8 +110,25 @@ class AuditFile:
             del self._seq_of[next(iter(self._seq_of))]
         return last
 
+    def sync(self) -> None:
+        """Flush what was appended to the disk; may run beside ``append``.
+
+        Raises:
+            OSError: as the operating system says.
+        """
+        try:
+            # Not the database itself: closing it here would drop SQLite's locks on it. It is flushed at a checkpoint.
+            descriptor = os.open(f"{self.path}-wal", os.O_RDWR | getattr(os, "O_BINARY", 0))
+        except FileNotFoundError:
+            return
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        sync_directory(self.path.parent)
+
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; all of it is on the disk then."""
         database, self._database, self._known = self._database, None, False
         if database is not None:
             database.close()
@@ -117,6 +137,7 @@ class AuditFile:
         if self._database is None:
             self._database = open_database(self.path, _MIGRATIONS, what="audit log")
             self._database.pragma("cache_size", -_CACHE_KIB)
+            self._database.pragma("synchronous", "NORMAL")  # the disk is waited for in ``sync``
         return self._database
 
 

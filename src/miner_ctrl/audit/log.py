@@ -1,8 +1,8 @@
 """The log as it is written: taken in at once, put down in its order, and never in the way of a command.
 
-What comes is held in memory until the file has it, a few milliseconds as a rule. While the file cannot be written (disk
-full, damaged), at most ``WAITING_AT_MOST_BYTES`` wait; what comes then is counted, and an entry of its own says so as
-soon as it can.
+What comes is in memory until the file has it, a few milliseconds as a rule; from then on it outlives a kill. It is
+flushed to the disk soon after, and only then told to peers. While the file cannot be written (disk full, damaged), at
+most ``WAITING_AT_MOST_BYTES`` wait; what comes then is counted, and an entry of its own says so as soon as it can.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,8 @@ WAITING_AT_MOST_BYTES = 4 * 1024 * 1024
 BATCH = 500
 """Entries committed together at most."""
 RETRY_FIRST_S, RETRY_LAST_S = 0.5, 30.0
+SYNC_AFTER_S = 0.2
+"""Between a commit and the flush of it and of those that came meanwhile."""
 CLOSE_WITHIN_S = 10.0
 
 
@@ -68,10 +71,11 @@ class AuditLog:
         self._waiting_bytes = 0
         self._lost = Lost()
         self._last: Entry | None = None
+        self._flushed: Entry | None = None
+        self._syncing: asyncio.Task[None] | None = None
         self._tickets = 0
         self._writing: asyncio.Task[None] | None = None
-        self._retry = asyncio.Event()
-        self._closed = False
+        self._closing = asyncio.Event()
 
     # --- taking in --------------------------------------------------------------------------------------
 
@@ -104,7 +108,7 @@ class AuditLog:
         )
 
     def _take(self, draft: Draft) -> None:
-        if self._closed:
+        if self._closing.is_set():
             return
         if self._waiting_bytes + draft.cost > WAITING_AT_MOST_BYTES:
             self._lose(draft)
@@ -126,14 +130,10 @@ class AuditLog:
             if await self._write_batch():
                 retry_s = RETRY_FIRST_S
                 continue
-            if self._closed:
+            if self._closing.is_set():
                 return
-            self._retry.clear()
-            try:
-                async with asyncio.timeout(retry_s):
-                    await self._retry.wait()
-            except TimeoutError:
-                retry_s = min(retry_s * 2, RETRY_LAST_S)
+            await self._pause(retry_s)
+            retry_s = min(retry_s * 2, RETRY_LAST_S)
 
     async def _write_batch(self) -> bool:
         """Commit what waits longest; return whether it is on the disk."""
@@ -160,8 +160,30 @@ class AuditLog:
             log.info("The audit log is written again.")
             self.problem = ""
         self._last = last
-        self.on_head(last.head)
+        if self._syncing is None or self._syncing.done():
+            self._syncing = asyncio.get_running_loop().create_task(self._sync(), name="audit-sync")
         return True
+
+    async def _sync(self) -> None:
+        """Flush what was committed, and tell of it."""
+        while self._last is not None and self._last is not self._flushed:
+            await self._pause(SYNC_AFTER_S)
+            if self._closing.is_set():  # to close the file flushes it too
+                return
+            last = self._last
+            try:
+                await asyncio.to_thread(self._file.sync)
+            except OSError as error:
+                log.warning("The audit log could not be flushed to the disk: %s.", error.strerror)
+                return
+            self._flushed = last
+            self.on_head(last.head)
+
+    async def _pause(self, seconds: float) -> None:
+        """Let so much time go by, or less when the log is closed."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closing.wait()
 
     def _tell_problem(self, why: str) -> None:
         if not self.problem:
@@ -170,11 +192,12 @@ class AuditLog:
 
     async def close(self) -> None:
         """Write what waits, if that can be done soon, and close the file."""
-        self._closed = True
-        self._retry.set()
+        self._closing.set()
         writing = self._writing
         if writing is not None:
             await asyncio.wait((writing,), timeout=CLOSE_WITHIN_S)
+        if self._syncing is not None:
+            await asyncio.wait((self._syncing,), timeout=CLOSE_WITHIN_S)
         if self.problem:
             missing = len(self._waiting) + self._lost.entries
             log.error("%d entries of the audit log could not be written, and are lost.", missing)
@@ -186,7 +209,7 @@ class AuditLog:
 
     @property
     def waiting(self) -> int:
-        """Entries that are not on the disk yet."""
+        """Entries that are not in the file yet."""
         return len(self._waiting)
 
     @property
@@ -195,19 +218,33 @@ class AuditLog:
         return self._lost.entries
 
     async def settled(self) -> None:
-        """Return when all that has come is on the disk, or cannot be put there now."""
+        """Return when all that has come is in the file, or cannot be put there now."""
         while self._writing is not None and not self._writing.done() and not self.problem:
             await asyncio.wait((self._writing,), timeout=0.05)
 
     async def head(self) -> AuditHead | None:
-        """Return the newest entry on the disk, as a head; ``None`` where there is no log yet.
+        """Return the newest entry that was flushed to the disk, as a head; ``None`` where there is no log yet.
 
         Raises:
             OperationFailed: the file cannot be read.
         """
-        if self._last is None:
-            self._last = await asyncio.get_running_loop().run_in_executor(self._thread, newest, self.path)
-        return self._last.head if self._last else None
+        if self._flushed is None:
+            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._flushed_before)
+            self._flushed = self._flushed or found
+        return self._flushed.head if self._flushed else None
+
+    async def last(self) -> AuditHead | None:
+        """Return the newest entry in the file. Raises as ``head``."""
+        return self._last.head if self._last else await self.head()
+
+    def _flushed_before(self) -> Entry | None:
+        """Return the newest entry of the lives before."""
+        found = newest(self.path)
+        try:
+            self._file.sync()
+        except OSError:
+            return None
+        return found
 
 
 def _lost_draft(lost: Lost, at_ms: int) -> Draft:
