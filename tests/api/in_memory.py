@@ -36,7 +36,7 @@ from miner_ctrl.model.views import (
     TokenView,
 )
 from miner_ctrl.protocol.messages import Logs
-from tests.api.own_machine import MINER, Doctor, History, Installs, OwnLock, Rig
+from tests.api.own_machine import MINER, Audit, Doctor, History, Installs, OwnLock, Rig
 
 BASE = "/api/v1/mining"
 RIG_ID = "a1b2c3d4e5f60718"
@@ -464,6 +464,7 @@ class World:
         self.profiles = Profiles()
         self.history = History()
         self.lock = OwnLock()
+        self.audit = Audit()
         self.rig = Rig()
         self.node.on_init = self._complete
         self.doctor = Doctor()
@@ -485,6 +486,7 @@ class World:
             profiles=self.profiles,
             history=self.history,
             lock=self.lock,
+            audit=self.audit,
             rig=self._own_rig,
         )
 

@@ -21,6 +21,7 @@ EXPECTED = {
     "processes": {"miner-ctrl --help", "remote status", "worker, resident (RSS)", "keeper, resident (RSS)"},
     "deploys": {"  unpacked and switched to", "  links cut", "  a rig, more memory (RSS)"},
     "access": {"asked under wrong tokens", "asked under slow heads", "asked under connections"},
+    "audit": {"entries written, in bursts", "entries checked", "an entry on the disk", "a request (raw: no log)"},
     "crypto": {"seal 300 bytes", "open 300 bytes", "sign", "verify", "handshake, both sides"},
 }
 

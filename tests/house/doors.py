@@ -47,7 +47,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "run": "config storage identity",
         "late": "",
         "agent": "cli config late",
-        "cli": "agent config deploy lock storage",
+        "cli": "agent audit config deploy lock storage",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})

@@ -3,14 +3,15 @@
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
 one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), ``visit`` (where from), and faces by their type. Its
 return type is what it answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these,
-``WithHeaders[...]`` of any of these, a ``Stream``, or ``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+``WithHeaders[...]`` of any of these, a ``Stream``, ``list[...] | Stream``, or a ``Download``
+(docs/decisions/0003-typed-routes.md).
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -18,6 +19,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from miner_ctrl.api.downloads import Download, send_download
 from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
 from miner_ctrl.api.faces import (
     AccessFace,
@@ -37,7 +39,7 @@ from miner_ctrl.api.faces import (
 )
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
-from miner_ctrl.api.streams import Stream, send_stream
+from miner_ctrl.api.streams import Event, Stream, send_stream
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.callers import STRANGER, AccessRole, Caller, Door, Visit
 
@@ -48,6 +50,8 @@ CALLER = "miner_ctrl.caller"
 """Key in ``scope["state"]``: the ``Caller``, set by the door or by what checks credentials there."""
 VISIT = "miner_ctrl.visit"
 """Key in ``scope["state"]``: the ``Visit``; missing at the local door."""
+INTERRUPTED = "INTERRUPTED"
+"""In the audit log: how something ended whose caller went, or that was cut off."""
 _RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
@@ -123,6 +127,8 @@ class Route:
     """Whether the audit log has who asked for it: it changes something."""
     public: bool = False
     """Answered whoever asks, without credentials too: it tells nothing, or is where one says who one is."""
+    files: tuple[str, ...] = ()
+    """The media types of the files that it answers with, if it does."""
 
     @property
     def needs_identity(self) -> bool:
@@ -135,8 +141,8 @@ class Route:
         Raises:
             MinerCtrlError: why not; nothing has been sent yet.
         """
-        caller = self._admitted(scope)
         target: dict[str, str] = dict(scope["path_params"])
+        caller = self._admitted(scope, target, faces.audit)
         check_path(target)
         values = {**target, **await self._reached(faces)}
         if self.query is not None:
@@ -156,6 +162,8 @@ class Route:
         result, headers = (result.answer, result.headers) if isinstance(result, WithHeaders) else (result, ())
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
+        elif isinstance(result, Download):
+            await send_download(result, scope, send)
         elif isinstance(result, Listing):
             total = (b"x-total-count", str(result.total).encode())
             await send_json(send, self.status, _encoder.encode(result.items), total, *headers)
@@ -163,14 +171,19 @@ class Route:
             body = result.json if isinstance(result, Encoded) else _encoder.encode(result)
             await send_json(send, self.status, body, *headers)
 
-    def _admitted(self, scope: Scope) -> Caller:
+    def _admitted(self, scope: Scope, target: dict[str, str], audit: AuditFace | None) -> Caller:
         if self.public:
             return STRANGER
         caller = caller_of(scope)
-        if not caller.role.includes(self.role):
-            raise not_allowed(caller.role, self.role)
-        if self.local_only and caller.door is not Door.OWNER:
-            raise only_local()
+        try:
+            if not caller.role.includes(self.role):
+                raise not_allowed(caller.role, self.role)
+            if self.local_only and caller.door is not Door.OWNER:
+                raise only_local()
+        except MinerCtrlError as error:
+            if self.audited and audit is not None:
+                audit.noted(caller, self.handler.__name__, target, error.code)
+            raise
         return caller
 
     async def _reached(self, faces: Faces) -> dict[str, Any]:
@@ -187,14 +200,36 @@ class Route:
         entry = audit.asked(caller, self.handler.__name__, target, values.get("body"))
         try:
             result = await self.handler(**values)
-        except MinerCtrlError as error:
-            audit.ended(entry, error.code)
+        except BaseException as error:
+            audit.ended(entry, _code_of(error))
             raise
-        except BaseException:
-            audit.ended(entry, "INTERRUPTED")
-            raise
+        if isinstance(result, Stream):
+            return Stream(_until_ended(result.events, lambda code: audit.ended(entry, code)))
         audit.ended(entry, "")
         return result
+
+
+def _code_of(error: BaseException) -> str:
+    if isinstance(error, MinerCtrlError):
+        return error.code
+    return "INTERNAL_ERROR" if isinstance(error, Exception) else INTERRUPTED
+
+
+async def _until_ended(
+    events: AsyncGenerator[Event, None], ended: Callable[[str], None]
+) -> AsyncGenerator[Event, None]:
+    """Yield ``events``, and say how they ended: what was asked for goes on for as long as they come."""
+    code = INTERRUPTED
+    try:
+        async for event in events:
+            yield event
+        code = ""
+    except Exception as error:
+        code = _code_of(error)
+        raise
+    finally:
+        await events.aclose()
+        ended(code)
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -223,9 +258,11 @@ class Resource:
         errors: tuple[int, ...] = (),
         events: Mapping[str, object] | None = None,
         role: AccessRole = AccessRole.VIEWER,
+        files: tuple[str, ...] = (),
         public: bool = False,
     ) -> Callable[[Handler], Handler]:
-        return self._added("GET", path, 200, errors, events or {}, role=role, public=public)
+        """Add a GET; ``files``: the media types of a ``Download``."""
+        return self._added("GET", path, 200, errors, events or {}, role=role, files=files, public=public)
 
     def post(
         self,
@@ -274,6 +311,7 @@ class Resource:
         local_only: bool = False,
         audited: bool = False,
         public: bool = False,
+        files: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
@@ -285,6 +323,7 @@ class Resource:
                     role=role,
                     audited=audited,
                     public=public,
+                    files=files,
                 )
             )
             return handler
@@ -351,7 +390,7 @@ async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes,
 
 def _answer(returned: object) -> tuple[object, bool]:
     """Return the JSON type of a handler's return type, and whether it is a part of a longer list."""
-    if returned is Stream:
+    if returned is Stream or returned is Download:
         return None, False
     if isinstance(returned, UnionType):
         (json_answer,) = (kind for kind in get_args(returned) if kind is not Stream)

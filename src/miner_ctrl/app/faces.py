@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from miner_ctrl.api.faces import AccessFace, Faces, NodeFace
+from miner_ctrl.api.faces import AccessFace, AuditFace, Faces, NodeFace
 from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
@@ -25,6 +25,7 @@ def faces_of(
     home: Home,
     fingerprint: str,
     access: AccessFace,
+    audit: AuditFace,
 ) -> Faces:
     """Return everything."""
     return Faces(
@@ -40,4 +41,5 @@ def faces_of(
         rig=rig.local,
         access=access,
         lock=LockFace(lock, file=home.lock_json, fingerprint=fingerprint),
+        audit=audit,
     )
