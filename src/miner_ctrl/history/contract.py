@@ -101,7 +101,7 @@ class ExportSlice(msgspec.Struct, frozen=True):
 class HistoryStore(Protocol):
     """Every method raises ``OperationFailed`` if the database does not do it. Times are Unix, ms, this node's clock."""
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin to write what is added and to let go of what is too old. Opens nothing yet."""
 
     async def close(self) -> None:
