@@ -43,7 +43,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "controller": "transport protocol peers profiles deploy history",
         "api": "controller worker peers pairing profiles history audit access telemetry storage",
         "config": "storage",
-        "rig_settings": "",
+        "rig_settings": "storage",
         "run": "config storage identity",
         "late": "",
         "agent": "cli config late",

@@ -22,6 +22,7 @@ _PATH_VALUES = {
     "profile": "A profile's ID or name.",
     "id": "A full ID.",
     "login": "A login's name.",
+    "name": "The name of a miner.",
     "miner_type": "A miner type, such as `xmrig`.",
 }
 

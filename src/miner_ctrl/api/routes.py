@@ -163,7 +163,7 @@ class Route:
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
         elif isinstance(result, Download):
-            await send_download(result, scope, send)
+            await send_download(result, scope, receive, send)
         elif isinstance(result, Listing):
             total = (b"x-total-count", str(result.total).encode())
             await send_json(send, self.status, _encoder.encode(result.items), total, *headers)
