@@ -102,15 +102,12 @@ def _unseen(sight: RigSight, now_s: float) -> Fault:
     if view.error_code in _REFUSALS:
         return _refused(one_line(view.error, 300))
     # The age itself would change the text, and with it the alert, each time somebody looks.
-    never = sight.stats_at_s is None
+    so_far = "has sent no numbers yet" if sight.stats_at_s is None else "sends no numbers any more"
     reason = one_line(view.error, 300)
     return Fault(
         kind=AlertKind.SILENT,
         severity=Severity.CRITICAL,
-        text=(
-            "It is connected and has sent no numbers yet" if never else "It is connected and sends no numbers any more"
-        )
-        + (f": {reason}" if reason else "."),
+        text=f"It is connected and {so_far}{f': {reason}' if reason else '.'}",
         suggestion=f"See what runs there: miner-ctrl remote status {view.node_name}; restart its agent if it hangs.",
         action=AlertAction(label="Look again", method="GET", path=f"/remote/{view.node_id}/stats"),
         sure_after_s=10.0,
@@ -174,19 +171,20 @@ def _of_miner(view: RigView, miner: MinerStats, hashes: Hashes) -> Iterator[Faul
         yield _down(view, miner, AlertKind.HUNG, f"{miner.name} does not answer", reason)
     elif miner.state is MinerState.MINING:
         yield from _of_running(view, miner)
+    profile = one_line(miner.profile_name, 63)
     if miner.profile_id in hashes and miner.profile_hash and hashes[miner.profile_id] != miner.profile_hash:
         yield Fault(
             kind=AlertKind.PROFILE,
             severity=Severity.NOTICE,
             miner=miner.name,
-            text=f"{miner.name} runs another version of the profile {one_line(miner.profile_name, 63)} than this node has.",
+            text=f"{miner.name} runs another version of the profile {profile} than this node has.",
             suggestion="Deploy the profile, then restart the miner.",
             action=AlertAction(
                 label="Deploy",
                 method="POST",
                 path=f"/remote/{view.node_id}/deploy",
                 body={"profileId": miner.profile_id},
-                command=f"miner-ctrl remote deploy {view.node_name} --profile {one_line(miner.profile_name, 63)}",
+                command=f"miner-ctrl remote deploy {view.node_name} --profile {profile}",
             ),
             sure_after_s=20.0,
             over_after_s=5.0,
@@ -223,12 +221,13 @@ def _of_running(view: RigView, miner: MinerStats) -> Iterator[Fault]:
                 over_after_s=10.0,
             )
     sent = miner.accepted + miner.rejected
+    share = f"{miner.rejected} of {sent} shares ({100 * miner.rejected / max(1, sent):.0f} %)"
     if miner.rejected >= _REJECTED_AT_LEAST and miner.rejected > sent * _REJECTED_SHARE:
         yield Fault(
             kind=AlertKind.REJECTED,
             severity=Severity.WARNING,
             miner=miner.name,
-            text=f"{miner.name}'s pool rejected {miner.rejected} of {sent} shares ({100 * miner.rejected / sent:.0f} %).",
+            text=f"{miner.name}'s pool rejected {share}.",
             suggestion="See why in its log: an unstable overclock, a slow link to the pool, or the wrong algorithm.",
             action=_logs(view, miner),
             sure_after_s=20.0,

@@ -120,6 +120,23 @@ class _Rig:
         self.code = "NEVER_SEEN"
         self._encodable: RigView | None = None
 
+    def take(self, event: RigConnected | RigMissing | RigReported | RigPinged | RigScored) -> None:
+        """Take in what was heard of it."""
+        match event:
+            case RigConnected():
+                self.connected, self.version, self.reason, self.code = True, event.version, "", ""
+                self.about = replace(self.about, remote=event.remote)
+            case RigMissing():
+                self.connected, self.reason, self.code = event.connected, event.reason, event.code
+            case RigReported():
+                self.stats, self.stats_at_s, self.reason, self.code = event.stats, event.at_s, "", ""
+            case RigPinged():
+                self.ping_ms = event.ping_ms
+                if event.clock_offset_ms is not None:
+                    self.about = replace(self.about, clock_offset_ms=event.clock_offset_ms)
+            case RigScored():
+                self.about = replace(self.about, score=event.score)
+
     def changed(self) -> None:
         """What was encoded of it is no longer right."""
         self._encodable = None
@@ -200,27 +217,14 @@ class Fleet:
         rig = self._rigs.get(event.fingerprint)
         if rig is None:
             return
-        match event:
-            case RigGone():
-                del self._rigs[event.fingerprint]
-                for watcher in tuple(self._watchers):
-                    watcher(rig.node_id, None)
-                for observer in tuple(self._observers):
-                    observer(rig.node_id, None)
-                return
-            case RigConnected():
-                rig.connected, rig.version, rig.reason, rig.code = True, event.version, "", ""
-                rig.about = replace(rig.about, remote=event.remote)
-            case RigMissing():
-                rig.connected, rig.reason, rig.code = event.connected, event.reason, event.code
-            case RigReported():
-                rig.stats, rig.stats_at_s, rig.reason, rig.code = event.stats, event.at_s, "", ""
-            case RigPinged():
-                rig.ping_ms = event.ping_ms
-                if event.clock_offset_ms is not None:
-                    rig.about = replace(rig.about, clock_offset_ms=event.clock_offset_ms)
-            case RigScored():
-                rig.about = replace(rig.about, score=event.score)
+        if isinstance(event, RigGone):
+            del self._rigs[event.fingerprint]
+            for watcher in tuple(self._watchers):
+                watcher(rig.node_id, None)
+            for observer in tuple(self._observers):
+                observer(rig.node_id, None)
+            return
+        rig.take(event)
         rig.changed()
         self._tell(rig)
 

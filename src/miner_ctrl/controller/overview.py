@@ -1,4 +1,4 @@
-"""The fleet at a glance, kept true to ``Fleet``: rows, totals and alerts. The shell around the reducers, with a clock."""
+"""The fleet at a glance: rows, totals and alerts kept true to ``Fleet``. The shell of the reducers, with a clock."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def _waiting(pending: Iterable[PendingView]) -> list[Fault]:
             action=AlertAction(
                 label="Approve",
                 method="POST",
-                path=f"/pending/{node.id}/approve",
+                path=f"/peers/pending/{node.id}/approve",
                 command=f"miner-ctrl peer approve {node.id}",
             ),
             over_after_s=0.0,
