@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from miner_ctrl.api.faces import Faces, NodeFace
+from miner_ctrl.api.live.feed import Feed
+from miner_ctrl.api.live.topics import overview_topics
 from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home
+from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.worker.lock_desk import LockDesk
@@ -26,6 +29,11 @@ def faces_of(
     fingerprint: str,
 ) -> Faces:
     """Return everything."""
+    tables, states = overview_topics(controller.overview)
+    live = Feed(
+        tables=tables, states=states, fleet=controller.fleet, commands=controller.commands, pairing=pairing,
+        now_ms=now_ms,
+    )  # fmt: skip
     return Faces(
         node,
         doctor=own.doctor,
@@ -34,6 +42,8 @@ def faces_of(
         commands=controller.commands,
         deploys=controller.deploys,
         fleet=controller.fleet,
+        overview=controller.overview,
+        live=live,
         history=controller.history,
         profiles=profiles,
         rig=rig.local,
