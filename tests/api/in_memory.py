@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from miner_ctrl.access import Access
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.live.topics import overview_topics
@@ -460,7 +461,7 @@ class Profiles:
 class World:
     """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
 
-    def __init__(self, *, identity: bool = True) -> None:
+    def __init__(self, *, identity: bool = True, access: Access | None = None) -> None:
         self.node = Node()
         self.pairing = Pairing()
         self.fleet = Fleet()
@@ -474,12 +475,12 @@ class World:
         tables, states = overview_topics(self.overview)
         self.live = Feed(
             tables=tables, states=states, fleet=self.fleet, commands=self.commands, pairing=self.pairing,
-            now_ms=lambda: 1_000_000,
+            now_ms=lambda: 1_000_000, holds=lambda caller: access is None or access.holds(caller),
         )  # fmt: skip
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
-        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs)
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, access=access)
         if identity:
             self._complete()
 

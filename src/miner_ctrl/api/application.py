@@ -11,6 +11,7 @@ from starlette.routing import Router, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from miner_ctrl.api import (
+    access,
     bundles,
     deploys,
     doctor,
@@ -72,6 +73,7 @@ RESOURCES = (
     install.INSTALLS,
     history.HISTORY,
     lock.LOCK,
+    access.ACCESS,
 )
 ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
 
@@ -97,6 +99,11 @@ def build_app(faces: Callable[[], Faces]) -> ASGIApp:
         default=_unknown,
     )
     return _Boundary(router)
+
+
+def errors_as_answers(app: ASGIApp) -> ASGIApp:
+    """Return ``app`` with every error that it raises answered by the envelope."""
+    return _Boundary(app)
 
 
 class _Methods:
@@ -146,6 +153,11 @@ class _Boundary:
 async def _send_error(send: Send, error: MinerCtrlError) -> None:
     status = status_of(error)
     headers = []
+    if status == 401:
+        wrong = b', error="invalid_token"' if error.code.startswith("TOKEN_") else b""
+        headers.append((b"www-authenticate", b'Bearer realm="miner-ctrl"' + wrong))
+    if isinstance(wait_s := error.details.get("retryAfterS"), int):
+        headers.append((b"retry-after", str(wait_s).encode()))
     if status == 405:
         allowed = error.details.get("allowed")
         headers.append((b"allow", ", ".join(_strings(allowed)).encode()))

@@ -48,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._request_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._upgraded = False
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -66,7 +67,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm_head_timer()
+        self._disarm_unread_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._limits.unread_within_s is not None and self._unread_timer is None:
+            self._unread_timer = self.loop.call_later(self._limits.unread_within_s, self.abort)
+
+    def resume_writing(self) -> None:
+        self._disarm_unread_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -130,12 +141,17 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._upgraded = True
         self._disarm_head_timer()
+        self._disarm_unread_timer()
         self._unset_keepalive_if_required()
         self.connections.discard(self)
         head = [self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n"]
         for name, value in self.headers:
             head += [name, b": ", value, b"\r\n"]
-        WebSocketProtocol(self._serving).begin(self.transport, b"".join([*head, b"\r\n"]))
+        socket = WebSocketProtocol(self._serving, self.app_state, self.upgraded_lost)
+        socket.begin(self.transport, b"".join([*head, b"\r\n"]))
+
+    def upgraded_lost(self) -> None:
+        """The connection was handed over, and is gone now."""
 
     def _should_upgrade(self) -> bool:
         """Whether the request is one for the WebSocket there is; others are answered as the plain ones they are."""
@@ -178,8 +194,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         body = envelope(error)
         length = str(len(body)).encode()
-        headers = b"content-type: application/json\r\ncontent-length: %s\r\nconnection: close\r\n\r\n" % length
-        self.transport.write(STATUS_LINE[status_of(error)] + headers + body)
+        headers = b"content-type: application/json\r\ncontent-length: %s\r\nconnection: close\r\n" % length
+        more = b"".join(b"%s: %s\r\n" % header for header in self._serving.refusal_headers)
+        self.transport.write(STATUS_LINE[status_of(error)] + headers + more + b"\r\n" + body)
         self.transport.close()
 
     def _arm_head_timer(self) -> None:
@@ -190,6 +207,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _disarm_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _head_too_slow(self) -> None:
         self._head_timer = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Protocol, cast
@@ -36,7 +36,8 @@ CLOSE_WITHIN_S = 1.0
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """What one door takes. ``request_bytes`` bounds a whole request with its chunk framing and trailers."""
+    """What one door takes. ``request_bytes`` bounds a whole request with its chunk framing and trailers;
+    ``unread_within_s`` is how long a reader may leave an answer unread (``None``: as long as it likes)."""
 
     head_bytes: int = 32 * 1024
     head_within_s: float = 10.0
@@ -44,6 +45,7 @@ class HttpLimits:
     pipelined: int = 16
     connections: int = 128
     keep_alive_s: int = 30
+    unread_within_s: float | None = None
 
 
 class Connection(Protocol):
@@ -54,7 +56,8 @@ class Connection(Protocol):
 
 class HttpServing:
     """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``caller`` is who
-    comes through it, ``None`` where each request has to say so."""
+    comes through it, ``None`` where each request has to say so; ``refusal_headers`` are those
+    of answers that the application has no part in."""
 
     def __init__(
         self,
@@ -64,8 +67,10 @@ class HttpServing:
         now: Callable[[], float] = time.time,
         caller: Caller | None = None,
         websocket_path: str = WEBSOCKET_PATH,
+        refusal_headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         self.websocket_path = websocket_path.encode()
+        self.refusal_headers = refusal_headers
         self.limits = limits or HttpLimits()
         self.state = ServerState()
         self.closing = asyncio.Event()
@@ -112,8 +117,8 @@ class HttpServing:
             connection.shutdown()
         if self.state.tasks:
             await asyncio.wait(tuple(self.state.tasks), timeout=within_s)
-        for connection in cast("tuple[Connection, ...]", tuple(self.state.connections)):
-            connection.abort()
+        for left in cast("tuple[Connection, ...]", tuple(self.state.connections)):
+            left.abort()
         running = tuple(self.state.tasks)
         for task in running:
             task.cancel()

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import socket
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.utils import ClientDisconnected
@@ -38,10 +39,11 @@ _logger.setLevel(logging.ERROR)  # uvicorn tells of each connection
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """A connection of ``serving`` that asked for a WebSocket."""
+    """A connection of ``serving`` that asked for a WebSocket; ``lost`` is called when it is gone."""
 
-    def __init__(self, serving: HttpServing) -> None:
-        super().__init__(serving.config, serving.state, dict(serving.scope_state))
+    def __init__(self, serving: HttpServing, app_state: dict[str, Any], lost: Callable[[], None]) -> None:
+        super().__init__(serving.config, serving.state, app_state)
+        self._lost = lost
         self.default_headers = serving.default_headers()
         self.logger = _logger
         self.close_timeout = CLOSE_WITHIN_S
@@ -71,6 +73,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         if not self.transport.is_closing():
             super().data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._lost()
 
     def resume_writing(self) -> None:
         self._alive_s = self.loop.time()
@@ -141,8 +147,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             case Opcode.CLOSE:
                 self.handle_close(frame)
                 self._cut_later()
-            case _:
-                pass
 
     def _complete(self, frame: Frame) -> None:
         if not frame.fin:

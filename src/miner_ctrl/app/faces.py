@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from miner_ctrl.api.faces import Faces, NodeFace
+from miner_ctrl.api.faces import AccessFace, Faces, NodeFace
 from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.live.topics import overview_topics
 from miner_ctrl.app.controller import ControllerHalf
@@ -27,12 +27,13 @@ def faces_of(
     lock: LockDesk | None,
     home: Home,
     fingerprint: str,
+    access: AccessFace,
 ) -> Faces:
     """Return everything."""
     tables, states = overview_topics(controller.overview)
     live = Feed(
         tables=tables, states=states, fleet=controller.fleet, commands=controller.commands, pairing=pairing,
-        now_ms=now_ms,
+        now_ms=now_ms, holds=access.holds,
     )  # fmt: skip
     return Faces(
         node,
@@ -47,5 +48,6 @@ def faces_of(
         history=controller.history,
         profiles=profiles,
         rig=rig.local,
+        access=access,
         lock=LockFace(lock, file=home.lock_json, fingerprint=fingerprint),
     )

@@ -18,7 +18,7 @@ from miner_ctrl.api.live.messages import MAX_LOG_LINES
 from miner_ctrl.api.live.reader import POLICY, Reader, Subscription
 from miner_ctrl.api.live.tables import Source, State, StateSource, Subject, Table
 from miner_ctrl.errors import BadInput, MinerCtrlError, NotFound, RateLimited
-from miner_ctrl.model.callers import Caller
+from miner_ctrl.model.callers import Caller, Door
 from miner_ctrl.model.text import one_line
 from miner_ctrl.model.views import RigView
 
@@ -27,6 +27,11 @@ STATE_TICK_S = 1.0
 SETTLE_S = 0.01
 """Changes within this time after a quiet while go out together."""
 MAX_READERS = 256
+HOLDS_EVERY_S = 1.0
+"""How often it is looked whether readers still may read: tokens expire and are revoked, logins end."""
+
+
+_WITH_CREDENTIALS = frozenset({Door.TOKEN, Door.LOGIN})
 
 
 class Later(Protocol):
@@ -47,8 +52,8 @@ class _Topic:
 
 
 class Feed:
-    """``tables`` and ``states`` are topics by name; rigs and their logs are found by ``pairing``. ``later`` is the
-    running loop's ``call_later`` unless given."""
+    """``tables`` and ``states`` are topics by name; rigs and their logs are found by ``pairing``. ``holds``: whether
+    what a reader came in with still counts. ``later`` is the running loop's ``call_later`` unless given."""
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class Feed:
         now_ms: Callable[[], int],
         clock: Callable[[], float] = time.monotonic,
         later: Later | None = None,
+        holds: Callable[[Caller], bool] = lambda caller: True,
     ) -> None:
         self.now_ms = now_ms
         self.topics = (*tables, *states)
@@ -72,6 +78,8 @@ class Feed:
         self._pairing = pairing
         self._clock = clock
         self._later = later
+        self._holds = holds
+        self._looking = False
         self._open: dict[str, _Topic] = {}
         self._readers: set[Reader] = set()
         self._due_s: float | None = None
@@ -90,6 +98,8 @@ class Feed:
             )
         reader = Reader(self, caller, wake, clock=self._clock)
         self._readers.add(reader)
+        if caller.door in _WITH_CREDENTIALS:
+            self._look_later()
         return reader
 
     def end_readers(self, of: Callable[[Caller], bool], reason: str = "This access has ended.") -> int:
@@ -177,6 +187,17 @@ class Feed:
             every_s=TICK_S,
         )
 
+    def _look_later(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._call_later(HOLDS_EVERY_S, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        self.end_readers(lambda caller: caller.door in _WITH_CREDENTIALS and not self._holds(caller))
+        if any(reader.caller.door in _WITH_CREDENTIALS for reader in self._readers):
+            self._look_later()
+
     def _log_ended(self, key: str, error: MinerCtrlError | None) -> None:
         held = self._open.get(key)
         if held is None:
@@ -197,8 +218,10 @@ class Feed:
         if self._due_s is not None and self._due_s <= due_s:
             return
         self._due_s = due_s
-        later = self._later or asyncio.get_running_loop().call_later
-        later(due_s - now_s, partial(self._tick, due_s))
+        self._call_later(due_s - now_s, partial(self._tick, due_s))
+
+    def _call_later(self, delay_s: float, callback: Callable[[], None]) -> None:
+        (self._later or asyncio.get_running_loop().call_later)(delay_s, callback)
 
     def _tick(self, due_s: float) -> None:
         if self._due_s != due_s:  # another one was due before it, and came
