@@ -11,6 +11,7 @@ import msgspec
 from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
+from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
@@ -33,6 +34,7 @@ from miner_ctrl.model.views import (
     RigView,
     TlsView,
     TokenView,
+    View,
 )
 
 FleetWatcher = Callable[[str, RigView | None], None]
@@ -89,6 +91,13 @@ class PairingFace(Protocol):
     def pending(self) -> list[PendingView]: ...
     async def approve(self, id_: str, grants: Grants | None) -> PeerView: ...
     async def deny(self, id_: str) -> None: ...
+    def allowlist(self) -> list[str]:
+        """The public keys (base64) that may connect: of registered peers, and those noted ahead."""
+
+    async def allow(self, public_key: str) -> None: ...
+    async def disallow(self, public_key: str) -> None:
+        """Take a key off the list; a peer that has it is removed."""
+
     def invite(self, *, for_: str | None, addresses: list[str], uses: int, lifetime_s: float) -> InviteView: ...
     def invites(self) -> list[InviteView]: ...
     def revoke(self, id_: str) -> InviteView: ...
@@ -152,6 +161,30 @@ class DeploysFace(Protocol):
         offer: BundleOffer | None,
     ) -> BundleView: ...
     async def remove_bundle(self, query: str) -> BundleView: ...
+
+
+class JobsFace(Protocol):
+    """Commands to many rigs at once."""
+
+    async def start(
+        self,
+        caller: Caller,
+        action: str,
+        selection: Selection,
+        act: Callable[[str, Callable[[DeployProgress], None]], Awaitable[View]],
+        *,
+        order: msgspec.Struct,
+        can_be_stopped: bool = False,
+        dry_run: bool = False,
+    ) -> JobView:
+        """Begin to ``act`` on each rig of ``selection`` (by its ID; what it is told goes to the job's progress)."""
+
+    async def all(self) -> list[JobView]: ...
+    async def get(self, id_: str) -> JobView: ...
+    async def peers(self, id_: str) -> list[JobPeerView]: ...
+    async def cancel(self, id_: str) -> JobView: ...
+    def watch(self, watcher: Callable[[JobView, JobPeerView | None], None], /) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
 
 
 class FleetFace(Protocol):
@@ -264,6 +297,7 @@ class Faces:
     pairing: PairingFace | None = None
     commands: CommandsFace | None = None
     deploys: DeploysFace | None = None
+    jobs: JobsFace | None = None
     fleet: FleetFace | None = None
     profiles: ProfilesFace | None = None
     doctor: DoctorFace | None = None

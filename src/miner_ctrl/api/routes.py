@@ -4,6 +4,9 @@ A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``quer
 one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), and faces by their type. Its return type is what it
 answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or
 ``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+
+What people edit has a tag: the GET that reads it says with ``tag`` what of its answer can be edited, and the routes that
+change it name that GET with ``edits`` (``api/versions.py``). Commands take an ``Idempotency-Key`` (``api/repeats.py``).
 """
 
 from __future__ import annotations
@@ -12,13 +15,14 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
+from miner_ctrl.api.errors import envelope, no_identity, not_allowed, only_local, status_of, unauthorized
 from miner_ctrl.api.faces import (
     AuditFace,
     CommandsFace,
@@ -28,6 +32,7 @@ from miner_ctrl.api.faces import (
     FleetFace,
     HistoryFace,
     InstallsFace,
+    JobsFace,
     LockFace,
     NodeFace,
     PairingFace,
@@ -35,16 +40,21 @@ from miner_ctrl.api.faces import (
     RigFace,
 )
 from miner_ctrl.api.lists import Listing
+from miner_ctrl.api.repeats import REPLAYED, Answer, Repeats, digest_of, key_of, seed_for
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
-from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.api.versions import Turns, has_condition, is_unchanged, must_match, tag_of
+from miner_ctrl.errors import MinerCtrlError, OperationFailed
 from miner_ctrl.model.callers import AccessRole, Caller, Door
+from miner_ctrl.model.repeats import COMMAND_SEED
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 T = TypeVar("T")
 
 CALLER = "miner_ctrl.caller"
 """Key in ``scope["state"]``: the ``Caller``, set by the door or by what checks credentials there."""
+Edits = Callable[..., Awaitable[object]] | None
+"""The handler of the GET that reads what a route edits."""
 _RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
@@ -53,6 +63,7 @@ _FACES: dict[object, str] = {
     PairingFace: "pairing",
     CommandsFace: "commands",
     DeploysFace: "deploys",
+    JobsFace: "jobs",
     FleetFace: "fleet",
     ProfilesFace: "profiles",
     HistoryFace: "history",
@@ -61,6 +72,8 @@ _FACES: dict[object, str] = {
     RigFace: _RIG,
 }
 _WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
+_NOT_THE_LAST_WORD = frozenset({"STATE_NOT_WRITTEN"})
+"""Failures of this node itself: the same request may go better."""
 _JSON_HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
@@ -107,13 +120,23 @@ class Route:
     """What a caller must be."""
     audited: bool = False
     """Whether the audit log has who asked for it: it changes something."""
+    tag: Callable[[Any], object] | None = None
+    """What of its answer can be edited: the answer's ``ETag`` is made from it."""
+    edits: Route | None = None
+    """The GET that reads what this changes."""
+    keyed: bool = False
+    """Takes an ``Idempotency-Key``."""
+    secret: bool = False
+    """Its answer holds a secret: it is not kept for a repeat."""
 
     @property
     def needs_identity(self) -> bool:
         """Whether it answers 409 while the node has no identity."""
         return not _WITHOUT_IDENTITY.issuperset(self.faces.values())
 
-    async def answer_to(self, faces: Faces, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_to(
+        self, faces: Faces, scope: Scope, receive: Receive, send: Send, *, repeats: Repeats, turns: Turns
+    ) -> None:
         """Check the request, run the handler and send what it returns.
 
         Raises:
@@ -125,23 +148,99 @@ class Route:
         values = {**target, **await self._reached(faces)}
         if self.query is not None:
             values["query"] = decode_query(scope, self.query)
+        body: Any = None
         if self.decoder is not None:
             body = decode_body(scope, await read_body(scope, receive, self.max_body_bytes), self.decoder)
             if self.body is not None:
                 values["body"] = body
         if self.takes_caller:
             values["caller"] = caller
-        if self.audited and faces.audit is not None:
-            result = await self._audited(faces.audit, caller, target, values)
-        else:
+        act = partial(self._acted, faces, scope, caller, target, values, turns)
+        key = key_of(scope) if self.keyed else None
+        if key is None:
+            await self._send(await act(), scope, receive, send)
+            return
+        seed = seed_for(caller, key)
+        earlier = repeats.begin(seed, digest_of(scope, body))
+        if earlier is not None:
+            await send_json(send, earlier.status, earlier.body, *earlier.headers, REPLAYED)
+            return
+        kept = False
+        try:
+            COMMAND_SEED.set(seed)
+            result = await act()
+            if not isinstance(result, Stream):
+                answer = self._answered(result)
+                repeats.end(seed, None if self.secret else answer)
+                kept = True
+                await send_json(send, answer.status, answer.body, *answer.headers)
+                return
+            await self._send(result, scope, receive, send)
+        except OperationFailed as error:
+            if not kept and error.code not in _NOT_THE_LAST_WORD:
+                repeats.end(seed, Answer(status_of(error), envelope(error)))
+                kept = True
+            raise
+        finally:
+            COMMAND_SEED.set(None)
+            if not kept:
+                repeats.forget(seed)
+
+    async def _acted(
+        self,
+        faces: Faces,
+        scope: Scope,
+        caller: Caller,
+        target: dict[str, str],
+        values: dict[str, Any],
+        turns: Turns,
+    ) -> Any:
+        """Run the handler; an edit in its turn, and only if its ``If-Match`` still holds."""
+        if self.tag is not None:
             result = await self.handler(**values)
+            tag = tag_of(self.tag(result))
+            etag = (b"etag", tag.encode())
+            if is_unchanged(scope, tag):
+                return Answer(304, b"", (etag,))
+            return Answer(self.status, _encoder.encode(result), (etag,))
+        if self.edits is None:
+            return await self._run(faces, caller, target, values)
+        async with turns.of(self.edits.path.format_map(target)):
+            if has_condition(scope):
+                must_match(scope, await self.edits.tag_now(faces, caller, target))
+            result = await self._run(faces, caller, target, values)
+        if self.edits.tag is not None and self.answer is self.edits.answer:
+            return Answer(self.status, _encoder.encode(result), ((b"etag", tag_of(self.edits.tag(result)).encode()),))
+        return result
+
+    async def tag_now(self, faces: Faces, caller: Caller, target: dict[str, str]) -> str:
+        """Return the tag of what this GET reads."""
+        values = {**target, **await self._reached(faces)}
+        if self.takes_caller:
+            values["caller"] = caller
+        if self.tag is None:
+            raise TypeError(f"{self.path} has no tag")
+        return tag_of(self.tag(await self.handler(**values)))
+
+    async def _run(self, faces: Faces, caller: Caller, target: dict[str, str], values: dict[str, Any]) -> Any:
+        if self.audited and faces.audit is not None:
+            return await self._audited(faces.audit, caller, target, values)
+        return await self.handler(**values)
+
+    async def _send(self, result: Any, scope: Scope, receive: Receive, send: Send) -> None:
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
-        elif isinstance(result, Listing):
-            total = (b"x-total-count", str(result.total).encode())
-            await send_json(send, self.status, _encoder.encode(result.items), total)
         else:
-            await send_json(send, self.status, result.json if isinstance(result, Encoded) else _encoder.encode(result))
+            answer = self._answered(result)
+            await send_json(send, answer.status, answer.body, *answer.headers)
+
+    def _answered(self, result: Any) -> Answer:
+        if isinstance(result, Answer):
+            return result
+        if isinstance(result, Listing):
+            total = (b"x-total-count", str(result.total).encode())
+            return Answer(self.status, _encoder.encode(result.items), (total,))
+        return Answer(self.status, result.json if isinstance(result, Encoded) else _encoder.encode(result))
 
     def _admitted(self, scope: Scope) -> Caller:
         caller = caller_of(scope)
@@ -201,8 +300,10 @@ class Resource:
         errors: tuple[int, ...] = (),
         events: Mapping[str, object] | None = None,
         role: AccessRole = AccessRole.VIEWER,
+        tag: Callable[[Any], object] | None = None,
     ) -> Callable[[Handler], Handler]:
-        return self._added("GET", path, 200, errors, events or {}, role=role)
+        """Add a GET; ``tag`` returns what of its answer can be edited."""
+        return self._added("GET", path, 200, errors, events or {}, role=role, tag=tag)
 
     def post(
         self,
@@ -215,27 +316,46 @@ class Resource:
         local_only: bool = False,
         role: AccessRole = AccessRole.OPERATOR,
         changes: bool = True,
+        edits: Edits = None,
+        keyed: bool = False,
+        secret: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Add a POST; ``changes`` is false for one that only asks (its body is too long for a query)."""
+        """Add a POST; ``changes`` is false for one that only asks (its body is too long for a query), ``keyed`` true
+        for one that takes an ``Idempotency-Key``, ``secret`` for one whose answer holds a secret."""
         return self._added(
             "POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes, local_only=local_only,
-            role=role, audited=changes,
+            role=role, audited=changes, edits=edits, keyed=keyed, secret=secret,
         )  # fmt: skip
 
     def put(
-        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+        self,
+        path: str,
+        *,
+        errors: tuple[int, ...] = (),
+        role: AccessRole = AccessRole.OPERATOR,
+        edits: Edits = None,
     ) -> Callable[[Handler], Handler]:
-        return self._added("PUT", path, 200, errors, {}, role=role, audited=True)
+        return self._added("PUT", path, 200, errors, {}, role=role, audited=True, edits=edits)
 
     def patch(
-        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+        self,
+        path: str,
+        *,
+        errors: tuple[int, ...] = (),
+        role: AccessRole = AccessRole.OPERATOR,
+        edits: Edits = None,
     ) -> Callable[[Handler], Handler]:
-        return self._added("PATCH", path, 200, errors, {}, role=role, audited=True)
+        return self._added("PATCH", path, 200, errors, {}, role=role, audited=True, edits=edits)
 
     def delete(
-        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+        self,
+        path: str,
+        *,
+        errors: tuple[int, ...] = (),
+        role: AccessRole = AccessRole.OPERATOR,
+        edits: Edits = None,
     ) -> Callable[[Handler], Handler]:
-        return self._added("DELETE", path, 200, errors, {}, role=role, audited=True)
+        return self._added("DELETE", path, 200, errors, {}, role=role, audited=True, edits=edits)
 
     def _added(
         self,
@@ -249,12 +369,21 @@ class Resource:
         max_body_bytes: int = MAX_BODY_BYTES,
         local_only: bool = False,
         audited: bool = False,
+        tag: Callable[[Any], object] | None = None,
+        edits: Edits = None,
+        keyed: bool = False,
+        secret: bool = False,
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
-            self.routes.append(
-                replace(route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited)
-            )
+            read = next((one for one in self.routes if edits is not None and one.handler is edits), None)
+            if edits is not None and (read is None or read.tag is None):
+                raise TypeError(f"{handler.__qualname__}: nothing before it with a tag reads what it edits")
+            added = replace(
+                route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited, tag=tag,
+                edits=read, keyed=keyed, secret=secret,
+            )  # fmt: skip
+            self.routes.append(added)
             return handler
 
         return add
@@ -279,7 +408,7 @@ def declared(
     returned = hints.pop("return", None)
     if set(hints) != set(inspect.signature(handler).parameters) or returned is None:
         raise TypeError(f"{handler.__qualname__}: every parameter and the answer need a type")
-    path_values = tuple(re.findall(r"{(\w+)}", path))
+    path_values = tuple(re.findall(r"{(\w+)(?::path)?}", path))
     faces = {name: _FACES[kind] for name, kind in hints.items() if kind in _FACES}
     takes_caller = hints.get("caller") is Caller
     expected = {*path_values, *faces, *({"body", "query"} & set(hints)), *({"caller"} if takes_caller else ())}
@@ -310,6 +439,10 @@ def declared(
 
 async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
     """Send a whole JSON answer."""
+    if status == 304:
+        await send({"type": "http.response.start", "status": status, "headers": [_JSON_HEADERS[1], *headers]})
+        await send({"type": "http.response.body", "body": b""})
+        return
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*_JSON_HEADERS, length, *headers]})
     await send({"type": "http.response.body", "body": body})

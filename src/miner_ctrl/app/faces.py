@@ -33,6 +33,7 @@ def faces_of(
         pairing=pairing,
         commands=controller.commands,
         deploys=controller.deploys,
+        jobs=controller.jobs,
         fleet=controller.fleet,
         history=controller.history,
         profiles=profiles,
