@@ -73,7 +73,7 @@ class BulkRollback(RollbackOrder, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class BulkSchedule(Schedule, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """The schedule that each rig is to keep, and which rigs: ``peers``, or a ``filter``. ``dry_run``: only say which."""
+    """The schedule that each rig is to keep, and which rigs: ``peers``, or a ``filter``. ``dry_run``: say which."""
 
     peers: Names | None = None
     filter: PeerFilter | None = None

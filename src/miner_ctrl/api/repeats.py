@@ -10,22 +10,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
 from starlette.types import Scope
 
-from miner_ctrl.errors import BadInput, Conflict
+from miner_ctrl.api.errors import envelope, status_of
+from miner_ctrl.errors import BadInput, Conflict, OperationFailed
 from miner_ctrl.model.callers import Caller
-from miner_ctrl.model.repeats import seed_of
+from miner_ctrl.model.repeats import COMMAND_SEED, seed_of
 
 HEADER = b"idempotency-key"
 REPLAYED = (b"idempotency-replayed", b"true")
 KEPT_FOR_S = 24 * 3600.0
 KEPT_AT_MOST = 4096
 KEPT_BYTES_AT_MOST = 16 * 1024 * 1024
+_ENTRY_BYTES = 512
+_NOT_THE_LAST_WORD = frozenset({"STATE_NOT_WRITTEN"})
+"""Failures of this node itself: the same request may go better."""
 _KEY = re.compile(rb"[\x21-\x7e]{1,255}")
 _encoder = msgspec.json.Encoder(enc_hook=str, order="sorted")
 
@@ -45,7 +50,20 @@ class _Kept:
     running: bool = True
     answer: Answer | None = None
     """``None`` once it is no longer running: it held a secret."""
-    size: int = field(default=256)
+
+
+class Request:
+    """A request with a key, while it is answered. ``earlier`` is the answer that it had before, if it had one."""
+
+    def __init__(self, earlier: Answer | None) -> None:
+        self.earlier = earlier
+        self.answer: Answer | None = None
+        self.done = earlier is not None
+
+    def answered(self, answer: Answer, *, holds_secret: bool = False) -> None:
+        """It was carried out, and answered so."""
+        self.done = True
+        self.answer = None if holds_secret else answer
 
 
 class Repeats:
@@ -56,18 +74,39 @@ class Repeats:
         self._kept: dict[bytes, _Kept] = {}
         self._bytes = 0
 
-    def begin(self, name: bytes, digest: bytes) -> Answer | None:
-        """Take a request in; return the answer that it had before. Without one, ``end`` or ``forget`` is to follow.
+    @contextmanager
+    def request(self, name: bytes, digest: bytes) -> Iterator[Request]:
+        """Take in the request that ``name`` stands for; within, commands to rigs get their IDs from ``name``. What it
+        has not been answered at the end of the block may be tried again.
 
         Raises:
-            Conflict: the key named another request, the first one is still running, or its answer held a secret.
+            Conflict: ``name`` stood for another request, the first one still runs, or its answer held a secret.
         """
+        request = Request(self._earlier(name, digest))
+        if request.earlier is not None:
+            yield request
+            return
+        self._kept[name] = _Kept(digest, self._clock() + KEPT_FOR_S)
+        self._bytes += _ENTRY_BYTES
+        COMMAND_SEED.set(name)
+        try:
+            yield request
+        except OperationFailed as error:
+            if error.code not in _NOT_THE_LAST_WORD:
+                request.answered(Answer(status_of(error), envelope(error)))
+            raise
+        finally:
+            COMMAND_SEED.set(None)
+            if request.done:
+                self._keep(name, request.answer)
+            else:
+                self._forget(name)
+
+    def _earlier(self, name: bytes, digest: bytes) -> Answer | None:
         self._expire()
+        self._make_room()
         held = self._kept.get(name)
         if held is None:
-            self._make_room()
-            self._kept[name] = _Kept(digest, self._clock() + KEPT_FOR_S)
-            self._bytes += self._kept[name].size
             return None
         if held.digest != digest:
             raise Conflict(
@@ -90,22 +129,14 @@ class Repeats:
             )
         return held.answer
 
-    def end(self, name: bytes, answer: Answer | None) -> None:
-        """Keep what a request was answered; ``None`` for what is not to be kept."""
-        held = self._kept.get(name)
-        if held is None:
-            return
+    def _keep(self, name: bytes, answer: Answer | None) -> None:
+        held = self._kept[name]
         held.running, held.answer = False, answer
-        if answer is not None:
-            held.size += len(answer.body)
-            self._bytes += len(answer.body)
-        self._make_room()
+        self._bytes += 0 if answer is None else len(answer.body)
 
-    def forget(self, name: bytes) -> None:
-        """A request came to nothing: it may be tried again under its key."""
-        held = self._kept.pop(name, None)
-        if held is not None:
-            self._bytes -= held.size
+    def _forget(self, name: bytes) -> None:
+        held = self._kept.pop(name)
+        self._bytes -= _ENTRY_BYTES + (0 if held.answer is None else len(held.answer.body))
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -113,7 +144,7 @@ class Repeats:
     def _expire(self) -> None:
         now_s = self._clock()
         for name in [name for name, held in self._kept.items() if held.until_s <= now_s and not held.running]:
-            self.forget(name)
+            self._forget(name)
 
     def _make_room(self) -> None:
         """Forget the oldest that do not run."""
@@ -121,7 +152,7 @@ class Repeats:
             oldest = next((name for name, held in self._kept.items() if not held.running), None)
             if oldest is None:
                 return
-            self.forget(oldest)
+            self._forget(oldest)
 
 
 def key_of(scope: Scope) -> str | None:

@@ -1,12 +1,13 @@
 """Typed routes: a handler's signature is the declaration, and validation and OpenAPI both come from it.
 
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
-one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), and faces by their type. Its return type is what it
-answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or
-``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), ``visit`` (where from), and faces by their type. Its
+return type is what it answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these,
+``WithHeaders[...]`` of any of these, a ``Stream``, or ``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
 
-What people edit has a tag: the GET that reads it says with ``tag`` what of its answer can be edited, and the routes that
-change it name that GET with ``edits`` (``api/versions.py``). Commands take an ``Idempotency-Key`` (``api/repeats.py``).
+What people edit has a tag: the GET that reads it says with ``tag`` what of its answer can be edited, and the routes
+that change it name that GET with ``edits`` (``api/versions.py``). Commands take an ``Idempotency-Key``
+(``api/repeats.py``).
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from types import UnionType
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from miner_ctrl.api.errors import envelope, no_identity, not_allowed, only_local, status_of, unauthorized
+from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
 from miner_ctrl.api.faces import (
     AuditFace,
     CommandsFace,
@@ -44,9 +44,8 @@ from miner_ctrl.api.repeats import REPLAYED, Answer, Repeats, digest_of, key_of,
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
 from miner_ctrl.api.versions import Turns, has_condition, is_unchanged, must_match, tag_of
-from miner_ctrl.errors import MinerCtrlError, OperationFailed
-from miner_ctrl.model.callers import AccessRole, Caller, Door
-from miner_ctrl.model.repeats import COMMAND_SEED
+from miner_ctrl.errors import MinerCtrlError
+from miner_ctrl.model.callers import STRANGER, AccessRole, Caller, Door, Visit
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 T = TypeVar("T")
@@ -55,6 +54,8 @@ CALLER = "miner_ctrl.caller"
 """Key in ``scope["state"]``: the ``Caller``, set by the door or by what checks credentials there."""
 Edits = Callable[..., Awaitable[object]] | None
 """The handler of the GET that reads what a route edits."""
+VISIT = "miner_ctrl.visit"
+"""Key in ``scope["state"]``: the ``Visit``; missing at the local door."""
 _RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
@@ -72,8 +73,6 @@ _FACES: dict[object, str] = {
     RigFace: _RIG,
 }
 _WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
-_NOT_THE_LAST_WORD = frozenset({"STATE_NOT_WRITTEN"})
-"""Failures of this node itself: the same request may go better."""
 _JSON_HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
@@ -91,6 +90,25 @@ class Encoded(Generic[T]):
     """A ``T`` whose JSON is there already."""
 
     json: bytes
+
+
+@dataclass(frozen=True)
+class WithHeaders(Generic[T]):
+    """A ``T`` (what a handler may return otherwise, but for a ``Stream``), and headers of its answer: names, in lower
+    case, and values."""
+
+    answer: T
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class _Call(NamedTuple):
+    """A request that has been checked; ``target`` is what its path names, ``values`` all that its handler gets."""
+
+    faces: Faces
+    scope: Scope
+    caller: Caller
+    target: dict[str, str]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -113,6 +131,7 @@ class Route:
     events: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] | None = field(repr=False)
     takes_caller: bool = False
+    takes_visit: bool = False
     max_body_bytes: int = MAX_BODY_BYTES
     local_only: bool = False
     """Refused at every door but those that only this machine's user can come through."""
@@ -128,6 +147,8 @@ class Route:
     """Takes an ``Idempotency-Key``."""
     secret: bool = False
     """Its answer holds a secret: it is not kept for a repeat."""
+    public: bool = False
+    """Answered whoever asks, without credentials too: it tells nothing, or is where one says who one is."""
 
     @property
     def needs_identity(self) -> bool:
@@ -142,107 +163,100 @@ class Route:
         Raises:
             MinerCtrlError: why not; nothing has been sent yet.
         """
+        call = await self._called(faces, scope, receive)
+        key = key_of(scope) if self.keyed else None
+        if key is None:
+            await self._send(await self._acted(call, turns), scope, receive, send)
+            return
+        with repeats.request(seed_for(call.caller, key), digest_of(scope, call.values.get("body"))) as request:
+            if request.earlier is not None:
+                await _send_answer(send, request.earlier, REPLAYED)
+                return
+            result = await self._acted(call, turns)
+            if isinstance(result, Stream):
+                await send_stream(result, scope, receive, send)
+                return
+            answer = self._answered(result)
+            request.answered(answer, holds_secret=self.secret)
+        await _send_answer(send, answer)
+
+    async def _called(self, faces: Faces, scope: Scope, receive: Receive) -> _Call:
+        """Check a request, and return what its handler gets."""
         caller = self._admitted(scope)
         target: dict[str, str] = dict(scope["path_params"])
         check_path(target)
         values = {**target, **await self._reached(faces)}
         if self.query is not None:
             values["query"] = decode_query(scope, self.query)
-        body: Any = None
         if self.decoder is not None:
             body = decode_body(scope, await read_body(scope, receive, self.max_body_bytes), self.decoder)
             if self.body is not None:
                 values["body"] = body
         if self.takes_caller:
             values["caller"] = caller
-        act = partial(self._acted, faces, scope, caller, target, values, turns)
-        key = key_of(scope) if self.keyed else None
-        if key is None:
-            await self._send(await act(), scope, receive, send)
-            return
-        seed = seed_for(caller, key)
-        earlier = repeats.begin(seed, digest_of(scope, body))
-        if earlier is not None:
-            await send_json(send, earlier.status, earlier.body, *earlier.headers, REPLAYED)
-            return
-        kept = False
-        try:
-            COMMAND_SEED.set(seed)
-            result = await act()
-            if not isinstance(result, Stream):
-                answer = self._answered(result)
-                repeats.end(seed, None if self.secret else answer)
-                kept = True
-                await send_json(send, answer.status, answer.body, *answer.headers)
-                return
-            await self._send(result, scope, receive, send)
-        except OperationFailed as error:
-            if not kept and error.code not in _NOT_THE_LAST_WORD:
-                repeats.end(seed, Answer(status_of(error), envelope(error)))
-                kept = True
-            raise
-        finally:
-            COMMAND_SEED.set(None)
-            if not kept:
-                repeats.forget(seed)
+        if self.takes_visit:
+            values["visit"] = scope.get("state", {}).get(VISIT) or Visit()
+        return _Call(faces, scope, caller, target, values)
 
-    async def _acted(
-        self,
-        faces: Faces,
-        scope: Scope,
-        caller: Caller,
-        target: dict[str, str],
-        values: dict[str, Any],
-        turns: Turns,
-    ) -> Any:
+    async def _acted(self, call: _Call, turns: Turns) -> Any:
         """Run the handler; an edit in its turn, and only if its ``If-Match`` still holds."""
         if self.tag is not None:
-            result = await self.handler(**values)
-            tag = tag_of(self.tag(result))
-            etag = (b"etag", tag.encode())
-            if is_unchanged(scope, tag):
-                return Answer(304, b"", (etag,))
-            return Answer(self.status, _encoder.encode(result), (etag,))
-        if self.edits is None:
-            return await self._run(faces, caller, target, values)
-        async with turns.of(self.edits.path.format_map(target)):
-            if has_condition(scope):
-                must_match(scope, await self.edits.tag_now(faces, caller, target))
-            result = await self._run(faces, caller, target, values)
-        if self.edits.tag is not None and self.answer is self.edits.answer:
-            return Answer(self.status, _encoder.encode(result), ((b"etag", tag_of(self.edits.tag(result)).encode()),))
+            return self._tagged(call.scope, self.tag, await self.handler(**call.values))
+        if self.edits is None or self.edits.tag is None:
+            return await self._run(call)
+        async with turns.of(self.edits.path.format_map(call.target)):
+            if has_condition(call.scope):
+                must_match(call.scope, await self.edits.tag_now(call))
+            result = await self._run(call)
+        if self.answer is self.edits.answer:
+            tag = tag_of(self.edits.tag(result))
+            return Answer(self.status, _encoder.encode(result), ((b"etag", tag.encode()),))
         return result
 
-    async def tag_now(self, faces: Faces, caller: Caller, target: dict[str, str]) -> str:
-        """Return the tag of what this GET reads."""
-        values = {**target, **await self._reached(faces)}
-        if self.takes_caller:
-            values["caller"] = caller
-        if self.tag is None:
-            raise TypeError(f"{self.path} has no tag")
-        return tag_of(self.tag(await self.handler(**values)))
+    def _tagged(self, scope: Scope, tag: Callable[[Any], object], result: Any) -> Any:
+        if isinstance(result, Stream):
+            return result
+        etag = tag_of(tag(result))
+        headers = ((b"etag", etag.encode()),)
+        if is_unchanged(scope, etag):
+            return Answer(304, b"", headers)
+        return Answer(self.status, _encoder.encode(result), headers)
 
-    async def _run(self, faces: Faces, caller: Caller, target: dict[str, str], values: dict[str, Any]) -> Any:
-        if self.audited and faces.audit is not None:
-            return await self._audited(faces.audit, caller, target, values)
-        return await self.handler(**values)
+    async def tag_now(self, call: _Call) -> str:
+        """Return the tag of what this GET reads for the same path."""
+        values = {**call.target, **await self._reached(call.faces)}
+        if self.takes_caller:
+            values["caller"] = call.caller
+        seen = await self.handler(**values)
+        return tag_of(seen if self.tag is None else self.tag(seen))
+
+    async def _run(self, call: _Call) -> Any:
+        if self.audited and call.faces.audit is not None:
+            return await self._audited(call.faces.audit, call.caller, call.target, call.values)
+        return await self.handler(**call.values)
 
     async def _send(self, result: Any, scope: Scope, receive: Receive, send: Send) -> None:
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
         else:
-            answer = self._answered(result)
-            await send_json(send, answer.status, answer.body, *answer.headers)
+            await _send_answer(send, self._answered(result))
 
     def _answered(self, result: Any) -> Answer:
+        """Return what a handler returned as it is sent."""
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        if isinstance(result, WithHeaders):
+            result, headers = result.answer, result.headers
         if isinstance(result, Answer):
             return result
         if isinstance(result, Listing):
             total = (b"x-total-count", str(result.total).encode())
-            return Answer(self.status, _encoder.encode(result.items), (total,))
-        return Answer(self.status, result.json if isinstance(result, Encoded) else _encoder.encode(result))
+            return Answer(self.status, _encoder.encode(result.items), (total, *headers))
+        body = result.json if isinstance(result, Encoded) else _encoder.encode(result)
+        return Answer(self.status, body, headers)
 
     def _admitted(self, scope: Scope) -> Caller:
+        if self.public:
+            return STRANGER
         caller = caller_of(scope)
         if not caller.role.includes(self.role):
             raise not_allowed(caller.role, self.role)
@@ -301,9 +315,10 @@ class Resource:
         events: Mapping[str, object] | None = None,
         role: AccessRole = AccessRole.VIEWER,
         tag: Callable[[Any], object] | None = None,
+        public: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Add a GET; ``tag`` returns what of its answer can be edited."""
-        return self._added("GET", path, 200, errors, events or {}, role=role, tag=tag)
+        return self._added("GET", path, 200, errors, events or {}, role=role, tag=tag, public=public)
 
     def post(
         self,
@@ -319,12 +334,13 @@ class Resource:
         edits: Edits = None,
         keyed: bool = False,
         secret: bool = False,
+        public: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Add a POST; ``changes`` is false for one that only asks (its body is too long for a query), ``keyed`` true
         for one that takes an ``Idempotency-Key``, ``secret`` for one whose answer holds a secret."""
         return self._added(
             "POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes, local_only=local_only,
-            role=role, audited=changes, edits=edits, keyed=keyed, secret=secret,
+            role=role, audited=changes, edits=edits, keyed=keyed, secret=secret, public=public,
         )  # fmt: skip
 
     def put(
@@ -373,6 +389,7 @@ class Resource:
         edits: Edits = None,
         keyed: bool = False,
         secret: bool = False,
+        public: bool = False,
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
@@ -381,7 +398,7 @@ class Resource:
                 raise TypeError(f"{handler.__qualname__}: nothing before it with a tag reads what it edits")
             added = replace(
                 route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited, tag=tag,
-                edits=read, keyed=keyed, secret=secret,
+                edits=read, keyed=keyed, secret=secret, public=public,
             )  # fmt: skip
             self.routes.append(added)
             return handler
@@ -410,8 +427,9 @@ def declared(
         raise TypeError(f"{handler.__qualname__}: every parameter and the answer need a type")
     path_values = tuple(re.findall(r"{(\w+)(?::path)?}", path))
     faces = {name: _FACES[kind] for name, kind in hints.items() if kind in _FACES}
-    takes_caller = hints.get("caller") is Caller
-    expected = {*path_values, *faces, *({"body", "query"} & set(hints)), *({"caller"} if takes_caller else ())}
+    takes_caller, takes_visit = hints.get("caller") is Caller, hints.get("visit") is Visit
+    special = {*(["caller"] if takes_caller else []), *(["visit"] if takes_visit else [])}
+    expected = {*path_values, *faces, *({"body", "query"} & set(hints)), *special}
     if expected != set(hints):
         raise TypeError(f"{handler.__qualname__}: {expected ^ set(hints)} is not in both {path} and the signature")
     takes_body = method in ("POST", "PUT", "PATCH")
@@ -434,6 +452,7 @@ def declared(
         events=events or {},
         decoder=msgspec.json.Decoder(hints.get("body", Nothing)) if takes_body else None,
         takes_caller=takes_caller,
+        takes_visit=takes_visit,
     )
 
 
@@ -448,6 +467,10 @@ async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes,
     await send({"type": "http.response.body", "body": body})
 
 
+async def _send_answer(send: Send, answer: Answer, *headers: tuple[bytes, bytes]) -> None:
+    await send_json(send, answer.status, answer.body, *answer.headers, *headers)
+
+
 def _answer(returned: object) -> tuple[object, bool]:
     """Return the JSON type of a handler's return type, and whether it is a part of a longer list."""
     if returned is Stream:
@@ -455,6 +478,8 @@ def _answer(returned: object) -> tuple[object, bool]:
     if isinstance(returned, UnionType):
         (json_answer,) = (kind for kind in get_args(returned) if kind is not Stream)
         return json_answer, False
+    if get_origin(returned) is WithHeaders:
+        return _answer(get_args(returned)[0])
     if get_origin(returned) is Listing:
         return list[get_args(returned)[0]], True  # type: ignore[misc]
     if get_origin(returned) is Encoded:

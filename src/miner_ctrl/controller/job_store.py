@@ -67,6 +67,16 @@ class _PeerRow(msgspec.Struct, array_like=True, frozen=True):
     finished_ms: int | None
 
 
+class _JobRow(msgspec.Struct, array_like=True, frozen=True):
+    id: str
+    action: str
+    asked_by: str
+    digest: bytes
+    created_ms: int
+    finished_ms: int | None
+    state: JobState
+
+
 class JobStore:
     """One SQLite file, read and written in one thread of its own."""
 
@@ -122,16 +132,15 @@ class JobStore:
         self._database = open_database(self._path, _MIGRATIONS, what="list of jobs")
         return [self._read(*row) for row in self._database.execute("SELECT * FROM job ORDER BY created_ms, rowid")]
 
-    def _read(
-        self, id_: str, action: str, asked_by: str, digest: bytes, created_ms: int, finished_ms: int | None, state: str
-    ) -> Job:
+    def _read(self, *head: apsw.SQLiteValue) -> Job:
+        row = msgspec.convert(head, _JobRow)
         query = (
             "SELECT place, fingerprint, id, name, state, answer, error, started_ms, finished_ms"
             " FROM job_peer WHERE job = ? ORDER BY place"
         )
-        peers = [_peer(msgspec.convert(row, _PeerRow)) for row in self._connection.execute(query, (id_,))]
-        job = Job(id_, action, peers, asked_by=asked_by, digest=digest, created_ms=created_ms)
-        job.finished_ms, job.state = finished_ms, JobState(state)
+        peers = [_peer(msgspec.convert(row, _PeerRow)) for row in self._connection.execute(query, (row.id,))]
+        job = Job(row.id, row.action, peers, asked_by=row.asked_by, digest=row.digest, created_ms=row.created_ms)
+        job.finished_ms, job.state = row.finished_ms, row.state
         if job.state is JobState.RUNNING:
             job.state = JobState.INTERRUPTED
         return job

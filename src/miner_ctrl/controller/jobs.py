@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import msgspec
 
@@ -214,7 +215,7 @@ class Jobs:
             task = loop.create_task(self._one(job, peer), name=f"job {job.id}: {peer.node_id}")
             job.tasks[peer.place] = task
             task.add_done_callback(place.leave)
-            task.add_done_callback(lambda _, number=peer.place: job.tasks.pop(number, None))
+            task.add_done_callback(partial(_forget, job, peer.place))
             loop.call_later(HOLDS_S, place.leave)
 
     async def _one(self, job: Job, peer: JobPeer) -> None:
@@ -230,8 +231,7 @@ class Jobs:
             self._tell(job, peer)
 
         try:
-            if self._registry.get(peer.fingerprint) is None:
-                raise NotFound(f"{peer.name} was removed before its turn.", code="NOT_A_RIG")
+            self._must_be_known(peer)
             peer.answer = answer_of(await act(peer.node_id, told))
             self._end(job, peer, JobPeerState.DONE)
         except asyncio.CancelledError:
@@ -247,6 +247,10 @@ class Jobs:
             log.exception("%s on %s failed", job.action, peer.node_id)
             fault = "Something went wrong inside this node; its log says what."
             self._end(job, peer, JobPeerState.FAILED, ErrorView(error=fault, code="INTERNAL_ERROR"))
+
+    def _must_be_known(self, peer: JobPeer) -> None:
+        if self._registry.get(peer.fingerprint) is None:
+            raise NotFound(f"{peer.name} was removed before its turn.", code="NOT_A_RIG")
 
     def _end(self, job: Job, peer: JobPeer, state: JobPeerState, error: ErrorView | None = None) -> None:
         peer.error = error
@@ -317,6 +321,10 @@ class Jobs:
             dry_run=True,
             peers=tuple(JobRigView(id=record.keys.node_id, name=record.name) for record in records),
         )
+
+
+def _forget(job: Job, place: int, _: object) -> None:
+    job.tasks.pop(place, None)
 
 
 class _Place:

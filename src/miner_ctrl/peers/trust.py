@@ -63,9 +63,8 @@ class Trust:
             record = self._invites.redeem(introduction.invite_id, keys, introduction.name)
             log.info("%s (%s) joined from %s", record.name, keys.node_id, remote_host)
             return self._accepted(keys)
-        if held is not None or self._pin_provisioned(keys, introduction.name):
-            return self._accepted(keys)
-        if self._pin_allowed(keys, introduction.name):
+        name = introduction.name
+        if held is not None or self._pin_provisioned(keys, name) or self._pin_allowed(keys, name):
             return self._accepted(keys)
         check_name(introduction.name)
         if not self._pending.note(introduction, remote_host):
