@@ -16,6 +16,7 @@ from miner_ctrl.api import (
     bulk,
     bundles,
     deploys,
+    docs,
     doctor,
     events,
     history,
@@ -77,6 +78,7 @@ RESOURCES = (
     install.INSTALLS,
     history.HISTORY,
     lock.LOCK,
+    docs.DOCS,
 )
 ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -11,18 +12,23 @@ import msgspec
 from msgspec.structs import fields
 
 import miner_ctrl
+from miner_ctrl.api.openapi_parts import (
+    ETAG,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    REPLAYED,
+    RETRY_AFTER,
+    SECURITY,
+    SECURITY_SCHEMES,
+    TOTAL,
+    path_parameter,
+)
 from miner_ctrl.api.routes import Route
 from miner_ctrl.model.views import ErrorView
 
 _REF = "#/components/schemas/{name}"
-_PATH_VALUES = {
-    "sha256": "The beginning of the SHA-256 of a bundle's archive.",
-    "peer": "A full node ID, a unique prefix of one, or the peer's unique name.",
-    "miner": "The name of a miner instance.",
-    "profile": "A profile's ID or name.",
-    "id": "A full ID.",
-    "miner_type": "A miner type, such as `xmrig`.",
-}
+_PATH_KIND = re.compile(r":path(?=})")
 
 
 def document(routes: Iterable[Route], base_path: str) -> dict[str, Any]:
@@ -31,7 +37,9 @@ def document(routes: Iterable[Route], base_path: str) -> dict[str, Any]:
     schemas = _Schemas(routes)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        paths.setdefault(base_path + route.path, {})[route.method.lower()] = _operation(route, schemas)
+        paths.setdefault(base_path + _PATH_KIND.sub("", route.path), {})[route.method.lower()] = _operation(
+            route, schemas
+        )
     return {
         "openapi": "3.1.0",
         "info": {
@@ -42,7 +50,8 @@ def document(routes: Iterable[Route], base_path: str) -> dict[str, Any]:
         },
         "tags": [{"name": name} for name in dict.fromkeys(route.resource for route in routes)],
         "paths": paths,
-        "components": {"schemas": schemas.components},
+        "security": SECURITY,
+        "components": {"schemas": schemas.components, "securitySchemes": SECURITY_SCHEMES},
     }
 
 
@@ -78,9 +87,17 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
         "operationId": route.handler.__name__,
         "tags": [route.resource],
         "summary": " ".join(summary.split()).removesuffix("."),
-        "parameters": [*map(_path_parameter, route.path_values), *_query_parameters(route, schemas)],
+        "parameters": [
+            *map(path_parameter, route.path_values),
+            *_query_parameters(route, schemas),
+            *_header_parameters(route),
+        ],
         "responses": {str(route.status): _success(route, schemas), **_failures(route, schemas)},
     }
+    if route.public:
+        operation["security"] = [{}]
+    else:
+        operation["x-role"] = route.role.value
     if description:
         operation["description"] = " ".join(description.split())
     if route.body is not None:
@@ -89,11 +106,6 @@ def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
             "content": {"application/json": {"schema": schemas.of(route.body)}},
         }
     return operation
-
-
-def _path_parameter(name: str) -> dict[str, Any]:
-    schema = {"type": "string", "minLength": 1, "maxLength": 255}
-    return {"name": name, "in": "path", "required": True, "description": _PATH_VALUES[name], "schema": schema}
 
 
 def _query_parameters(route: Route, schemas: _Schemas) -> list[dict[str, Any]]:
@@ -106,33 +118,62 @@ def _query_parameters(route: Route, schemas: _Schemas) -> list[dict[str, Any]]:
     ]
 
 
+def _header_parameters(route: Route) -> list[dict[str, Any]]:
+    wanted = ((route.tag, IF_NONE_MATCH), (route.edits, IF_MATCH), (route.keyed, IDEMPOTENCY_KEY))
+    return [parameter for wants, parameter in wanted if wants]
+
+
 def _success(route: Route, schemas: _Schemas) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if route.answer is not None:
         content["application/json"] = {"schema": schemas.of(route.answer)}
+    for media_type in route.media_types:
+        content[media_type] = {"schema": {"type": "string"}}
     if route.events:
         content["text/event-stream"] = {
             "schema": {"type": "string", "description": f"Server-sent events: {', '.join(route.events)}."},
             "x-events": {name: schemas.of(kind) for name, kind in route.events.items()},
         }
     response: dict[str, Any] = {"description": HTTPStatus(route.status).phrase, "content": content}
+    headers = {}
     if route.listing:
-        total = {"description": "How many there are in all.", "schema": {"type": "integer", "minimum": 0}}
-        response["headers"] = {"X-Total-Count": total}
+        headers["X-Total-Count"] = {**TOTAL, "required": True}
+    if route.tag is not None or (route.edits is not None and route.answer is route.edits.answer):
+        headers["ETag"] = {**ETAG, "required": True}
+    if route.keyed:
+        headers["Idempotency-Replayed"] = REPLAYED
+    if headers:
+        response["headers"] = headers
     return response
 
 
 def _failures(route: Route, schemas: _Schemas) -> dict[str, Any]:
     statuses = set(route.errors)
+    if not route.public:
+        statuses |= {401, 403, 429}
     if route.path_values or route.query is not None or route.decoder is not None:
         statuses.add(400)
     if route.path_values:
         statuses.add(404)
-    if route.needs_identity:
+    if route.needs_identity or route.keyed:
         statuses.add(409)
+    if route.edits is not None:
+        statuses.add(412)
     if route.decoder is not None:
         statuses |= {408, 413, 415}
     content = {"application/json": {"schema": schemas.of(ErrorView)}}
-    failures = {str(status): HTTPStatus(status).phrase for status in sorted(statuses)}
-    failures["default"] = "Any other error."
-    return {status: {"description": phrase, "content": content} for status, phrase in failures.items()}
+    failures: dict[str, dict[str, Any]] = {
+        str(status): {"description": HTTPStatus(status).phrase, "content": content} for status in sorted(statuses)
+    }
+    for status in {"409", "429"} & failures.keys():
+        failures[status]["headers"] = {"Retry-After": RETRY_AFTER}
+    if "412" in failures:
+        failures["412"]["headers"] = {"ETag": {**ETAG, "required": True}}
+    if route.tag is not None:
+        not_modified = {
+            "description": "What can be edited is as it was.",
+            "headers": {"ETag": {**ETAG, "required": True}},
+        }
+        failures = {"304": not_modified, **failures}
+    failures["default"] = {"description": "Any other error.", "content": content}
+    return failures

@@ -3,7 +3,8 @@
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
 one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), ``visit`` (where from), and faces by their type. Its
 return type is what it answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these,
-``WithHeaders[...]`` of any of these, a ``Stream``, or ``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+``WithHeaders[...]`` of any of these, an ``Asset``, a ``Stream``, or ``list[...] | Stream``
+(docs/decisions/0003-typed-routes.md).
 
 What people edit has a tag: the GET that reads it says with ``tag`` what of its answer can be edited, and the routes
 that change it name that GET with ``edits`` (``api/versions.py``). Commands take an ``Idempotency-Key``
@@ -73,8 +74,7 @@ _FACES: dict[object, str] = {
     RigFace: _RIG,
 }
 _WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
-_JSON_HEADERS = [
-    (b"content-type", b"application/json"),
+_ALWAYS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
@@ -90,6 +90,14 @@ class Encoded(Generic[T]):
     """A ``T`` whose JSON is there already."""
 
     json: bytes
+
+
+class Asset(NamedTuple):
+    """A file that is answered as it is; its route says which media types it may have."""
+
+    media_type: str
+    content: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +155,8 @@ class Route:
     """Takes an ``Idempotency-Key``."""
     secret: bool = False
     """Its answer holds a secret: it is not kept for a repeat."""
+    media_types: tuple[str, ...] = ()
+    """Of an ``Asset``."""
     public: bool = False
     """Answered whoever asks, without credentials too: it tells nothing, or is where one says who one is."""
 
@@ -248,6 +258,8 @@ class Route:
             result, headers = result.answer, result.headers
         if isinstance(result, Answer):
             return result
+        if isinstance(result, Asset):
+            return Answer(self.status, result.content, result.headers, result.media_type.encode())
         if isinstance(result, Listing):
             total = (b"x-total-count", str(result.total).encode())
             return Answer(self.status, _encoder.encode(result.items), (total, *headers))
@@ -316,9 +328,12 @@ class Resource:
         role: AccessRole = AccessRole.VIEWER,
         tag: Callable[[Any], object] | None = None,
         public: bool = False,
+        media_types: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        """Add a GET; ``tag`` returns what of its answer can be edited."""
-        return self._added("GET", path, 200, errors, events or {}, role=role, tag=tag, public=public)
+        """Add a GET; ``tag`` returns what of its answer can be edited, ``media_types`` are those of an ``Asset``."""
+        return self._added(
+            "GET", path, 200, errors, events or {}, role=role, tag=tag, public=public, media_types=media_types
+        )
 
     def post(
         self,
@@ -390,6 +405,7 @@ class Resource:
         keyed: bool = False,
         secret: bool = False,
         public: bool = False,
+        media_types: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
@@ -398,7 +414,7 @@ class Resource:
                 raise TypeError(f"{handler.__qualname__}: nothing before it with a tag reads what it edits")
             added = replace(
                 route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited, tag=tag,
-                edits=read, keyed=keyed, secret=secret, public=public,
+                edits=read, keyed=keyed, secret=secret, public=public, media_types=media_types,
             )  # fmt: skip
             self.routes.append(added)
             return handler
@@ -458,22 +474,20 @@ def declared(
 
 async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
     """Send a whole JSON answer."""
-    if status == 304:
-        await send({"type": "http.response.start", "status": status, "headers": [_JSON_HEADERS[1], *headers]})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*_JSON_HEADERS, length, *headers]})
-    await send({"type": "http.response.body", "body": body})
+    await _send_answer(send, Answer(status, body, headers))
 
 
-async def _send_answer(send: Send, answer: Answer, *headers: tuple[bytes, bytes]) -> None:
-    await send_json(send, answer.status, answer.body, *answer.headers, *headers)
+async def _send_answer(send: Send, answer: Answer, *more: tuple[bytes, bytes]) -> None:
+    headers = [*_ALWAYS, *answer.headers, *more]
+    if answer.status != 304:
+        headers += [(b"content-type", answer.media_type), (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _answer(returned: object) -> tuple[object, bool]:
     """Return the JSON type of a handler's return type, and whether it is a part of a longer list."""
-    if returned is Stream:
+    if returned is Stream or returned is Asset:
         return None, False
     if isinstance(returned, UnionType):
         (json_answer,) = (kind for kind in get_args(returned) if kind is not Stream)
