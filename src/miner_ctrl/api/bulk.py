@@ -28,6 +28,8 @@ from miner_ctrl.model.views import DeployProgress, View
 
 BULK = Resource("jobs")
 _FAILURES = (404, 409, 429)
+MAX_BULK_BYTES = 1024 * 1024
+"""Room for the names of as many rigs as a job can be for."""
 
 
 class BulkStart(StartOrder, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -92,38 +94,38 @@ Bulk = BulkStart | BulkMinerChoice | BulkPause | BulkDeploy | BulkRollback | Bul
 Act = Callable[[str], Awaitable[View]]
 
 
-@BULK.post("/remote/start", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/start", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def start_many(jobs: JobsFace, commands: CommandsFace, caller: Caller, body: BulkStart) -> JobView:
     """Start a miner on many rigs."""
     check_start(body)
     return await _job(jobs, caller, "start", body, lambda peer: start_miner(commands, peer, body))
 
 
-@BULK.post("/remote/stop", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/stop", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def stop_many(jobs: JobsFace, commands: CommandsFace, caller: Caller, body: BulkMinerChoice) -> JobView:
     """Stop one miner of each of many rigs, or all."""
     return await _job(jobs, caller, "stop", body, lambda peer: stop_miner(commands, peer, body))
 
 
-@BULK.post("/remote/restart", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/restart", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def restart_many(jobs: JobsFace, commands: CommandsFace, caller: Caller, body: BulkMinerChoice) -> JobView:
     """Stop and start one miner of each of many rigs, or all."""
     return await _job(jobs, caller, "restart", body, lambda peer: restart_miner(commands, peer, body))
 
 
-@BULK.post("/remote/pause", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/pause", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def pause_many(jobs: JobsFace, commands: CommandsFace, caller: Caller, body: BulkPause) -> JobView:
     """Pause one miner of each of many rigs, or all; for good, or for some time."""
     return await _job(jobs, caller, "pause", body, lambda peer: pause_miner(commands, peer, body))
 
 
-@BULK.post("/remote/resume", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/resume", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def resume_many(jobs: JobsFace, commands: CommandsFace, caller: Caller, body: BulkMinerChoice) -> JobView:
     """Resume one miner of each of many rigs, or all."""
     return await _job(jobs, caller, "resume", body, lambda peer: resume_miner(commands, peer, body))
 
 
-@BULK.post("/remote/deploy", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/deploy", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def deploy_many(jobs: JobsFace, deploys: DeploysFace, caller: Caller, body: BulkDeploy) -> JobView:
     """Give many rigs a profile to keep, or a miner program to run. The job tells how far each is."""
     check_deploy(body)
@@ -136,20 +138,20 @@ async def deploy_many(jobs: JobsFace, deploys: DeploysFace, caller: Caller, body
     )
 
 
-@BULK.post("/remote/rollback", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/rollback", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def rollback_many(jobs: JobsFace, deploys: DeploysFace, caller: Caller, body: BulkRollback) -> JobView:
     """Have many rigs go back to the version of a miner program that they had before."""
     return await _job(jobs, caller, "rollback", body, lambda peer: rollback(deploys, peer, body))
 
 
-@BULK.post("/remote/schedule", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/schedule", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def schedule_many(jobs: JobsFace, commands: CommandsFace, caller: Caller, body: BulkSchedule) -> JobView:
     """Set the schedule of many rigs; one without rules that says run removes it."""
     schedule = Schedule(rules=body.rules, otherwise=body.otherwise)
     return await _job(jobs, caller, "schedule", body, lambda peer: set_rig_schedule(commands, peer, schedule))
 
 
-@BULK.post("/remote/lock", status=202, errors=_FAILURES, keyed=True)
+@BULK.post("/remote/lock", status=202, errors=_FAILURES, max_body_bytes=MAX_BULK_BYTES, keyed=True)
 async def lock_many(jobs: JobsFace, commands: CommandsFace, caller: Caller, body: BulkLock) -> JobView:
     """Change the wallet lock of many rigs with a document that a key of their locks has signed."""
     return await _job(jobs, caller, "lock", body, lambda peer: change_lock(commands, peer, body))

@@ -54,7 +54,8 @@ class PeerFilter(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     online: bool | None = None
 
 
-Names = Annotated[tuple[ShortText, ...], Meta(max_length=MAX_RIGS)]
+PeerQuery = Annotated[str, Meta(min_length=1, max_length=64)]
+Names = Annotated[tuple[PeerQuery, ...], Meta(max_length=MAX_RIGS)]
 
 
 class Selection(msgspec.Struct, frozen=True):
