@@ -8,13 +8,18 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
 from miner_ctrl.api.faces import Faces, FleetWatcher
+from miner_ctrl.controller import Fleet as RealFleet
+from miner_ctrl.controller import Jobs, JobStore
+from miner_ctrl.controller.fleet import RigKnown
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
+from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
@@ -34,6 +39,7 @@ from miner_ctrl.model.views import (
     TlsView,
     TokenView,
 )
+from miner_ctrl.peers import Registry
 from miner_ctrl.protocol.messages import Logs
 from tests.api.own_machine import MINER, Doctor, History, Installs, OwnLock, Rig
 
@@ -118,12 +124,16 @@ class Pairing:
         self.known = {RIG_ID: peer_view()}
         self.waiting = {WAITING_ID}
         self.made: dict[str, InviteView] = {}
+        self.aliases: dict[str, str] = {}
+        """Other IDs of peers: those of the registry that jobs choose from."""
+        self.keys = ["a/b+c="]
         self.calls: list[tuple[object, ...]] = []
 
     def peers(self) -> list[PeerView]:
         return list(self.known.values())
 
     def peer(self, query: str) -> PeerView:
+        query = self.aliases.get(query, query)
         for peer in self.known.values():
             if query in (peer.id, peer.name):
                 return peer
@@ -153,7 +163,22 @@ class Pairing:
         grants: Grants | None,
     ) -> PeerView:
         self.calls.append(("patch", name, address, tags, grants))
-        return self.peer(query)
+        held = self.peer(query)
+        changes = {"address": address, "tags": tags}
+        changed = {name: value for name, value in changes.items() if value is not None}
+        self.known[held.id] = msgspec.structs.replace(held, **changed)
+        return self.known[held.id]
+
+    def allowlist(self) -> list[str]:
+        return list(self.keys)
+
+    async def allow(self, public_key: str) -> None:
+        self.keys.append(public_key)
+
+    async def disallow(self, public_key: str) -> None:
+        if public_key not in self.keys:
+            raise NotFound("This key is not on the allowlist.", code="KEY_NOT_FOUND")
+        self.keys.remove(public_key)
 
     async def remove(self, query: str) -> None:
         del self.known[self.peer(query).id]
@@ -452,14 +477,18 @@ class Profiles:
 
 
 class World:
-    """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
+    """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``.
 
-    def __init__(self, *, identity: bool = True) -> None:
+    ``jobs`` are real ones; they are there if there is a ``folder`` for what they keep.
+    """
+
+    def __init__(self, *, identity: bool = True, folder: Path | None = None) -> None:
         self.node = Node()
         self.pairing = Pairing()
         self.fleet = Fleet()
         self.commands = Commands(self.pairing, self.fleet)
         self.deploys = Deploys(self.commands)
+        self.jobs = None if folder is None else self._jobs(folder)
         self.profiles = Profiles()
         self.history = History()
         self.lock = OwnLock()
@@ -480,12 +509,22 @@ class World:
             pairing=self.pairing,
             commands=self.commands,
             deploys=self.deploys,
+            jobs=self.jobs,
             fleet=self.fleet,
             profiles=self.profiles,
             history=self.history,
             lock=self.lock,
             rig=self._own_rig,
         )
+
+    def _jobs(self, folder: Path) -> Jobs:
+        registry, fleet = Registry.open(folder / "peers.db", now_ms=lambda: 1), RealFleet(clock=lambda: 1.0)
+        keys = NodeKeys.from_secret(bytes(32)).public
+        record = registry.add(keys, name="rig-alpha")
+        fleet.apply(RigKnown(keys.fingerprint, keys.node_id, record.name))
+        self.pairing.aliases[keys.node_id] = RIG_ID
+        ids = (f"job{number}" for number in count(1))
+        return Jobs(registry, fleet, JobStore(folder / "jobs.db"), now_ms=lambda: 1, new_id=lambda: next(ids))
 
     async def _own_rig(self) -> Rig:
         return self.rig

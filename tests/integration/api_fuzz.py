@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.integration.paired import BASE, RIGS, Paired, paired
 
 CONFIG = Path(__file__).parents[1] / "schemathesis" / "schemathesis.toml"
-ENDLESS = (f"{BASE}/events", f"{BASE}/ws/events")
+ENDLESS = (f"{BASE}/events",)
 """Streams that go on for ever: no run can wait for their end."""
 WITHOUT_PROGRAMS = {"PATH": "/nonexistent"}
 """Nothing that a node is asked for here may install a package on this machine."""
@@ -29,7 +29,7 @@ def fuzz(node: Paired, *, seconds: int, examples: int, report: Path) -> subproce
     command = [
         str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(CONFIG), "run",
         f"{node.origin}{BASE}/openapi.json", "--url", node.origin, "--checks", "all", "--max-examples", str(examples),
-        "--request-timeout", "30", "--continue-on-failure", "--report", "json",
+        "--request-timeout", "90", "--continue-on-failure", "--report", "json",
         "--report-json-path", str(report / "schemathesis.json"),
     ]  # fmt: skip
     if seconds:

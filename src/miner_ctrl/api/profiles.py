@@ -71,7 +71,7 @@ class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which profiles, and how they are written: all of them without ``names`` (IDs or names with commas between)."""
 
     format: DocumentFormat = DocumentFormat.YAML
-    names: Annotated[str, Meta(max_length=16_000)] = ""
+    names: Annotated[str, Meta(max_length=8_000, pattern=r"^[A-Za-z0-9._, -]*\Z")] = ""
 
 
 @PROFILES.get("/profiles")

@@ -95,8 +95,8 @@ class Job:
         self.tasks: dict[int, asyncio.Task[None]] = {}
         self.unwritten: set[int] = set()
         self._counts = Counter(peer.state for peer in peers)
-        self._sent_bytes = 0
-        self._total_bytes = 0
+        self._sent_bytes = sum(peer.sent_bytes for peer in peers)
+        self._total_bytes = sum(peer.total_bytes for peer in peers)
 
     def change(self, peer: JobPeer, state: JobPeerState) -> None:
         """It stands differently with a rig now."""
@@ -133,7 +133,7 @@ class Job:
 
 def answer_of(view: View) -> dict[str, object]:
     """Return a command's answer as JSON says it."""
-    answer: dict[str, object] = msgspec.to_builtins(view)
+    answer: dict[str, object] = msgspec.json.decode(msgspec.json.encode(view))
     return answer
 
 

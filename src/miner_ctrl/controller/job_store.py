@@ -42,12 +42,16 @@ _MIGRATIONS = (
         state TEXT NOT NULL,
         answer BLOB,
         error BLOB,
+        step TEXT NOT NULL,
+        sent_bytes INTEGER NOT NULL,
+        total_bytes INTEGER NOT NULL,
         started_ms INTEGER,
         finished_ms INTEGER,
         PRIMARY KEY (job, place)
     ) STRICT, WITHOUT ROWID;
     """,
 )
+_PEER_ROW = f"INTO job_peer VALUES ({', '.join('?' * 13)})"
 INTERRUPTED = ErrorView(
     error="This node ended before the rig's answer was written down; the command may have been carried out.",
     code="INTERRUPTED",
@@ -63,6 +67,9 @@ class _PeerRow(msgspec.Struct, array_like=True, frozen=True):
     state: JobPeerState
     answer: bytes | None
     error: bytes | None
+    step: str
+    sent_bytes: int
+    total_bytes: int
     started_ms: int | None
     finished_ms: int | None
 
@@ -135,8 +142,8 @@ class JobStore:
     def _read(self, *head: apsw.SQLiteValue) -> Job:
         row = msgspec.convert(head, _JobRow)
         query = (
-            "SELECT place, fingerprint, id, name, state, answer, error, started_ms, finished_ms"
-            " FROM job_peer WHERE job = ? ORDER BY place"
+            "SELECT place, fingerprint, id, name, state, answer, error, step, sent_bytes, total_bytes, started_ms,"
+            " finished_ms FROM job_peer WHERE job = ? ORDER BY place"
         )
         peers = [_peer(msgspec.convert(row, _PeerRow)) for row in self._connection.execute(query, (row.id,))]
         job = Job(row.id, row.action, peers, asked_by=row.asked_by, digest=row.digest, created_ms=row.created_ms)
@@ -148,12 +155,12 @@ class JobStore:
     def _add(self, head: tuple[apsw.SQLiteValue, ...], rows: list[tuple[apsw.SQLiteValue, ...]]) -> None:
         with transaction(self._connection):
             self._connection.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?, ?)", head)
-            self._connection.executemany("INSERT INTO job_peer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany(f"INSERT {_PEER_ROW}", rows)
 
     def _write(self, state: tuple[apsw.SQLiteValue, ...], rows: list[tuple[apsw.SQLiteValue, ...]]) -> None:
         with transaction(self._connection):
             self._connection.execute("UPDATE job SET state = ?, finished_ms = ? WHERE id = ?", state)
-            self._connection.executemany("REPLACE INTO job_peer VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._connection.executemany(f"REPLACE {_PEER_ROW}", rows)
 
     def _remove(self, named: list[tuple[str]]) -> None:
         with transaction(self._connection):
@@ -170,6 +177,9 @@ def _row(job: Job, peer: JobPeer) -> tuple[apsw.SQLiteValue, ...]:
         peer.state.value,
         None if peer.answer is None else msgspec.json.encode(peer.answer),
         None if peer.error is None else msgspec.json.encode(peer.error, enc_hook=str),
+        peer.step,
+        peer.sent_bytes,
+        peer.total_bytes,
         peer.started_ms,
         peer.finished_ms,
     )
@@ -181,6 +191,7 @@ def _peer(row: _PeerRow) -> JobPeer:
     peer.answer = None if row.answer is None else msgspec.json.decode(row.answer)
     peer.error = None if row.error is None else msgspec.json.decode(row.error, type=ErrorView)
     peer.started_ms, peer.finished_ms = row.started_ms, row.finished_ms
+    peer.step, peer.sent_bytes, peer.total_bytes = row.step, row.sent_bytes, row.total_bytes
     if not row.state.ended:
         peer.error = INTERRUPTED
     return peer
