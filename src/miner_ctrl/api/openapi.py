@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import msgspec.inspect
 from msgspec.structs import fields
 
 import miner_ctrl
@@ -63,7 +64,22 @@ class _Schemas:
         for route in routes:
             kinds += [kind for kind in (route.body, route.query, route.answer, *route.events.values()) if kind]
         found, self.components = msgspec.json.schema_components(kinds, schema_hook=_any_json, ref_template=_REF)
+        self._complete(routes)
         self._found = [(kind, schema) for kind, schema in zip(kinds, found, strict=True)]
+
+    def _complete(self, routes: tuple[Route, ...]) -> None:
+        """Say of structs that are only answered which fields are always there: all, but where the usual is left out."""
+        taken = _structs(kind for route in routes for kind in (route.body, route.query) if kind is not None)
+        given = _structs(
+            kind for route in routes for kind in (ErrorView, route.answer, *route.events.values()) if kind is not None
+        )
+        for kind in given - taken:
+            if kind.__struct_config__.omit_defaults:
+                continue
+            schema = self.components[kind.__name__]
+            schema["required"] = list(kind.__struct_encode_fields__)
+            for each in schema["properties"].values():
+                each.pop("default", None)
 
     def of(self, kind: Any) -> Mapping[str, Any]:
         return next(schema for known, schema in self._found if known == kind)
@@ -72,6 +88,22 @@ class _Schemas:
         name = str(self.of(struct)["$ref"]).rpartition("/")[2]
         properties: Mapping[str, Any] = self.components[name]["properties"]
         return properties
+
+
+def _structs(kinds: Iterable[Any]) -> set[type[msgspec.Struct]]:
+    """Return the structs that ``kinds`` are made of."""
+    found: set[type[msgspec.Struct]] = set()
+    waiting: list[object] = [msgspec.inspect.type_info(kind) for kind in kinds]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, msgspec.inspect.StructType):
+            if part.cls not in found:
+                found.add(part.cls)
+                waiting += [field.type for field in part.fields]
+        elif isinstance(part, msgspec.inspect.Type):
+            inner = [getattr(part, name) for name in part.__struct_fields__]
+            waiting += [each for one in inner for each in (one if isinstance(one, tuple) else (one,))]
+    return found
 
 
 def _any_json(kind: type) -> dict[str, Any]:
