@@ -31,7 +31,7 @@ def _walk(value: object) -> Iterator[dict[str, Any]]:
 
 def test_every_route_is_there_once(openapi: dict[str, Any]) -> None:
     described = {(method.upper(), path) for path, methods in openapi["paths"].items() for method in methods}
-    assert described == {(route.method, BASE_PATH + route.path) for route in ROUTES}
+    assert described == {(route.method, BASE_PATH + route.path.replace(":path}", "}")) for route in ROUTES}
     assert len(described) == len(ROUTES)
     names = [operation["operationId"] for path in openapi["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names))

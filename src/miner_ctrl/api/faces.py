@@ -12,6 +12,7 @@ from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
+from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
@@ -35,6 +36,7 @@ from miner_ctrl.model.views import (
     RigView,
     TlsView,
     TokenView,
+    View,
 )
 
 if TYPE_CHECKING:
@@ -94,6 +96,13 @@ class PairingFace(Protocol):
     def pending(self) -> list[PendingView]: ...
     async def approve(self, id_: str, grants: Grants | None) -> PeerView: ...
     async def deny(self, id_: str) -> None: ...
+    def allowlist(self) -> list[str]:
+        """The public keys (base64) that may connect: of registered peers, and those noted ahead."""
+
+    async def allow(self, public_key: str) -> None: ...
+    async def disallow(self, public_key: str) -> None:
+        """Take a key off the list; a peer that has it is removed."""
+
     def invite(self, *, for_: str | None, addresses: list[str], uses: int, lifetime_s: float) -> InviteView: ...
     def invites(self) -> list[InviteView]: ...
     def revoke(self, id_: str) -> InviteView: ...
@@ -157,6 +166,30 @@ class DeploysFace(Protocol):
         offer: BundleOffer | None,
     ) -> BundleView: ...
     async def remove_bundle(self, query: str) -> BundleView: ...
+
+
+class JobsFace(Protocol):
+    """Commands to many rigs at once."""
+
+    async def start(
+        self,
+        caller: Caller,
+        action: str,
+        selection: Selection,
+        act: Callable[[str, Callable[[DeployProgress], None]], Awaitable[View]],
+        *,
+        order: msgspec.Struct,
+        can_be_stopped: bool = False,
+        dry_run: bool = False,
+    ) -> JobView:
+        """Begin to ``act`` on each rig of ``selection`` (by its ID; what it is told goes to the job's progress)."""
+
+    async def all(self) -> list[JobView]: ...
+    async def get(self, id_: str) -> JobView: ...
+    async def peers(self, id_: str) -> list[JobPeerView]: ...
+    async def cancel(self, id_: str) -> JobView: ...
+    def watch(self, watcher: Callable[[JobView, JobPeerView | None], None], /) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
 
 
 class FleetFace(Protocol):
@@ -313,6 +346,7 @@ class Faces:
     pairing: PairingFace | None = None
     commands: CommandsFace | None = None
     deploys: DeploysFace | None = None
+    jobs: JobsFace | None = None
     fleet: FleetFace | None = None
     overview: OverviewFace | None = None
     live: Feed | None = None

@@ -7,7 +7,17 @@ import time
 from contextlib import AsyncExitStack
 
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, Overview, RigHistory
+from miner_ctrl.controller import (
+    Backfill,
+    Commands,
+    Deploys,
+    Fleet,
+    FleetWatch,
+    Jobs,
+    JobStore,
+    Overview,
+    RigHistory,
+)
 from miner_ctrl.deploy.bundles import BundleStore
 from miner_ctrl.history import HistoryStore
 from miner_ctrl.identity.keys import NodeKeys
@@ -68,9 +78,13 @@ class ControllerHalf:
             sign=keys.sign,
             clock=time.monotonic,
         )
+        self.jobs = Jobs(
+            registry, self.fleet, JobStore(home.jobs_database), now_ms=now_ms, new_id=lambda: secrets.token_hex(12)
+        )
         up.push_async_callback(self._store.close)
         up.push_async_callback(self.watch.close)
         up.push_async_callback(self.overview.close)
+        up.push_async_callback(self.jobs.close)
 
     def start(self) -> None:
         """Enter every registered rig, follow sessions from now on, and fill the history."""

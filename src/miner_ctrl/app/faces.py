@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from miner_ctrl.api.faces import AccessFace, Faces, NodeFace
 from miner_ctrl.api.live.feed import Feed
-from miner_ctrl.api.live.topics import overview_topics
+from miner_ctrl.api.live.topics import jobs_topic, overview_topics
 from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
@@ -32,9 +32,14 @@ def faces_of(
     """Return everything."""
     tables, states = overview_topics(controller.overview)
     live = Feed(
-        tables=tables, states=states, fleet=controller.fleet, commands=controller.commands, pairing=pairing,
-        now_ms=now_ms, holds=access.holds,
-    )  # fmt: skip
+        tables={**tables, "jobs": jobs_topic(controller.jobs)},
+        states=states,
+        fleet=controller.fleet,
+        commands=controller.commands,
+        pairing=pairing,
+        now_ms=now_ms,
+        holds=access.holds,
+    )
     return Faces(
         node,
         doctor=own.doctor,
@@ -42,6 +47,7 @@ def faces_of(
         pairing=pairing,
         commands=controller.commands,
         deploys=controller.deploys,
+        jobs=controller.jobs,
         fleet=controller.fleet,
         overview=controller.overview,
         live=live,

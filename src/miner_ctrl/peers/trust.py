@@ -10,6 +10,7 @@ from miner_ctrl.identity.introductions import Introduction
 from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.nodes import ALL_GRANTS, Role, check_name
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
+from miner_ctrl.peers.allowlist import Allowlist
 from miner_ctrl.peers.invites import Invites
 from miner_ctrl.peers.pending import Pending
 from miner_ctrl.peers.registry import Registry
@@ -22,8 +23,14 @@ class Trust:
     """Judges nodes that have proven their keys. Trust is decided on both whole keys, never on ID, name or role."""
 
     def __init__(
-        self, registry: Registry, invites: Invites, pending: Pending, provisioned: Sequence[ProvisionedTrust]
+        self,
+        registry: Registry,
+        invites: Invites,
+        pending: Pending,
+        provisioned: Sequence[ProvisionedTrust],
+        allowlist: Allowlist | None = None,
     ) -> None:
+        self.allowlist = allowlist or Allowlist(registry.database)
         self._registry = registry
         self._invites = invites
         self._pending = pending
@@ -36,8 +43,8 @@ class Trust:
     def judge(self, introduction: Introduction, remote_host: str) -> Verdict:
         """Decide about a node that introduced itself from ``remote_host``.
 
-        In this order: blocked → refused; a join → the invite decides; pinned → accepted; provisioned → pinned and
-        accepted; anybody else waits. What is accepted is durable before this returns.
+        In this order: blocked → refused; a join → the invite decides; pinned → accepted; provisioned, or its key noted
+        in the allowlist → pinned and accepted; anybody else waits. What is accepted is durable before this returns.
         """
         try:
             return self._judge(introduction, remote_host)
@@ -56,7 +63,8 @@ class Trust:
             record = self._invites.redeem(introduction.invite_id, keys, introduction.name)
             log.info("%s (%s) joined from %s", record.name, keys.node_id, remote_host)
             return self._accepted(keys)
-        if held is not None or self._pin_provisioned(keys, introduction.name):
+        name = introduction.name
+        if held is not None or self._pin_provisioned(keys, name) or self._pin_allowed(keys, name):
             return self._accepted(keys)
         check_name(introduction.name)
         if not self._pending.note(introduction, remote_host):
@@ -72,4 +80,14 @@ class Trust:
             return False
         record = self._registry.add(keys, name=name, role=Role.CONTROLLER, grants=ALL_GRANTS, verified=True)
         log.info("%s (%s) is trusted as provisioned", record.name, keys.node_id)
+        return True
+
+    def _pin_allowed(self, keys: PublicKeys, name: str) -> bool:
+        grants = self.allowlist.grants_for(keys.x)
+        if grants is None:
+            return False
+        role = Role.CONTROLLER if grants else Role.WORKER
+        record = self._registry.add(keys, name=name, role=role, grants=grants, verified=True)
+        self.allowlist.forget(keys.x)
+        log.info("%s (%s) is let in by the allowlist", record.name, keys.node_id)
         return True

@@ -1,4 +1,4 @@
-"""A door with the feed behind it, and readers of it."""
+"""A door with the feed behind it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,6 @@ from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.model.callers import OWNER
 from tests.api.in_memory import World
-
-
-@pytest.fixture
-def socket_path(tmp_path: Path) -> Path:
-    return tmp_path / "run" / "node.sock"
-
-
-@pytest.fixture
-async def world() -> World:
-    return World()
 
 
 @pytest.fixture

@@ -109,11 +109,6 @@ class Feed:
             reader.end(POLICY, reason)
         return len(found)
 
-    def offer(self, name: str, source: Source) -> None:
-        """Add a topic that is a table."""
-        self._tables[name] = source
-        self.topics = (*self._tables, *self._states)
-
     @property
     def followed(self) -> tuple[str, ...]:
         """The topics that somebody reads."""

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from miner_ctrl.model.callers import AccessRole
+from miner_ctrl.model.jobs import JobView
 from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
 from miner_ctrl.model.views import RigView
 
@@ -75,6 +76,23 @@ class AlertsDelta(Said, frozen=True, kw_only=True, tag="delta"):
     removed: tuple[str, ...]
 
 
+class JobsSnapshot(Said, frozen=True, kw_only=True, tag="snapshot"):
+    """All jobs that are kept, as ``FleetSnapshot``."""
+
+    topic: Literal["jobs"]
+    part: int
+    more: bool
+    rows: tuple[JobView, ...]
+
+
+class JobsDelta(Said, frozen=True, kw_only=True, tag="delta"):
+    """Jobs that went on, as ``FleetDelta``."""
+
+    topic: Literal["jobs"]
+    changed: tuple[Patch, ...]
+    removed: tuple[str, ...]
+
+
 class TotalsState(Said, frozen=True, kw_only=True, tag="state"):
     """The fleet counted, at most once a second."""
 
@@ -125,8 +143,8 @@ class Pong(Said, frozen=True, kw_only=True, tag="pong"):
 
 
 SAID: tuple[type[Said], ...] = (
-    Hello, FleetSnapshot, FleetDelta, AlertsSnapshot, AlertsDelta, TotalsState, PeerState, LogLines, Ended, Problem,
-    Pong,
+    Hello, FleetSnapshot, FleetDelta, AlertsSnapshot, AlertsDelta, JobsSnapshot, JobsDelta, TotalsState, PeerState,
+    LogLines, Ended, Problem, Pong,
 )  # fmt: skip
 
 
