@@ -12,6 +12,7 @@ import pytest
 
 from tests.components import monerod as monerod_component
 from tests.components import namespaces as namespaces_component
+from tests.components import node_js as node_component
 from tests.components import systemd as systemd_component
 from tests.components import xmrig as xmrig_component
 from tests.components.packages import CannotHave
@@ -66,6 +67,12 @@ def monerod_program() -> Path:
 def systemd_analyze() -> systemd_component.Analyze:
     """A real systemd-analyze."""
     return _have("systemd-analyze", systemd_component.obtain)
+
+
+@pytest.fixture(scope="session")
+def node_tools() -> node_component.NodeTools:
+    """A real Node.js with the packages of ``web/``."""
+    return _have("Node.js", node_component.obtain)
 
 
 @contextmanager

@@ -143,6 +143,11 @@ class Home:
         return self.node_data / "profiles.db"
 
     @property
+    def jobs_database(self) -> Path:
+        """What was asked of many rigs at once, and what came of it."""
+        return self.node_data / "jobs.db"
+
+    @property
     def miners_data(self) -> Path:
         return self.data / "miners"
 

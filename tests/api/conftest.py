@@ -16,8 +16,11 @@ from tests.api.in_memory import Client, World
 
 
 @pytest.fixture
-async def world() -> World:
-    return World()
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    world = World(folder=tmp_path)
+    yield world
+    if world.jobs is not None:
+        await world.jobs.close()
 
 
 @pytest.fixture

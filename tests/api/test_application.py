@@ -15,7 +15,7 @@ from miner_ctrl.miners import LogPart
 from miner_ctrl.model.callers import LOOPBACK, OWNER
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.week import parse_rules
-from tests.api import test_access, test_profiles
+from tests.api import test_access, test_docs, test_jobs, test_profiles
 from tests.api.in_memory import GOOD_TOKEN, RIG_ID, WAITING_ID, Answer, Client, World
 from tests.api.own_machine import MINER
 
@@ -80,11 +80,17 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/miners/resume", None, 200, {"status": "resumed"}),
     ("POST", "/miners/adopt", {"minerType": "xmrig", "port": 80}, 201, {"status": "adopted", "minerName": "xmrig-3"}),
     ("POST", "/profiles/p/start", None, 200, {"status": "started", "minerName": MINER, "miners": [MINER]}),
+    ("GET", "/fleet/totals", None, 200, {"rigs": 1, "critical": 1}),
     ("GET", "/schedule", None, 200, {"rules": [], "otherwise": "run", "now": "run", "until": None}),
     ("PUT", "/schedule", {"otherwise": "pause"}, 200, {"otherwise": "pause", "until": "1970-01-01T00:01:00Z"}),
     ("DELETE", "/schedule", None, 200, {"rules": [], "otherwise": "run"}),
     ("GET", "/remote/rig-alpha/schedule", None, 200, {"otherwise": "pause", "localTime": "mon 01:02"}),
     ("POST", "/remote/rig-alpha/schedule", {"rules": []}, 200, {"status": "schedule"}),
+    ("GET", "/peers/auth/mode", None, 200, {"mode": "allowlist"}),
+    ("PUT", "/peers/auth/mode", {"mode": "allowlist"}, 200, {"mode": "allowlist"}),
+    ("GET", "/peers/auth/allowlist", None, 200, {"publicKeys": ["a/b+c="]}),
+    ("POST", "/peers/auth/allowlist", {"publicKey": "x"}, 201, {"status": "added"}),
+    ("DELETE", "/peers/auth/allowlist/a/b+c=", None, 200, {"status": "removed"}),
     ("GET", "/openapi.json", None, 200, {"openapi": "3.1.0"}),
 ]
 
@@ -174,6 +180,11 @@ FAILURES: list[tuple[str, str, object, int, str]] = [
     ("POST", "/remote/gone/schedule", {}, 504, "PEER_UNREACHABLE"),
     ("POST", "/remote/rig-alpha/schedule", {"every": 1}, 400, "BAD_INPUT"),
     ("GET", "/nowhere", None, 404, "ROUTE_NOT_FOUND"),
+    ("PUT", "/peers/auth/mode", {"mode": "open"}, 403, "OPEN_MODE_REFUSED"),
+    ("PUT", "/peers/auth/mode", {"mode": "shut"}, 400, "BAD_MODE"),
+    ("DELETE", "/peers/auth/allowlist/no/such=", None, 404, "KEY_NOT_FOUND"),
+    ("GET", "/docs/x/docs.py", None, 404, "ROUTE_NOT_FOUND"),
+    ("GET", "/docs/docs.html", None, 404, "FILE_NOT_FOUND"),
     ("GET", "/peers/", None, 404, "ROUTE_NOT_FOUND"),
     ("PUT", "/lock", {"wallets": [], "pools": ["p.example"]}, 400, "BAD_INPUT"),
     ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"], "keys": ["c2hvcnQ="]}, 400, "BAD_INPUT"),
@@ -215,7 +226,7 @@ async def test_route_fails_in_the_envelope(
 
 async def test_every_route_is_tried() -> None:
     lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
-    lists |= {"/ready"}
+    lists |= {"/ready", "/fleet", "/alerts"}
     lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "gaps")}
     lists |= {"/audit", "/audit/export"}  # test_audit.py
     lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "samples", "gaps")}
@@ -228,6 +239,8 @@ async def test_every_route_is_tried() -> None:
         | {("DELETE", "/invites/{id}")}
         | test_profiles.TRIED
         | test_access.TRIED
+        | test_jobs.TRIED
+        | test_docs.TRIED
     )
     patterns = {(route.method, route.path) for route in ROUTES}
     tried = {
@@ -241,6 +254,8 @@ async def test_every_route_is_tried() -> None:
 
 def _matches(pattern: str, path: str) -> bool:
     wanted, given = pattern.split("/"), path.partition("?")[0].split("/")
+    if pattern.endswith(":path}"):
+        wanted, given = wanted[:-1], given[: len(wanted) - 1]
     return len(wanted) == len(given) and all(a == b or a.startswith("{") for a, b in zip(wanted, given, strict=True))
 
 

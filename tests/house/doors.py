@@ -40,7 +40,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "doctor": "telemetry",
         "keeper": "",
         "worker": "transport protocol miners profiles deploy lock telemetry storage",
-        "controller": "transport protocol peers profiles deploy history",
+        "controller": "transport protocol peers profiles deploy history storage",
         "api": "controller worker peers pairing profiles history audit access telemetry storage",
         "config": "storage",
         "rig_settings": "storage",

@@ -132,6 +132,12 @@ class Access:
         expires_at = None if end_ms is None else time_text(end_ms)
         return SessionView(name=caller.name, role=caller.role, door=caller.door, expires_at=expires_at)
 
+    def holds(self, caller: Caller) -> bool:
+        """Whether what a caller came in with still counts. A page that is open uses its session."""
+        if caller.door is Door.TOKEN:
+            return self._tokens.is_valid(caller.id)
+        return caller.door is not Door.LOGIN or self._logins.use(caller.id)
+
     # --- tokens and logins ------------------------------------------------------------------------------
 
     async def tokens(self) -> list[ApiTokenView]:

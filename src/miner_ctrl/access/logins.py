@@ -179,9 +179,20 @@ class Logins:
         login = self.find(session.login) if session is not None else None
         if session is None or login is None or self._is_over(session):
             raise session_over()
+        self._used(session)
+        return session, login
+
+    def use(self, id_: str) -> bool:
+        """Note that the session of this ID is used; return whether there is one that is not over."""
+        session = next((each for each in self._sessions.values() if each.id == id_), None)
+        if session is None or self.find(session.login) is None or self._is_over(session):
+            return False
+        self._used(session)
+        return True
+
+    def _used(self, session: Session) -> None:
         session.used_at_ms = self._clocks.now_ms()
         session.idle = self._clocks.deadline(session.used_at_ms + IDLE_MS)
-        return session, login
 
     async def end_session(self, session: Session) -> None:
         """Log a browser out."""

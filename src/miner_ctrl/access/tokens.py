@@ -179,6 +179,10 @@ class Tokens:
         token.used_at_ms = self._clocks.now_ms()
         return token
 
+    def is_valid(self, id_: str) -> bool:
+        """Whether the token of this ID works."""
+        return any(token.id == id_ and token.status == "valid" for token in self._by_hash.values())
+
     def end_of(self, id_: str) -> int | None:
         """Return when the token of this ID expires."""
         return next((token.expires_at_ms for token in self._by_hash.values() if token.id == id_), None)

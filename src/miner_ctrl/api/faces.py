@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
 from miner_ctrl.model.audit import Audit, AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
+from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
+from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -38,7 +40,11 @@ from miner_ctrl.model.views import (
     SeriesView,
     TlsView,
     TokenView,
+    View,
 )
+
+if TYPE_CHECKING:
+    from miner_ctrl.api.live.feed import Feed
 
 FleetWatcher = Callable[[str, RigView | None], None]
 """Called with a rig's node ID and its state, or ``None`` when it was removed."""
@@ -94,6 +100,13 @@ class PairingFace(Protocol):
     def pending(self) -> list[PendingView]: ...
     async def approve(self, id_: str, grants: Grants | None) -> PeerView: ...
     async def deny(self, id_: str) -> None: ...
+    def allowlist(self) -> list[str]:
+        """The public keys (base64) that may connect: of registered peers, and those noted ahead."""
+
+    async def allow(self, public_key: str) -> None: ...
+    async def disallow(self, public_key: str) -> None:
+        """Take a key off the list; a peer that has it is removed."""
+
     def invite(self, *, for_: str | None, addresses: list[str], uses: int, lifetime_s: float) -> InviteView: ...
     def invites(self) -> list[InviteView]: ...
     def revoke(self, id_: str) -> InviteView: ...
@@ -159,6 +172,30 @@ class DeploysFace(Protocol):
     async def remove_bundle(self, query: str) -> BundleView: ...
 
 
+class JobsFace(Protocol):
+    """Commands to many rigs at once."""
+
+    async def start(
+        self,
+        caller: Caller,
+        action: str,
+        selection: Selection,
+        act: Callable[[str, Callable[[DeployProgress], None]], Awaitable[View]],
+        *,
+        order: msgspec.Struct,
+        can_be_stopped: bool = False,
+        dry_run: bool = False,
+    ) -> JobView:
+        """Begin to ``act`` on each rig of ``selection`` (by its ID; what it is told goes to the job's progress)."""
+
+    async def all(self) -> list[JobView]: ...
+    async def get(self, id_: str) -> JobView: ...
+    async def peers(self, id_: str) -> list[JobPeerView]: ...
+    async def cancel(self, id_: str) -> JobView: ...
+    def watch(self, watcher: Callable[[JobView, JobPeerView | None], None], /) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+
 class FleetFace(Protocol):
     """What is known of the rigs, from memory."""
 
@@ -166,8 +203,27 @@ class FleetFace(Protocol):
     def rigs_json(self) -> bytes:
         """``rigs`` as JSON, of which little is encoded anew."""
 
+    def of(self, node_id: str, /) -> RigView | None:
+        """One rig by its full ID."""
+
     def watch(self, watcher: FleetWatcher, /) -> Callable[[], None]:
         """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+
+class OverviewFace(Protocol):
+    """The fleet at a glance, from memory: a row for each rig, totals, alerts."""
+
+    def rows(self) -> Mapping[str, RigSummary]: ...
+    def totals(self) -> FleetTotals: ...
+    def alerts(self) -> list[Alert]:
+        """The worst first."""
+
+    def alerts_by_id(self) -> Mapping[str, Alert]: ...
+    def watch_rows(self, watcher: Callable[[str, RigSummary | None], None], /) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+    def watch_alerts(self, watcher: Callable[[str, Alert | None], None], /) -> Callable[[], None]:
+        """As ``watch_rows``."""
 
 
 class RigFace(Protocol):
@@ -308,6 +364,9 @@ class AccessFace(Protocol):
     async def log_out(self, session: str) -> None:
         """End a session; one that is over stays so."""
 
+    def holds(self, caller: Caller) -> bool:
+        """Whether what ``caller`` came in with still counts; asked while it follows the feed, which uses a session."""
+
     async def session(self, caller: Caller) -> SessionView: ...
     async def tokens(self) -> list[ApiTokenView]: ...
     async def create_token(self, caller: Caller, name: str, role: AccessRole, lifetime_s: float | None) -> ApiTokenView:
@@ -333,7 +392,10 @@ class Faces:
     pairing: PairingFace | None = None
     commands: CommandsFace | None = None
     deploys: DeploysFace | None = None
+    jobs: JobsFace | None = None
     fleet: FleetFace | None = None
+    overview: OverviewFace | None = None
+    live: Feed | None = None
     profiles: ProfilesFace | None = None
     doctor: DoctorFace | None = None
     installs: InstallsFace | None = None

@@ -216,7 +216,7 @@ async def history_events(history: HistoryFace, query: EventsQuery) -> list[Histo
     )
 
 
-@HISTORY.get("/history/export", errors=(404, *_NO_HISTORY), files=("text/csv", "application/x-ndjson"))
+@HISTORY.get("/history/export", errors=(404, *_NO_HISTORY), media_types=("text/csv", "application/x-ndjson"))
 async def export_history(history: HistoryFace, query: HistoryExportQuery) -> Download:
     """Return history as a file: CSV, or a JSON object on each line."""
     since_ms, until_ms = _times(query.since or "0", query.until)

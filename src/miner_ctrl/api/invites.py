@@ -45,7 +45,7 @@ async def list_invites(pairing: PairingFace, query: ListQuery) -> Listing[Invite
     return select(pairing.invites(), query, InviteView)
 
 
-@INVITES.post("/invites", status=201, role=AccessRole.ADMIN)
+@INVITES.post("/invites", status=201, role=AccessRole.ADMIN, keyed=True, secret=True)
 async def create_invite(pairing: PairingFace, body: NewInvite) -> InviteView:
     """Make a join token. This answer is the only one that has it."""
     addresses = [body.address] if isinstance(body.address, str) else body.address or []

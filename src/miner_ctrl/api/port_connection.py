@@ -103,6 +103,9 @@ class PortConnection(HttpProtocol):
         else:
             self.app_state = {**self.app_state, OWN: own}
 
+    def upgraded_lost(self) -> None:
+        self._crowd.leave(self.transport)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._crowd.leave(self.transport)
         super().connection_lost(exc)

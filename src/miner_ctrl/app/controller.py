@@ -7,7 +7,18 @@ import time
 from contextlib import AsyncExitStack
 
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, OwnJournal, RigHistory
+from miner_ctrl.controller import (
+    Backfill,
+    Commands,
+    Deploys,
+    Fleet,
+    FleetWatch,
+    Jobs,
+    JobStore,
+    Overview,
+    OwnJournal,
+    RigHistory,
+)
 from miner_ctrl.deploy.bundles import BundleStore
 from miner_ctrl.history import HistoryStore, SqliteHistory
 from miner_ctrl.history.settings import read_history_settings
@@ -47,6 +58,13 @@ class ControllerHalf:
         self.own_journal = OwnJournal(endpoint, registry, self._store, now_ms=now_ms)
         self.fleet = Fleet(clock=time.monotonic)
         self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
+        self.overview = Overview(
+            self.fleet,
+            clock=time.monotonic,
+            now_ms=now_ms,
+            hashes=lambda: {profile.id: profile.content_hash for profile in profiles.list()},
+            pending=pairing.pending,
+        )
         self.commands = Commands(
             registry,
             profiles,
@@ -64,12 +82,18 @@ class ControllerHalf:
             sign=keys.sign,
             clock=time.monotonic,
         )
+        self.jobs = Jobs(
+            registry, self.fleet, JobStore(home.jobs_database), now_ms=now_ms, new_id=lambda: secrets.token_hex(12)
+        )
         up.push_async_callback(self._store.close)
         up.push_async_callback(self.watch.close)
+        up.push_async_callback(self.overview.close)
+        up.push_async_callback(self.jobs.close)
 
     def start(self) -> None:
         """Enter every registered rig, follow sessions from now on, and fill the history."""
         self.watch.start()
+        self.overview.start()
         if self._serving:
             self._up.push_async_callback(self.own_journal.close)
             self.own_journal.start()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from miner_ctrl.api.faces import AccessFace, AuditFace, Faces, NodeFace
+from miner_ctrl.api.live.feed import Feed
+from miner_ctrl.api.live.topics import jobs_topic, overview_topics
 from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home
+from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.worker.lock_desk import LockDesk
@@ -28,6 +31,16 @@ def faces_of(
     audit: AuditFace,
 ) -> Faces:
     """Return everything."""
+    tables, states = overview_topics(controller.overview)
+    live = Feed(
+        tables={**tables, "jobs": jobs_topic(controller.jobs)},
+        states=states,
+        fleet=controller.fleet,
+        commands=controller.commands,
+        pairing=pairing,
+        now_ms=now_ms,
+        holds=access.holds,
+    )
     return Faces(
         node,
         doctor=own.doctor,
@@ -35,7 +48,10 @@ def faces_of(
         pairing=pairing,
         commands=controller.commands,
         deploys=controller.deploys,
+        jobs=controller.jobs,
         fleet=controller.fleet,
+        overview=controller.overview,
+        live=live,
         history=controller.history,
         profiles=profiles,
         rig=rig.local,

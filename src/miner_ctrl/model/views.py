@@ -83,6 +83,18 @@ class PeerView(View, frozen=True, kw_only=True):
     last_failure: FailureView | None = None
 
 
+class AuthModeView(View, frozen=True, kw_only=True):
+    """How it is decided who may connect: always ``allowlist``."""
+
+    mode: str
+
+
+class AllowlistView(View, frozen=True, kw_only=True):
+    """The public keys (X25519, base64) that may connect."""
+
+    public_keys: tuple[str, ...]
+
+
 class PendingView(View, frozen=True, kw_only=True):
     """A node that dialled here and waits for a person. ``id`` is the full node ID."""
 
