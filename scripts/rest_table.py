@@ -53,8 +53,6 @@ def _answers(route: Route) -> Iterator[str]:
     yield from (f"file {code(media_type)}" for media_type in route.media_types)
     if route.events:
         yield "events " + " ".join(map(code, route.events))
-    if route.media_types:
-        yield "a file, " + " ".join(map(code, route.media_types))
 
 
 def _name(kind: object) -> str:

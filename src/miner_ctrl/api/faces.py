@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
+
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
 from miner_ctrl.model.audit import Audit, AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit

@@ -169,8 +169,6 @@ def _success(route: Route, schemas: _Schemas) -> dict[str, Any]:
             "schema": {"type": "string", "description": f"Server-sent events: {', '.join(route.events)}."},
             "x-events": {name: schemas.of(kind) for name, kind in route.events.items()},
         }
-    for media_type in route.files:
-        content[media_type] = {"schema": {"type": "string", "description": "A file."}}
     response: dict[str, Any] = {"description": HTTPStatus(route.status).phrase, "content": content}
     headers = {}
     if route.listing:

@@ -12,5 +12,6 @@ from miner_ctrl.controller.own_journal import OwnJournal
 from miner_ctrl.controller.watch import FleetWatch
 
 __all__ = [
-    "Backfill", "Commands", "Deploys", "Fleet", "FleetWatch", "JobStore", "Jobs", "Overview", "OwnJournal", "RigHistory",
+    "Backfill", "Commands", "Deploys", "Fleet", "FleetWatch", "JobStore", "Jobs", "Overview", "OwnJournal",
+    "RigHistory",
 ]  # fmt: skip
