@@ -19,6 +19,7 @@ from miner_ctrl.api import (
     install,
     invites,
     lock,
+    metrics,
     miners,
     node,
     peers,
@@ -27,6 +28,7 @@ from miner_ctrl.api import (
     remote,
     schedule,
 )  # fmt: skip
+from miner_ctrl.api.counting import ROUTE
 from miner_ctrl.api.errors import envelope, internal_error, method_not_allowed, no_such_route, status_of
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.routes import Resource, Route, send_json
@@ -68,6 +70,7 @@ RESOURCES = (
     install.INSTALLS,
     history.HISTORY,
     lock.LOCK,
+    metrics.METRICS,
 )
 ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
 
@@ -83,7 +86,10 @@ def build_app(faces: Callable[[], Faces]) -> ASGIApp:
     # Fixed parts before values: /peers/pending is not a peer.
     paths = sorted(by_path, key=lambda path: [part.startswith("{") for part in path.split("/")])
     router = Router(
-        [PathRoute(BASE_PATH + path, _Methods(by_path[path], faces)) for path in paths],
+        [
+            PathRoute(metrics.PATH, metrics.Scrape(faces)),
+            *(PathRoute(BASE_PATH + path, _Methods(by_path[path], faces)) for path in paths),
+        ],
         redirect_slashes=False,
         default=_unknown,
     )
@@ -99,6 +105,7 @@ class _Methods:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
+        scope[ROUTE] = next(iter(self._routes.values())).path
         route = self._routes.get("GET" if method == "HEAD" else method)
         if route is None:
             raise method_not_allowed(method, sorted(self._routes))

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from miner_ctrl.metrics import Exposition, RequestCounts
 from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
@@ -25,6 +26,7 @@ from miner_ctrl.model.views import (
     IdentityView,
     InviteView,
     LockView,
+    MetricsView,
     NodeInfoView,
     PeerView,
     PendingView,
@@ -252,10 +254,23 @@ class AuditFace(Protocol):
         """Note how it ended: empty for done, else the error's code."""
 
 
+class MetricsFace(Protocol):
+    """What this node counts; there also while it has no identity."""
+
+    @property
+    def requests(self) -> RequestCounts:
+        """Where what serves the routes counts them."""
+
+    async def exposition(self, form: Exposition) -> Sequence[bytes]:
+        """Return the page that Prometheus reads, in parts."""
+
+    async def summary(self) -> MetricsView: ...
+
+
 @dataclass(frozen=True)
 class Faces:
-    """Everything the routes reach. All but ``node``, ``doctor`` and ``installs``, which a node always has, are ``None``
-    while it has no identity.
+    """Everything the routes reach. All but ``node``, ``doctor``, ``installs`` and ``metrics``, which a node always has,
+    are ``None`` while it has no identity.
 
     ``rig`` is called at each request, and returns the rig, brought up if it was not needed before.
     """
@@ -271,4 +286,5 @@ class Faces:
     history: HistoryFace | None = None
     lock: LockFace | None = None
     audit: AuditFace | None = None
+    metrics: MetricsFace | None = None
     rig: Callable[[], Awaitable[RigFace]] | None = None

@@ -29,6 +29,7 @@ from miner_ctrl.api.faces import (
     HistoryFace,
     InstallsFace,
     LockFace,
+    MetricsFace,
     NodeFace,
     PairingFace,
     ProfilesFace,
@@ -58,9 +59,10 @@ _FACES: dict[object, str] = {
     HistoryFace: "history",
     LockFace: "lock",
     AuditFace: "audit",
+    MetricsFace: "metrics",
     RigFace: _RIG,
 }
-_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
+_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs", "metrics"})
 _JSON_HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),

@@ -17,9 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from miner_ctrl.api.counting import counted
 from miner_ctrl.api.http_protocol import Admit, HttpProtocol
 from miner_ctrl.api.routes import CALLER
 from miner_ctrl.api.streams import CLOSING
+from miner_ctrl.metrics import RequestCounts
 from miner_ctrl.model.callers import Caller
 
 CLOSE_WITHIN_S = 1.0
@@ -40,7 +42,7 @@ class HttpLimits:
 
 class HttpServing:
     """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``caller`` is who
-    comes through it, ``None`` where each request has to say so."""
+    comes through it, ``None`` where each request has to say so; ``counts`` are those of the node's doors together."""
 
     def __init__(
         self,
@@ -49,7 +51,9 @@ class HttpServing:
         limits: HttpLimits | None = None,
         now: Callable[[], float] = time.time,
         caller: Caller | None = None,
+        counts: RequestCounts | None = None,
     ) -> None:
+        self.counts = counts or RequestCounts()
         self.limits = limits or HttpLimits()
         self.state = ServerState()
         self.closing = asyncio.Event()
@@ -102,7 +106,7 @@ class HttpServing:
 
     async def _stoppable(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            await counted(self._app, self.counts, scope, receive, send)
         except asyncio.CancelledError:
             # The door has given this request up, and its connection with it: not an error to log.
             if not self.closing.is_set():

@@ -38,7 +38,7 @@ class ControllerHalf:
         serving: bool,
     ) -> None:
         self._up = up
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._registry = registry
         self._serving = serving
         self._store = HistoryStore(home.history_database, now_ms=now_ms)
@@ -68,6 +68,6 @@ class ControllerHalf:
         """Enter every registered rig, follow sessions from now on, and fill the history."""
         self.watch.start()
         if self._serving:
-            backfill = Backfill(self._endpoint, self._registry, self._store, clock=time.monotonic, now_ms=now_ms)
+            backfill = Backfill(self.endpoint, self._registry, self._store, clock=time.monotonic, now_ms=now_ms)
             self._up.push_async_callback(backfill.close)
             backfill.start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from miner_ctrl.api.faces import Faces, NodeFace
 from miner_ctrl.app.controller import ControllerHalf
+from miner_ctrl.app.metrics import follow
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home
@@ -26,10 +27,12 @@ def faces_of(
     fingerprint: str,
 ) -> Faces:
     """Return everything."""
+    follow(own.metrics, info=node.info, fleet=controller.fleet, endpoint=controller.endpoint)
     return Faces(
         node,
         doctor=own.doctor,
         installs=own.installs,
+        metrics=own.metrics,
         pairing=pairing,
         commands=controller.commands,
         deploys=controller.deploys,

@@ -336,6 +336,23 @@ class HashratePointView(View, frozen=True, kw_only=True):
     seq: int
 
 
+class MetricsView(View, frozen=True, kw_only=True):
+    """What ``/metrics`` says, in short. Rigs and miners are counted by state, ``hashrate`` (H/s) is by algorithm; all
+    but rigs is of those that are up. ``answers`` are the API's by class of status, ``refused`` by reason; ``values``
+    has every other metric without labels, by its name."""
+
+    rigs: dict[str, int]
+    miners: dict[str, int]
+    hashrate: dict[str, float]
+    accepted: int = msgspec.field(name="shares")
+    rejected: int
+    power_w: float | None
+    hottest_c: float | None
+    answers: dict[str, int]
+    refused: dict[str, int]
+    values: dict[str, float]
+
+
 class GapView(View, frozen=True, kw_only=True):
     """Entries ``first`` to ``last`` of a rig's journal that the rig had forgotten before they could be fetched."""
 

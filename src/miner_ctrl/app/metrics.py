@@ -1,0 +1,43 @@
+"""What a node counts, wired: each source is a function that returns metrics by name."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from miner_ctrl.config import Home
+from miner_ctrl.controller import Fleet
+from miner_ctrl.metrics import Metrics, Source, Values
+from miner_ctrl.metrics import families as of
+from miner_ctrl.metrics.process import read_process
+from miner_ctrl.model.views import NodeInfoView
+from miner_ctrl.transport import Endpoint
+
+
+def metrics_of(home: Home) -> Metrics:
+    """Return what the node of ``home`` counts while it has no identity: its process, its disk, its API."""
+    return Metrics(blocking=(read_process, lambda: {of.DISK_FREE.name: shutil.disk_usage(home.data).free}))
+
+
+def follow(metrics: Metrics, *, info: Callable[[], NodeInfoView], fleet: Fleet, endpoint: Endpoint) -> None:
+    """Have ``metrics`` tell of a node with an identity."""
+    metrics.info, metrics.fleet = info, fleet.views
+    metrics.sources = [sessions_of(endpoint)]
+
+
+def sessions_of(endpoint: Endpoint) -> Source:
+    """Return the source of what an endpoint counts."""
+
+    def read() -> Values:
+        counts = endpoint.counts
+        return {
+            of.SESSIONS.name: len(endpoint.channels()),
+            of.HALF_OPEN.name: endpoint.half_open,
+            of.HANDSHAKES.name: {"accepted": counts.accepted, "refused": counts.refused, "failed": counts.failed},
+            of.DIALS.name: {"connected": counts.dialled, "failed": counts.dial_failures},
+            of.SESSIONS_ENDED.name: {"clean": counts.ended_cleanly, "lost": counts.lost},
+            of.SENT.name: counts.sent_bytes,
+            of.RECEIVED.name: counts.received_bytes,
+        }
+
+    return read
