@@ -15,6 +15,7 @@ import msgspec
 
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
+from miner_ctrl.metrics import Metrics
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
@@ -467,7 +468,9 @@ class World:
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
-        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs)
+        self.metrics = Metrics()
+        self.metrics.fleet = lambda: tuple(self.fleet.known.values())
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, metrics=self.metrics)
         if identity:
             self._complete()
 

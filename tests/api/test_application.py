@@ -80,6 +80,7 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("GET", "/remote/rig-alpha/schedule", None, 200, {"otherwise": "pause", "localTime": "mon 01:02"}),
     ("POST", "/remote/rig-alpha/schedule", {"rules": []}, 200, {"status": "schedule"}),
     ("GET", "/openapi.json", None, 200, {"openapi": "3.1.0"}),
+    ("GET", "/metrics", None, 200, {"hashrate": {"rx/0": 1000.0}, "shares": 0}),
 ]
 
 FAILURES: list[tuple[str, str, object, int, str]] = [
