@@ -90,7 +90,7 @@ class Commands:
             channel = await self._reach(record)
             rtt_s, offset_ms = await channel.ping(ANSWER_WITHIN_S)
         self._registry.record_ping(record.keys.fingerprint, rtt_s)
-        self._fleet.apply(RigPinged(record.keys.fingerprint, rtt_s * 1000))
+        self._fleet.apply(RigPinged(record.keys.fingerprint, rtt_s * 1000, offset_ms))
         return PingView(rtt_ms=round(rtt_s * 1000, 3), clock_offset_ms=round(offset_ms, 3))
 
     async def sweep(self, timeout_s: float = ANSWER_WITHIN_S) -> dict[str, RigView]:
