@@ -136,3 +136,17 @@ def test_refusals_have_a_reason(status: int, reason: str) -> None:
     counts.answered("GET", "/x", status, 0.001)
     counts.answered("GET", "/x", 404, 0.001)
     assert counts.refused == {reason: 1}
+
+
+async def test_ready_says_what_is_wrong_and_health_looks_at_nothing(client: Client, world: World) -> None:
+    await client("POST", "/node/init", {"name": "x"})
+    assert (await client("GET", "/ready")).data == {"status": "ready", "problems": []}
+    wrong = ""
+    world.metrics.problems_of += [lambda: wrong, lambda: "The audit log cannot be written."]
+    wrong = "The history cannot be written: the disk is full."
+    answer = await client("GET", "/ready")
+    assert (answer.status, answer.data) == (
+        200,
+        {"status": "ready", "problems": [wrong, "The audit log cannot be written."]},
+    ), "it controls all the same"
+    assert (await client("GET", "/health")).data == {"status": "ok"}

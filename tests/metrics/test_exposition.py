@@ -28,7 +28,7 @@ def test_whatever_a_label_says_it_is_read_back_and_ends_where_it_should(peer: st
         [family] = parse(head(COUNTER, form) + line + end)
         [read] = family.samples
         readable = peer.encode("utf-8", "replace").decode()
-        assert (read.name, read.labels, read.value) == (
+        assert (read.name, read.labels, float(read.value)) == (
             COUNTER.name,
             {"peer": readable, "id": 'x="1"} 7'},
             float(value),

@@ -7,6 +7,9 @@ import math
 import pytest
 from msgspec.structs import replace
 
+from miner_ctrl.controller.faults import FRESH_FOR_S
+from miner_ctrl.controller.fleet import RigAbout, RigSight
+from miner_ctrl.controller.summaries import summarize
 from miner_ctrl.metrics.families import OF_RIGS, RIG_ACCEPTED, RIG_REJECTED, RIG_REPORTED, RIG_UP
 from miner_ctrl.metrics.rigs import (
     NAMES_AT_MOST,
@@ -15,13 +18,13 @@ from miner_ctrl.metrics.rigs import (
     SILENT_AFTER_S,
     Algorithms,
     RigReading,
-    RigState,
     read_rig,
     rig_lines,
 )
 from miner_ctrl.metrics.shares import RigShares
-from miner_ctrl.model.machine import GpuStats, MachineStats
+from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.miners import DeviceStats, MinerState, MinerStats
+from miner_ctrl.model.summaries import RigState, RigSummary
 from miner_ctrl.model.views import RigView
 from tests.metrics.pages import parse_text
 
@@ -37,7 +40,7 @@ CPU_MINER = MinerStats(
 GPU_MINER = MinerStats(
     name="lol-1",
     type="lolminer",
-    state=MinerState.UNRESPONSIVE,
+    state=MinerState.MINING,
     hashrate_hps=3e7,
     algorithm="ETCHASH",
     devices=(DeviceStats(index=0, temperature_c=71.0, power_w=120.0),),
@@ -53,10 +56,18 @@ RIG = RigView(
     machine=MachineStats(cpu_temperature_c=64.0, disk_free_bytes=10**12),
     problems=("The disk is nearly full.",),
 )
+SEEN_AT_MS = 1_790_000_000_000
+
+
+def row(view: RigView) -> RigSummary:
+    """Return its row, as the fleet's overview makes it."""
+    fresh = view.connected and view.age_s is not None and view.age_s <= FRESH_FOR_S
+    seen_at_ms = None if view.age_s is None else SEEN_AT_MS
+    return summarize(RigSight(view, RigAbout(), 0.0), fresh=fresh, worst=None, seen_at_ms=seen_at_ms)
 
 
 def read(view: RigView, algorithms: Algorithms | None = None) -> RigReading:
-    return read_rig(view, now_s=1_790_000_000.0, algorithms=algorithms or Algorithms())
+    return read_rig(view, row(view), algorithms or Algorithms())
 
 
 def lines(view: RigView) -> dict[str, dict[str, float]]:
@@ -73,37 +84,35 @@ def lines(view: RigView) -> dict[str, dict[str, float]]:
 
 def test_a_rig_that_is_up() -> None:
     rig = read(RIG)
-    assert (rig.state, rig.reported_at_s) == (RigState.UP, 1_790_000_000.0 - 2.5)
+    assert (rig.is_up, rig.state, rig.reported_at_s) == (True, RigState.MINING, SEEN_AT_MS / 1000)
     assert rig.hashrate_hps == {"rx/0": 2000.0, "etchash": 3e7}, "never added over algorithms; a paused one is no more"
-    assert rig.miners == {"mining": 2, "unresponsive": 1, "paused": 1}
+    assert rig.miners == {"mining": 3, "paused": 1}
     assert (rig.temperature_c, rig.power_w, rig.ping_s) == (71.0, 120.0, 0.0015)
     assert (rig.disk_free_bytes, rig.problems) == (10**12, 1)
     found = lines(RIG)
     assert found["miner_ctrl_rig_hashrate_hps"] == {"rx/0": 2000.0, "etchash": 3e7}
-    assert found["miner_ctrl_rig_miners"] == {"mining": 2, "unresponsive": 1, "paused": 1}
+    assert found["miner_ctrl_rig_miners"] == {"mining": 3, "paused": 1}
     assert found["miner_ctrl_rig_up"] == {"": 1}
-    assert set(found) <= {family.name for family in OF_RIGS}
-    assert len(found) == len(OF_RIGS), "each of them is told of a rig that has everything"
+    assert set(found) == {family.name for family in OF_RIGS}, "each of them is told of a rig that has everything"
 
 
-def test_the_machines_word_on_its_gpus_comes_before_the_miners() -> None:
-    gpus = (GpuStats(index=0, power_w=100.0, temperature_c=80.0), GpuStats(index=1, power_w=50.5))
-    rig = read(replace(RIG, machine=MachineStats(gpus=gpus)))
-    assert (rig.power_w, rig.temperature_c) == (150.5, 80.0)
+def test_a_rig_is_up_as_long_as_its_row_has_numbers() -> None:
+    assert SILENT_AFTER_S == FRESH_FOR_S
+    assert read(replace(RIG, age_s=FRESH_FOR_S)).is_up
 
 
 @pytest.mark.parametrize(
-    ("view", "state"),
+    "view",
     [
-        (replace(RIG, connected=False, error="It is gone.", error_code="DISCONNECTED"), RigState.OFFLINE),
-        (replace(RIG, connected=False, age_s=None, error="Never.", error_code="NEVER_SEEN"), RigState.OFFLINE),
-        (replace(RIG, age_s=SILENT_AFTER_S + 1), RigState.SILENT),
-        (replace(RIG, age_s=None), RigState.SILENT),
-        (replace(RIG, error="Not granted.", error_code="NOT_GRANTED"), RigState.SILENT),
+        replace(RIG, connected=False, error="It is gone.", error_code="DISCONNECTED"),
+        replace(RIG, connected=False, age_s=None, error="Never.", error_code="NEVER_SEEN"),
+        replace(RIG, age_s=SILENT_AFTER_S + 1),
+        replace(RIG, age_s=None),
+        replace(RIG, age_s=None, error="Not granted.", error_code="NOT_GRANTED"),
     ],
 )
-def test_last_values_are_not_told_as_if_they_held_now(view: RigView, state: RigState) -> None:
-    assert read(view).state is state
+def test_last_values_are_not_told_as_if_they_held_now(view: RigView) -> None:
+    assert not read(view).is_up
     found = lines(view)
     counts = {RIG_ACCEPTED.name, RIG_REJECTED.name}
     assert set(found) - {RIG_REPORTED.name} == {RIG_UP.name} | counts
@@ -118,15 +127,14 @@ def test_before_the_first_report_nothing_is_counted() -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_number_that_is_none_is_not_known(value: float) -> None:
-    bad = replace(CPU_MINER, hashrate_hps=value, devices=(DeviceStats(index=0, temperature_c=value, power_w=value),))
-    machine = MachineStats(cpu_temperature_c=value, gpus=(GpuStats(index=0, power_w=value, temperature_c=value),))
-    rig = read(replace(RIG, miners=(bad, CPU_MINER), machine=machine))
+    bad = replace(row(RIG), hashrate_hps={"rx/0": 1000.0, "x": value}, temperature_c=value, power_w=value)
+    rig = read_rig(RIG, bad, Algorithms())
     assert (rig.hashrate_hps, rig.temperature_c, rig.power_w) == ({"rx/0": 1000.0}, None, None)
 
 
 @pytest.mark.parametrize("name", ["", 'rx/0"} 1\nfake_metric 1', "x" * 33, "Ünicode", "a b", "../..", "\ud800"])
 def test_what_does_not_look_like_an_algorithm_is_other(name: str) -> None:
-    rig = read(replace(RIG, miners=(replace(CPU_MINER, algorithm=name),)))
+    rig = read_rig(RIG, replace(row(RIG), hashrate_hps={name: 1000.0}), Algorithms())
     assert rig.hashrate_hps == {OTHER: 1000.0}
 
 

@@ -28,7 +28,7 @@ from miner_ctrl.api import (
     remote,
     schedule,
 )  # fmt: skip
-from miner_ctrl.api.counting import ROUTE
+from miner_ctrl.api.counting import note_route
 from miner_ctrl.api.errors import envelope, internal_error, method_not_allowed, no_such_route, status_of
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.routes import Resource, Route, send_json
@@ -105,7 +105,7 @@ class _Methods:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
-        scope[ROUTE] = next(iter(self._routes.values())).path
+        note_route(scope, next(iter(self._routes.values())).path)
         route = self._routes.get("GET" if method == "HEAD" else method)
         if route is None:
             raise method_not_allowed(method, sorted(self._routes))

@@ -8,8 +8,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from miner_ctrl.metrics import RequestCounts
 
-ROUTE = "miner_ctrl.route"
-"""Key in a scope: the pattern of the route that was found, set by who finds it."""
+_FOUND = "miner_ctrl.found"
+"""Key in ``scope["state"]``: a list with the pattern of the route that was found, if one was."""
+
+
+def note_route(scope: Scope, pattern: str) -> None:
+    """Say which route answers: what is counted is its pattern, nothing of what was asked for."""
+    found = scope.get("state", {}).get(_FOUND)
+    if found is not None:
+        found[:] = [pattern]
 
 
 async def counted(app: ASGIApp, counts: RequestCounts, scope: Scope, receive: Receive, send: Send) -> None:
@@ -19,6 +26,8 @@ async def counted(app: ASGIApp, counts: RequestCounts, scope: Scope, receive: Re
         return
     began_s = time.perf_counter()
     status, streams = 0, False
+    found: list[str] = []
+    scope["state"] = {**scope.get("state", {}), _FOUND: found}
 
     async def noting(message: Message) -> None:
         nonlocal status, streams
@@ -34,4 +43,4 @@ async def counted(app: ASGIApp, counts: RequestCounts, scope: Scope, receive: Re
         counts.streams -= streams
         if status:
             took_s = None if streams else time.perf_counter() - began_s
-            counts.answered(scope["method"], scope.get(ROUTE, ""), status, took_s)
+            counts.answered(scope["method"], found[0] if found else "", status, took_s)

@@ -265,6 +265,8 @@ class MetricsFace(Protocol):
         """Return the page that Prometheus reads, in parts."""
 
     async def summary(self) -> MetricsView: ...
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with this node, one sentence each; none of it keeps it from its work."""
 
 
 @dataclass(frozen=True)

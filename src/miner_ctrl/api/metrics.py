@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
-from miner_ctrl.api.counting import ROUTE
+from miner_ctrl.api.counting import note_route
 from miner_ctrl.api.errors import method_not_allowed, no_identity, not_allowed
 from miner_ctrl.api.faces import Faces, MetricsFace
 from miner_ctrl.api.requests import decode_query, header
@@ -33,7 +33,7 @@ class Scrape:
         self._faces = faces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[ROUTE] = PATH
+        note_route(scope, PATH)
         if scope["method"] not in _METHODS:
             raise method_not_allowed(scope["method"], list(_METHODS))
         role = caller_of(scope).role

@@ -7,7 +7,7 @@ import time
 from contextlib import AsyncExitStack
 
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, RigHistory
+from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, Overview, RigHistory
 from miner_ctrl.deploy.bundles import BundleStore
 from miner_ctrl.history import HistoryStore
 from miner_ctrl.identity.keys import NodeKeys
@@ -44,6 +44,13 @@ class ControllerHalf:
         self._store = HistoryStore(home.history_database, now_ms=now_ms)
         self.fleet = Fleet(clock=time.monotonic)
         self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
+        self.overview = Overview(
+            self.fleet,
+            clock=time.monotonic,
+            now_ms=now_ms,
+            hashes=lambda: {profile.id: profile.content_hash for profile in profiles.list()},
+            pending=pairing.pending,
+        )
         self.commands = Commands(
             registry,
             profiles,
@@ -63,10 +70,12 @@ class ControllerHalf:
         )
         up.push_async_callback(self._store.close)
         up.push_async_callback(self.watch.close)
+        up.push_async_callback(self.overview.close)
 
     def start(self) -> None:
         """Enter every registered rig, follow sessions from now on, and fill the history."""
         self.watch.start()
+        self.overview.start()
         if self._serving:
             backfill = Backfill(self.endpoint, self._registry, self._store, clock=time.monotonic, now_ms=now_ms)
             self._up.push_async_callback(backfill.close)

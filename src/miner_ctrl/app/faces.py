@@ -27,7 +27,7 @@ def faces_of(
     fingerprint: str,
 ) -> Faces:
     """Return everything."""
-    follow(own.metrics, info=node.info, fleet=controller.fleet, endpoint=controller.endpoint)
+    follow(own.metrics, info=node.info, controller=controller)
     return Faces(
         node,
         doctor=own.doctor,

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Fleet
+from miner_ctrl.controller import Fleet, Overview
 from miner_ctrl.metrics import Metrics, Source, Values
 from miner_ctrl.metrics import families as of
 from miner_ctrl.metrics.process import read_process
-from miner_ctrl.model.views import NodeInfoView
+from miner_ctrl.model.summaries import RigSummary
+from miner_ctrl.model.views import NodeInfoView, RigView
 from miner_ctrl.transport import Endpoint
 
 
@@ -19,10 +21,26 @@ def metrics_of(home: Home) -> Metrics:
     return Metrics(blocking=(read_process, lambda: {of.DISK_FREE.name: shutil.disk_usage(home.data).free}))
 
 
-def follow(metrics: Metrics, *, info: Callable[[], NodeInfoView], fleet: Fleet, endpoint: Endpoint) -> None:
+def follow(metrics: Metrics, *, info: Callable[[], NodeInfoView], controller: ControllerHalf) -> None:
     """Have ``metrics`` tell of a node with an identity."""
-    metrics.info, metrics.fleet = info, fleet.views
-    metrics.sources = [sessions_of(endpoint)]
+    metrics.info, metrics.fleet = info, lambda: rigs_of(controller.fleet, controller.overview)
+    metrics.sources = [sessions_of(controller.endpoint), alerts_of(controller.overview)]
+
+
+def rigs_of(fleet: Fleet, overview: Overview) -> Iterator[tuple[RigView, RigSummary]]:
+    """Yield each rig, and its row."""
+    rows = overview.rows()
+    return ((view, rows[view.node_id]) for view in fleet.views() if view.node_id in rows)
+
+
+def alerts_of(overview: Overview) -> Source:
+    """Return the source of how many alerts stand."""
+
+    def read() -> Values:
+        totals = overview.totals()
+        return {of.ALERTS.name: {"critical": totals.critical, "warning": totals.warnings, "notice": totals.notices}}
+
+    return read
 
 
 def sessions_of(endpoint: Endpoint) -> Source:

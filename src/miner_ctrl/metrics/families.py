@@ -50,7 +50,7 @@ FAILED_SOURCES = Family(
 FLEET_RIGS = Family(
     "miner_ctrl_fleet_rigs",
     GAUGE,
-    "Rigs: up (connected, reports), silent (connected, and nothing heard of it for a minute), offline.",
+    "Rigs by what they do: mining, paused, idle, trouble (connected, and a miner's hashrate is lost), offline.",
     ("state",),
 )
 FLEET_MINERS = Family("miner_ctrl_fleet_miners", GAUGE, "Miners of the rigs that are up.", ("state",))
@@ -67,6 +67,7 @@ FLEET_ACCEPTED = Family(
 )
 FLEET_REJECTED = Family("miner_ctrl_fleet_shares_rejected_total", COUNTER, "As accepted, of shares rejected.")
 FLEET_POWER = Family("miner_ctrl_fleet_power_watts", GAUGE, "Power of all GPUs of the rigs that are up, where known.")
+ALERTS = Family("miner_ctrl_alerts", GAUGE, "What needs somebody's attention (GET /alerts).", ("severity",))
 FLEET_HOTTEST = Family("miner_ctrl_fleet_hottest_celsius", GAUGE, "The highest temperature of the rigs that are up.")
 
 RIG_UP = Family("miner_ctrl_rig_up", GAUGE, "1: connected, and reports. Else 0, and its gauges are absent.", _RIG)
@@ -159,7 +160,7 @@ OF_RIGS: tuple[Family, ...] = (
 """What there is of each rig."""
 FAMILIES: tuple[Family, ...] = (
     NODE_INFO, PEERS, PEERS_CONNECTED, DISK_FREE, LOOP_LAG, FAILED_SOURCES,
-    FLEET_RIGS, FLEET_MINERS, FLEET_HASHRATE, FLEET_ACCEPTED, FLEET_REJECTED, FLEET_POWER, FLEET_HOTTEST,
+    FLEET_RIGS, FLEET_MINERS, FLEET_HASHRATE, FLEET_ACCEPTED, FLEET_REJECTED, FLEET_POWER, FLEET_HOTTEST, ALERTS,
     *OF_RIGS,
     SESSIONS, HALF_OPEN, HANDSHAKES, DIALS, SESSIONS_ENDED, SENT, RECEIVED,
     REQUESTS, REQUEST_SECONDS, STREAMS, REFUSED,

@@ -1,4 +1,4 @@
-"""What is told of a rig: its view made numbers, and these made lines. Pure: the time is passed in.
+"""What is told of a rig: its row made numbers, and these made lines. Pure.
 
 What a rig says is hostile text and numbers: a name is the registry's, an algorithm has to look like one, a number that
 is none is not known.
@@ -9,42 +9,32 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from enum import StrEnum
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from miner_ctrl.metrics import families as of
 from miner_ctrl.metrics.exposition import escaped, number
 from miner_ctrl.metrics.families import Family
 from miner_ctrl.metrics.shares import RigShares
-from miner_ctrl.model.miners import MinerState
+from miner_ctrl.model.summaries import RigState, RigSummary
 from miner_ctrl.model.views import RigView
 
-SILENT_AFTER_S = 60.0
-"""Six pushes that did not come."""
+SILENT_AFTER_S = 30.0
+"""As long as a row has numbers (``controller.faults``): three pushes that did not come."""
 OTHER = "other"
 NAMES_OF_A_RIG = 8
 NAMES_AT_MOST = 256
 _ALGORITHM = re.compile(r"[a-z0-9][a-z0-9/_.+-]{0,31}")
-_HASHING = frozenset({MinerState.MINING, MinerState.UNRESPONSIVE})
-"""States whose hashrate counts: that of a miner which was just paused is still dying away."""
-
-
-class RigState(StrEnum):
-    """``SILENT``: connected, but it has not reported for a minute, or may not be watched."""
-
-    UP = "up"
-    SILENT = "silent"
-    OFFLINE = "offline"
 
 
 class RigReading(NamedTuple):
-    """What is told of one rig. All but name, state and time of report is of a rig that is up: else it is empty or
+    """What is told of one rig. ``is_up``: it is connected and reports; else all after ``reported_at_s`` is empty or
     ``None``."""
 
     id: str
     name: str
     state: RigState
+    is_up: bool
     reported_at_s: float | None
     hashrate_hps: dict[str, float]
     miners: dict[str, int]
@@ -77,61 +67,38 @@ class Algorithms:
         return name
 
 
-def read_rig(view: RigView, *, now_s: float, algorithms: Algorithms) -> RigReading:
-    """Return what is told of ``view``, which was taken at ``now_s`` (Unix)."""
-    state = _state(view)
-    reported_at_s = None if view.age_s is None else round(now_s - view.age_s, 3)
-    if state is not RigState.UP:
-        return RigReading(view.node_id, view.node_name, state, reported_at_s, {}, {}, None, None, None, None, 0)
+def read_rig(view: RigView, row: RigSummary, algorithms: Algorithms) -> RigReading:
+    """Return what is told of a rig that is ``view``, and ``row`` in short."""
+    is_up = view.connected and view.age_s is not None and view.age_s <= SILENT_AFTER_S
+    reported_at_s = None if row.seen_at_ms is None else row.seen_at_ms / 1000
+    if not is_up:
+        return RigReading(row.id, row.name, row.state, is_up, reported_at_s, {}, {}, None, None, None, None, 0)
     hashrate_hps: dict[str, float] = {}
+    for name, rate in row.hashrate_hps.items():
+        if rate >= 0 and math.isfinite(rate):
+            label = algorithms.label(name, row.id)
+            hashrate_hps[label] = hashrate_hps.get(label, 0.0) + rate
     miners: dict[str, int] = {}
     for miner in view.miners:
         miners[miner.state] = miners.get(miner.state, 0) + 1
-        rate = miner.hashrate_hps
-        if rate is not None and miner.state in _HASHING and rate >= 0 and math.isfinite(rate):
-            label = algorithms.label(miner.algorithm, view.node_id)
-            hashrate_hps[label] = hashrate_hps.get(label, 0.0) + rate
     return RigReading(
-        view.node_id,
-        view.node_name,
-        state,
+        row.id,
+        row.name,
+        row.state,
+        is_up,
         reported_at_s,
         hashrate_hps,
         miners,
-        max(_temperatures(view), default=None),
-        _power_w(view),
-        None if view.ping_ms is None else view.ping_ms / 1000,
+        _known(row.temperature_c),
+        _known(row.power_w),
+        None if row.ping_ms is None else row.ping_ms / 1000,
         None if view.machine is None else view.machine.disk_free_bytes,
         len(view.problems),
     )
 
 
-def _state(view: RigView) -> RigState:
-    if not view.connected:
-        return RigState.OFFLINE
-    if view.error or view.age_s is None or view.age_s > SILENT_AFTER_S:
-        return RigState.SILENT
-    return RigState.UP
-
-
-def _temperatures(view: RigView) -> Iterator[float]:
-    if view.machine is not None:
-        yield from _known([view.machine.cpu_temperature_c, *(gpu.temperature_c for gpu in view.machine.gpus)])
-    for miner in view.miners:
-        if miner.devices:
-            yield from _known(device.temperature_c for device in miner.devices)
-
-
-def _power_w(view: RigView) -> float | None:
-    """Return the GPUs' power by the machine's word, else by the miners'."""
-    if view.machine is not None and (told := list(_known(gpu.power_w for gpu in view.machine.gpus))):
-        return sum(told)
-    told = [watts for miner in view.miners for watts in _known(device.power_w for device in miner.devices)]
-    return sum(told) if told else None
-
-
-def _known(values: Iterable[float | None]) -> Iterator[float]:
-    return (value for value in values if value is not None and math.isfinite(value))
+def _known(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def rig_lines(reading: RigReading, shares: RigShares | None) -> Iterator[str]:
@@ -142,8 +109,7 @@ def rig_lines(reading: RigReading, shares: RigShares | None) -> Iterator[str]:
     def line(family: Family, value: float | None) -> str:
         return "" if value is None else f"{family.name}{{{labels}}} {number(value)}\n"
 
-    is_up = reading.state is RigState.UP
-    yield line(of.RIG_UP, int(is_up))
+    yield line(of.RIG_UP, int(reading.is_up))
     yield line(of.RIG_REPORTED, reading.reported_at_s)
     yield "".join(
         f'{of.RIG_HASHRATE.name}{{{labels},algorithm="{escaped(name)}"}} {number(rate)}\n'
@@ -159,4 +125,4 @@ def rig_lines(reading: RigReading, shares: RigShares | None) -> Iterator[str]:
     yield line(of.RIG_POWER, reading.power_w)
     yield line(of.RIG_PING, reading.ping_s)
     yield line(of.RIG_DISK_FREE, reading.disk_free_bytes)
-    yield line(of.RIG_PROBLEMS, reading.problems if is_up else None)
+    yield line(of.RIG_PROBLEMS, reading.problems if reading.is_up else None)

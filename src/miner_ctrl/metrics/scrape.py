@@ -19,9 +19,10 @@ from miner_ctrl.metrics.families import BY_NAME, FAMILIES, OF_RIGS, Family
 from miner_ctrl.metrics.lag import LoopLag
 from miner_ctrl.metrics.process import read_process
 from miner_ctrl.metrics.requests import Histogram, RequestCounts
-from miner_ctrl.metrics.rigs import Algorithms, RigReading, RigState, read_rig, rig_lines
+from miner_ctrl.metrics.rigs import Algorithms, RigReading, read_rig, rig_lines
 from miner_ctrl.metrics.shares import FleetShares
 from miner_ctrl.model.miners import MinerState
+from miner_ctrl.model.summaries import RigState, RigSummary
 from miner_ctrl.model.views import MetricsView, NodeInfoView, RigView
 
 log = logging.getLogger(__name__)
@@ -78,9 +79,12 @@ class _Totals:
 
 
 class Metrics:
-    """What this node counts; there also while it has no identity. ``fleet`` and ``info`` are set by who builds the
-    node, ``sources`` added to by who counts something; those that wait for the system are in ``blocking``, and asked in
-    a thread. ``clock`` is monotonic, ``now_s`` Unix time, in seconds."""
+    """What this node counts; there also while it has no identity.
+
+    ``fleet`` (each rig, and its row) and ``info`` are set by who builds the node, ``sources`` added to by who counts
+    something; those that wait for the system are in ``blocking``, and asked in a thread. ``clock`` is monotonic,
+    ``now_s`` Unix time, in seconds.
+    """
 
     def __init__(
         self,
@@ -91,7 +95,9 @@ class Metrics:
     ) -> None:
         self.requests = RequestCounts()
         self.sources: list[Source] = []
-        self.fleet: Callable[[], Iterable[RigView]] | None = None
+        self.problems_of: list[Callable[[], str]] = []
+        """Each says what is wrong with a part of this node, in one sentence, or nothing."""
+        self.fleet: Callable[[], Iterable[tuple[RigView, RigSummary]]] | None = None
         self.info: Callable[[], NodeInfoView] | None = None
         self._clock = clock
         self._now_s = now_s
@@ -127,6 +133,10 @@ class Metrics:
         assert self._view is not None  # noqa: S101 - made with the page
         return self._view
 
+    def problems(self) -> tuple[str, ...]:
+        """Return what is wrong with this node, one sentence each."""
+        return tuple(sentence for problem in self.problems_of if (sentence := problem()))
+
     async def _fresh(self) -> None:
         self._lag.wanted()
         async with self._making:
@@ -153,11 +163,11 @@ class Metrics:
             return None, {}
         totals, seen = _Totals(), set()
         lines: list[list[str]] = [[] for _ in OF_RIGS]
-        views = iter(self.fleet())
-        while some := list(islice(views, SLICE)):
+        each = iter(self.fleet())
+        while some := list(islice(each, SLICE)):
             now_s = self._now_s()
-            for view in some:
-                reading = read_rig(view, now_s=now_s, algorithms=self._algorithms)
+            for view, row in some:
+                reading = read_rig(view, row, self._algorithms)
                 shares = None if view.age_s is None else self._shares.note(view.node_id, view.miners, now_s)
                 totals.add(reading)
                 seen.add(view.node_id)

@@ -291,6 +291,12 @@ class StatusView(View, frozen=True, kw_only=True):
     status: str
 
 
+class ReadyView(StatusView, frozen=True, kw_only=True):
+    """``problems``: what is wrong with this node, one sentence each; it works in spite of it."""
+
+    problems: tuple[str, ...] = ()
+
+
 class LockView(View, frozen=True, kw_only=True):
     """The wallet lock of this rig. ``locked`` is false where there is none. ``keys`` are base64; ``stopped`` are the
     miners that were stopped because a new lock forbids what they mined to."""
