@@ -102,8 +102,7 @@ class _Arrival:
         self._leave(PROTOCOL_ERROR)
 
     def _gone(self) -> None:
-        self._accepting.shared.counts.failed += 1
-        self._accepting.left(self.visit)
+        self._accepting.given_up(self.visit)
 
 
 class Accepting:
@@ -143,6 +142,11 @@ class Accepting:
         """See ``link.Reception``."""
         self._half_open.release(visit)
         self._arrivals.pop(visit, None)
+
+    def given_up(self, visit: Visit) -> None:
+        """The other side has gone in the middle of its handshake."""
+        self.shared.counts.failed += visit in self._arrivals  # what was cut from here is counted already
+        self.left(visit)
 
     def may_begin(self, visit: Visit) -> bool:
         """Whether the first message may be worked on."""
