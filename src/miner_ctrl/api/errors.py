@@ -22,10 +22,16 @@ from miner_ctrl.model.views import ErrorView
 
 _STATUS_OF_CODE = {
     "UNAUTHORIZED": 401,
+    "LOGIN_FAILED": 401,
+    "SESSION_OVER": 401,
+    "TOKEN_EXPIRED": 401,
+    "TOKEN_REVOKED": 401,
+    "TOKEN_UNKNOWN": 401,
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TOO_SLOW": 408,
     "BODY_TOO_LARGE": 413,
     "NOT_JSON": 415,
+    "HOST_REFUSED": 421,
     "HEADERS_TOO_LARGE": 431,
     "INTERNAL_ERROR": 500,
     "NOT_READY": 503,

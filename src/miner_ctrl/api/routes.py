@@ -1,9 +1,9 @@
 """Typed routes: a handler's signature is the declaration, and validation and OpenAPI both come from it.
 
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
-one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), and faces by their type. Its return type is what it
-answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or
-``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), ``visit`` (where from), and faces by their type. Its
+return type is what it answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these,
+``WithHeaders[...]`` of any of these, a ``Stream``, or ``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from starlette.types import Receive, Scope, Send
 
 from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
 from miner_ctrl.api.faces import (
+    AccessFace,
     AuditFace,
     CommandsFace,
     DeploysFace,
@@ -39,13 +40,15 @@ from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
 from miner_ctrl.errors import MinerCtrlError
-from miner_ctrl.model.callers import AccessRole, Caller, Door
+from miner_ctrl.model.callers import STRANGER, AccessRole, Caller, Door, Visit
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 T = TypeVar("T")
 
 CALLER = "miner_ctrl.caller"
 """Key in ``scope["state"]``: the ``Caller``, set by the door or by what checks credentials there."""
+VISIT = "miner_ctrl.visit"
+"""Key in ``scope["state"]``: the ``Visit``; missing at the local door."""
 _RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
@@ -59,10 +62,11 @@ _FACES: dict[object, str] = {
     HistoryFace: "history",
     LockFace: "lock",
     AuditFace: "audit",
+    AccessFace: "access",
     MetricsFace: "metrics",
     RigFace: _RIG,
 }
-_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs", "metrics"})
+_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs", "access", "metrics"})
 _JSON_HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"no-store"),
@@ -80,6 +84,15 @@ class Encoded(Generic[T]):
     """A ``T`` whose JSON is there already."""
 
     json: bytes
+
+
+@dataclass(frozen=True)
+class WithHeaders(Generic[T]):
+    """A ``T`` (what a handler may return otherwise, but for a ``Stream``), and headers of its answer: names, in lower
+    case, and values."""
+
+    answer: T
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,7 @@ class Route:
     events: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] | None = field(repr=False)
     takes_caller: bool = False
+    takes_visit: bool = False
     max_body_bytes: int = MAX_BODY_BYTES
     local_only: bool = False
     """Refused at every door but those that only this machine's user can come through."""
@@ -109,6 +123,8 @@ class Route:
     """What a caller must be."""
     audited: bool = False
     """Whether the audit log has who asked for it: it changes something."""
+    public: bool = False
+    """Answered whoever asks, without credentials too: it tells nothing, or is where one says who one is."""
 
     @property
     def needs_identity(self) -> bool:
@@ -133,19 +149,25 @@ class Route:
                 values["body"] = body
         if self.takes_caller:
             values["caller"] = caller
+        if self.takes_visit:
+            values["visit"] = scope.get("state", {}).get(VISIT) or Visit()
         if self.audited and faces.audit is not None:
             result = await self._audited(faces.audit, caller, target, values)
         else:
             result = await self.handler(**values)
+        result, headers = (result.answer, result.headers) if isinstance(result, WithHeaders) else (result, ())
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
         elif isinstance(result, Listing):
             total = (b"x-total-count", str(result.total).encode())
-            await send_json(send, self.status, _encoder.encode(result.items), total)
+            await send_json(send, self.status, _encoder.encode(result.items), total, *headers)
         else:
-            await send_json(send, self.status, result.json if isinstance(result, Encoded) else _encoder.encode(result))
+            body = result.json if isinstance(result, Encoded) else _encoder.encode(result)
+            await send_json(send, self.status, body, *headers)
 
     def _admitted(self, scope: Scope) -> Caller:
+        if self.public:
+            return STRANGER
         caller = caller_of(scope)
         if not caller.role.includes(self.role):
             raise not_allowed(caller.role, self.role)
@@ -203,8 +225,9 @@ class Resource:
         errors: tuple[int, ...] = (),
         events: Mapping[str, object] | None = None,
         role: AccessRole = AccessRole.VIEWER,
+        public: bool = False,
     ) -> Callable[[Handler], Handler]:
-        return self._added("GET", path, 200, errors, events or {}, role=role)
+        return self._added("GET", path, 200, errors, events or {}, role=role, public=public)
 
     def post(
         self,
@@ -217,11 +240,12 @@ class Resource:
         local_only: bool = False,
         role: AccessRole = AccessRole.OPERATOR,
         changes: bool = True,
+        public: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Add a POST; ``changes`` is false for one that only asks (its body is too long for a query)."""
         return self._added(
             "POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes, local_only=local_only,
-            role=role, audited=changes,
+            role=role, audited=changes, public=public,
         )  # fmt: skip
 
     def put(
@@ -251,11 +275,19 @@ class Resource:
         max_body_bytes: int = MAX_BODY_BYTES,
         local_only: bool = False,
         audited: bool = False,
+        public: bool = False,
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
             self.routes.append(
-                replace(route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited)
+                replace(
+                    route,
+                    max_body_bytes=max_body_bytes,
+                    local_only=local_only,
+                    role=role,
+                    audited=audited,
+                    public=public,
+                )
             )
             return handler
 
@@ -283,8 +315,9 @@ def declared(
         raise TypeError(f"{handler.__qualname__}: every parameter and the answer need a type")
     path_values = tuple(re.findall(r"{(\w+)}", path))
     faces = {name: _FACES[kind] for name, kind in hints.items() if kind in _FACES}
-    takes_caller = hints.get("caller") is Caller
-    expected = {*path_values, *faces, *({"body", "query"} & set(hints)), *({"caller"} if takes_caller else ())}
+    takes_caller, takes_visit = hints.get("caller") is Caller, hints.get("visit") is Visit
+    special = {*(["caller"] if takes_caller else []), *(["visit"] if takes_visit else [])}
+    expected = {*path_values, *faces, *({"body", "query"} & set(hints)), *special}
     if expected != set(hints):
         raise TypeError(f"{handler.__qualname__}: {expected ^ set(hints)} is not in both {path} and the signature")
     takes_body = method in ("POST", "PUT", "PATCH")
@@ -307,6 +340,7 @@ def declared(
         events=events or {},
         decoder=msgspec.json.Decoder(hints.get("body", Nothing)) if takes_body else None,
         takes_caller=takes_caller,
+        takes_visit=takes_visit,
     )
 
 
@@ -324,6 +358,8 @@ def _answer(returned: object) -> tuple[object, bool]:
     if isinstance(returned, UnionType):
         (json_answer,) = (kind for kind in get_args(returned) if kind is not Stream)
         return json_answer, False
+    if get_origin(returned) is WithHeaders:
+        return _answer(get_args(returned)[0])
     if get_origin(returned) is Listing:
         return list[get_args(returned)[0]], True  # type: ignore[misc]
     if get_origin(returned) is Encoded:

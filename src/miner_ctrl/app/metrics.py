@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Fleet, Overview
 from miner_ctrl.metrics import Metrics, Source, Values
 from miner_ctrl.metrics import families as of
 from miner_ctrl.metrics.process import read_process
 from miner_ctrl.model.summaries import RigSummary
 from miner_ctrl.model.views import NodeInfoView, RigView
-from miner_ctrl.transport import Endpoint
+
+if TYPE_CHECKING:
+    from miner_ctrl.app.controller import ControllerHalf
+    from miner_ctrl.controller import Fleet, Overview
+    from miner_ctrl.transport import Endpoint
 
 
 def metrics_of(home: Home) -> Metrics:

@@ -15,8 +15,9 @@ import click
 from miner_ctrl.cli import unit_file, windows_task
 from miner_ctrl.cli.command import Group, Settings, pass_settings
 from miner_ctrl.cli.local_api import LocalApi
-from miner_ctrl.cli.node import DEFAULT_LISTEN, ROLES
+from miner_ctrl.cli.node import ROLES
 from miner_ctrl.cli.output import note
+from miner_ctrl.cli.serving import DEFAULT_LISTEN
 from miner_ctrl.config import HOME_VARIABLE, Home, parse_listen
 from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, OperationFailed, Refused
 
