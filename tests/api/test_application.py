@@ -74,6 +74,7 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/miners/resume", None, 200, {"status": "resumed"}),
     ("POST", "/miners/adopt", {"minerType": "xmrig", "port": 80}, 201, {"status": "adopted", "minerName": "xmrig-3"}),
     ("POST", "/profiles/p/start", None, 200, {"status": "started", "minerName": MINER, "miners": [MINER]}),
+    ("GET", "/fleet/totals", None, 200, {"rigs": 1, "critical": 1}),
     ("GET", "/schedule", None, 200, {"rules": [], "otherwise": "run", "now": "run", "until": None}),
     ("PUT", "/schedule", {"otherwise": "pause"}, 200, {"otherwise": "pause", "until": "1970-01-01T00:01:00Z"}),
     ("DELETE", "/schedule", None, 200, {"rules": [], "otherwise": "run"}),
@@ -205,7 +206,7 @@ async def test_route_fails_in_the_envelope(
 
 async def test_every_route_is_tried() -> None:
     lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
-    lists |= {"/ready"}
+    lists |= {"/ready", "/fleet", "/alerts"}
     lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "gaps")}
     lists |= {"/miners", "/miners/available", "/miners/{miner}/hashrate-history"}
     streams = {"/events", "/remote/{peer}/logs/{miner}", "/miners/{miner}/logs"}

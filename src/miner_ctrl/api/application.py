@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 from starlette.routing import Route as PathRoute
-from starlette.routing import Router
+from starlette.routing import Router, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from miner_ctrl.api import (
@@ -16,6 +16,7 @@ from miner_ctrl.api import (
     deploys,
     doctor,
     events,
+    fleet,
     history,
     install,
     invites,
@@ -32,6 +33,8 @@ from miner_ctrl.api import (
 from miner_ctrl.api.counting import note_route
 from miner_ctrl.api.errors import envelope, internal_error, method_not_allowed, no_such_route, status_of
 from miner_ctrl.api.faces import Faces
+from miner_ctrl.api.live.websocket import PATH as LIVE_PATH
+from miner_ctrl.api.live.websocket import LiveSocket
 from miner_ctrl.api.routes import Resource, Route, send_json
 from miner_ctrl.errors import MinerCtrlError
 
@@ -66,6 +69,7 @@ RESOURCES = (
     profiles.PROFILES,
     miners.MINERS,
     schedule.SCHEDULE,
+    fleet.FLEET,
     events.EVENTS,
     doctor.DOCTOR,
     install.INSTALLS,
@@ -87,10 +91,13 @@ def build_app(faces: Callable[[], Faces]) -> ASGIApp:
         by_path.setdefault(route.path, {})[route.method] = route
     # Fixed parts before values: /peers/pending is not a peer.
     paths = sorted(by_path, key=lambda path: [part.startswith("{") for part in path.split("/")])
+    live = LiveSocket(faces)
     router = Router(
         [
             PathRoute(metrics.PATH, metrics.Scrape(faces)),
             *(PathRoute(BASE_PATH + path, _Methods(by_path[path], faces)) for path in paths),
+            PathRoute(BASE_PATH + LIVE_PATH, live),
+            WebSocketRoute(BASE_PATH + LIVE_PATH, live),
         ],
         redirect_slashes=False,
         default=_unknown,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -17,6 +17,7 @@ from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
+from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -37,6 +38,9 @@ from miner_ctrl.model.views import (
     TlsView,
     TokenView,
 )
+
+if TYPE_CHECKING:
+    from miner_ctrl.api.live.feed import Feed
 
 FleetWatcher = Callable[[str, RigView | None], None]
 """Called with a rig's node ID and its state, or ``None`` when it was removed."""
@@ -164,8 +168,27 @@ class FleetFace(Protocol):
     def rigs_json(self) -> bytes:
         """``rigs`` as JSON, of which little is encoded anew."""
 
+    def of(self, node_id: str, /) -> RigView | None:
+        """One rig by its full ID."""
+
     def watch(self, watcher: FleetWatcher, /) -> Callable[[], None]:
         """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+
+class OverviewFace(Protocol):
+    """The fleet at a glance, from memory: a row for each rig, totals, alerts."""
+
+    def rows(self) -> Mapping[str, RigSummary]: ...
+    def totals(self) -> FleetTotals: ...
+    def alerts(self) -> list[Alert]:
+        """The worst first."""
+
+    def alerts_by_id(self) -> Mapping[str, Alert]: ...
+    def watch_rows(self, watcher: Callable[[str, RigSummary | None], None], /) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+    def watch_alerts(self, watcher: Callable[[str, Alert | None], None], /) -> Callable[[], None]:
+        """As ``watch_rows``."""
 
 
 class RigFace(Protocol):
@@ -305,6 +328,8 @@ class Faces:
     commands: CommandsFace | None = None
     deploys: DeploysFace | None = None
     fleet: FleetFace | None = None
+    overview: OverviewFace | None = None
+    live: Feed | None = None
     profiles: ProfilesFace | None = None
     doctor: DoctorFace | None = None
     installs: InstallsFace | None = None

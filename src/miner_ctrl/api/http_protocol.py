@@ -19,6 +19,11 @@ from miner_ctrl.errors import BadInput, MinerCtrlError
 if TYPE_CHECKING:
     from miner_ctrl.api.serving import HttpServing
 
+WEBSOCKET_MESSAGE_BYTES = 4096
+PING_EVERY_S = 20.0
+DEAD_AFTER_S = 40.0
+"""A WebSocket without a pong, or anything being read, for this long after a ping."""
+
 Admit = Callable[[asyncio.Transport], bool]
 """Whether the process at the other end may speak here at all."""
 
@@ -43,6 +48,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._request_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
+        self._upgraded = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -80,7 +86,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_received_bytes += len(data)
         self._request_bytes += len(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._upgraded:
             return
         if self._in_head and self._head_received_bytes > self._limits.head_bytes:
             self._refuse(self._head_too_large())
@@ -125,6 +131,31 @@ class HttpProtocol(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
         self.transport.abort()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to a WebSocket."""
+        from miner_ctrl.api.websocket_protocol import WebSocketProtocol  # noqa: PLC0415 - for who follows the feed
+
+        if not self._idle:
+            self.abort()  # it has not waited for the answer before
+            return
+        self._upgraded = True
+        self._disarm_head_timer()
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        head = [self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            head += [name, b": ", value, b"\r\n"]
+        WebSocketProtocol(self._serving).begin(self.transport, b"".join([*head, b"\r\n"]))
+
+    def _should_upgrade(self) -> bool:
+        """Whether the request is one for the WebSocket there is; others are answered as the plain ones they are."""
+        return (
+            self._get_upgrade() == b"websocket"
+            and self.scope["method"] == "GET"
+            and self.url.partition(b"?")[0] == self._serving.websocket_path
+            and any(name == b"sec-websocket-key" for name, _ in self.headers)
+        )
 
     def _unsupported_upgrade_warning(self) -> None:
         """Answer the request as the plain one that it is; after it, nothing more is read as HTTP."""

@@ -32,11 +32,13 @@ from miner_ctrl.api.faces import (
     LockFace,
     MetricsFace,
     NodeFace,
+    OverviewFace,
     PairingFace,
     ProfilesFace,
     RigFace,
 )
 from miner_ctrl.api.lists import Listing
+from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Stream, send_stream
 from miner_ctrl.errors import MinerCtrlError
@@ -58,6 +60,8 @@ _FACES: dict[object, str] = {
     CommandsFace: "commands",
     DeploysFace: "deploys",
     FleetFace: "fleet",
+    OverviewFace: "overview",
+    Feed: "live",
     ProfilesFace: "profiles",
     HistoryFace: "history",
     LockFace: "lock",

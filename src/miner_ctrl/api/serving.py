@@ -12,18 +12,26 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
+from typing import Protocol, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from miner_ctrl.api.counting import counted
-from miner_ctrl.api.http_protocol import Admit, HttpProtocol
+from miner_ctrl.api.http_protocol import (
+    DEAD_AFTER_S,
+    PING_EVERY_S,
+    WEBSOCKET_MESSAGE_BYTES,
+    Admit,
+    HttpProtocol,
+)
 from miner_ctrl.api.routes import CALLER
 from miner_ctrl.api.streams import CLOSING
 from miner_ctrl.metrics import RequestCounts
 from miner_ctrl.model.callers import Caller
 
+WEBSOCKET_PATH = "/api/v1/mining/ws/events"
 CLOSE_WITHIN_S = 1.0
 """For requests that run when a door closes; then their connections are cut."""
 
@@ -42,6 +50,12 @@ class HttpLimits:
     unread_within_s: float | None = None
 
 
+class Connection(Protocol):
+    """What all connections of a door can."""
+
+    def abort(self) -> None: ...
+
+
 class HttpServing:
     """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``caller`` is who
     comes through it, ``None`` where each request has to say so; ``refusal_headers`` are those of answers that the
@@ -56,9 +70,11 @@ class HttpServing:
         caller: Caller | None = None,
         refusal_headers: Sequence[tuple[bytes, bytes]] = (),
         counts: RequestCounts | None = None,
+        websocket_path: str = WEBSOCKET_PATH,
     ) -> None:
         self.counts = counts or RequestCounts()
         self.refusal_headers = refusal_headers
+        self.websocket_path = websocket_path.encode()
         self.limits = limits or HttpLimits()
         self.state = ServerState()
         self.closing = asyncio.Event()
@@ -74,6 +90,10 @@ class HttpServing:
             access_log=False,
             proxy_headers=False,
             timeout_keep_alive=self.limits.keep_alive_s,
+            ws_max_size=WEBSOCKET_MESSAGE_BYTES,
+            ws_ping_interval=PING_EVERY_S,
+            ws_ping_timeout=DEAD_AFTER_S,
+            ws_per_message_deflate=False,
         )
         self.config.load()
         self._app = app
@@ -101,9 +121,8 @@ class HttpServing:
             connection.shutdown()
         if self.state.tasks:
             await asyncio.wait(tuple(self.state.tasks), timeout=within_s)
-        for connection in tuple(self.state.connections):
-            if isinstance(connection, HttpProtocol):
-                connection.abort()
+        for connection in cast("tuple[Connection, ...]", tuple(self.state.connections)):
+            connection.abort()
         running = tuple(self.state.tasks)
         for task in running:
             task.cancel()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from miner_ctrl.api.faces import AccessFace, Faces, NodeFace
+from miner_ctrl.api.live.feed import Feed
+from miner_ctrl.api.live.topics import overview_topics
 from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.app.metrics import follow
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home
+from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.worker.lock_desk import LockDesk
@@ -29,6 +32,11 @@ def faces_of(
 ) -> Faces:
     """Return everything."""
     follow(own.metrics, info=node.info, controller=controller)
+    tables, states = overview_topics(controller.overview)
+    live = Feed(
+        tables=tables, states=states, fleet=controller.fleet, commands=controller.commands, pairing=pairing,
+        now_ms=now_ms,
+    )  # fmt: skip
     return Faces(
         node,
         doctor=own.doctor,
@@ -38,6 +46,8 @@ def faces_of(
         commands=controller.commands,
         deploys=controller.deploys,
         fleet=controller.fleet,
+        overview=controller.overview,
+        live=live,
         history=controller.history,
         profiles=profiles,
         rig=rig.local,

@@ -202,6 +202,7 @@ class Fleet:
     def __init__(self, *, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._rigs: dict[bytes, _Rig] = {}
+        self._by_id: dict[str, _Rig] = {}
         self._watchers: list[Watcher] = []
         self._observers: list[Observer] = []
 
@@ -209,6 +210,7 @@ class Fleet:
         """Take in one event and tell the watchers which rig it changed. Events of unknown rigs change nothing."""
         if isinstance(event, RigKnown):
             held = self._rigs.setdefault(event.fingerprint, _Rig(event.node_id, event.name))
+            self._by_id[held.node_id] = held
             held.name = event.name
             held.about = replace(event.about, remote=held.about.remote, clock_offset_ms=held.about.clock_offset_ms)
             held.changed()
@@ -218,7 +220,7 @@ class Fleet:
         if rig is None:
             return
         if isinstance(event, RigGone):
-            del self._rigs[event.fingerprint]
+            del self._rigs[event.fingerprint], self._by_id[rig.node_id]
             for watcher in tuple(self._watchers):
                 watcher(rig.node_id, None)
             for observer in tuple(self._observers):
@@ -245,6 +247,11 @@ class Fleet:
     def rig(self, fingerprint: bytes) -> RigView | None:
         """Return one rig, or ``None`` if it is not of this fleet."""
         rig = self._rigs.get(fingerprint)
+        return None if rig is None else rig.view(self._clock())
+
+    def of(self, node_id: str) -> RigView | None:
+        """Return one rig by its ID, or ``None`` if it is not of this fleet."""
+        rig = self._by_id.get(node_id)
         return None if rig is None else rig.view(self._clock())
 
     def fingerprints(self) -> Iterator[bytes]:
