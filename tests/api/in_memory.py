@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from miner_ctrl.access import Access
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.live.topics import overview_topics
@@ -519,7 +520,7 @@ class Profiles:
 class World:
     """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
 
-    def __init__(self, *, identity: bool = True) -> None:
+    def __init__(self, *, identity: bool = True, access: Access | None = None) -> None:
         self.node = Node()
         self.pairing = Pairing()
         self.fleet = Fleet()
@@ -540,7 +541,7 @@ class World:
         self.installs = Installs()
         self.metrics = Metrics()
         self.metrics.fleet = lambda: tuple((rig, row_of(rig)) for rig in self.fleet.known.values())
-        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, metrics=self.metrics)
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, access=access, metrics=self.metrics)
         if identity:
             self._complete()
 

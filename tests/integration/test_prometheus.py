@@ -88,9 +88,10 @@ def page(address: str, token: str, accept: str = "*/*") -> str:
 
 def test_prometheus_scrapes_a_controller(prometheus_programs: Programs, make_node: MakeNode, tmp_path: Path) -> None:
     desk, rig = make_node("desk"), make_node("rig")
+    desk.api_words = ("--api", "127.0.0.1:0", "--api-auth")
     desk.done("node", "init", "--name", "desk", "--role", "controller")
     token = str(desk.answer("token", "create", "prometheus", "--role", "viewer")["token"])
-    desk.serve("", "--api", "127.0.0.1:0", "--api-auth")
+    desk.serve()
     target = str(desk.ask("/node/info")["apiAddresses"][0]).removeprefix("http://")
     rig.join(desk, "rig-alpha")
     rig.serve()

@@ -100,7 +100,7 @@ async def set_login(access: AccessFace, caller: Caller, body: NewLogin) -> Login
     return await access.set_login(caller, body.name, body.role, body.password)
 
 
-@ACCESS.delete("/logins/{name}", role=AccessRole.ADMIN)
-async def remove_login(access: AccessFace, name: str) -> LoginView:
+@ACCESS.delete("/logins/{login}", role=AccessRole.ADMIN)
+async def remove_login(access: AccessFace, login: str) -> LoginView:
     """Remove a login; its sessions end."""
-    return await access.remove_login(name)
+    return await access.remove_login(login)

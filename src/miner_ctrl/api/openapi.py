@@ -21,6 +21,7 @@ _PATH_VALUES = {
     "miner": "The name of a miner instance.",
     "profile": "A profile's ID or name.",
     "id": "A full ID.",
+    "login": "A login's name.",
     "miner_type": "A miner type, such as `xmrig`.",
 }
 

@@ -79,6 +79,26 @@ def api_settings(options: dict[str, Any], *, place: Listen | None = None) -> Api
     )
 
 
+def api_words(options: dict[str, Any]) -> list[str]:
+    """Return the options as words of a command, for another process to be started with.
+
+    Raises:
+        UsageError, BadInput: as ``api_settings``.
+    """
+    api_settings(options)
+    words: list[str] = []
+    for name in NAMES:
+        value = options.get(name)
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(flag)
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str):
+                absolute = name in ("api_tls_cert", "api_tls_key")
+                words += [flag, str(Path(text).resolve()) if absolute else text]
+    return words
+
+
 def _checked(name: str) -> str:
     if not name or len(name) > 253 or not all(char.isalnum() or char in ".-" for char in name) or not name.isascii():
         raise click.UsageError(f"--api-host takes a name alone, for example rigs.example.org, and not {name[:80]!r}.")

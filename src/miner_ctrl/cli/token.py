@@ -47,7 +47,7 @@ def create(settings: Settings, name: str, role: str, expires: str | None) -> Non
     facts = answer.data
     click.echo(shown(facts["token"]))
     until = f"until {shown(facts['expiresAt'])}" if facts.get("expiresAt") else "until it is revoked"
-    note(f"Keep it: it is not shown again. {shown(name)} is a {role} {until}.")
+    note(f"Keep it: it is not shown again. {shown(name)} is {role} {until}.")
     note("Programs send it in the header  Authorization: Bearer TOKEN")
 
 
