@@ -190,7 +190,7 @@ _GOES_OFF: dict[str, tuple[int, list[tuple[str, str]], str]] = {
     ),
     "MinerCtrlDiskLow": (20, [(f"miner_ctrl_disk_free_bytes{{{_NODE}}}", "1e9x30")], _NODE),
     "MinerCtrlHistoryNotWritten": (10, [(f"miner_ctrl_history_writable{{{_NODE}}}", "1 0x20")], _NODE),
-    "MinerCtrlHistoryBehind": (20, [(f"miner_ctrl_history_queue_entries{{{_NODE}}}", "0 60000x30")], _NODE),
+    "MinerCtrlHistoryBehind": (20, [(f"miner_ctrl_history_waiting_parts{{{_NODE}}}", "0 60000x30")], _NODE),
     "MinerCtrlAuditLost": (10, [(f"miner_ctrl_audit_lost_total{{{_NODE}}}", "0x5 1x20")], _NODE),
     "MinerCtrlCredentialsTried": (
         20,

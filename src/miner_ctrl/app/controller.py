@@ -7,13 +7,14 @@ import time
 from contextlib import AsyncExitStack
 
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, Overview, RigHistory
+from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, Overview, OwnJournal, RigHistory
 from miner_ctrl.deploy.bundles import BundleStore
-from miner_ctrl.history import HistoryStore
+from miner_ctrl.history import HistoryStore, SqliteHistory
+from miner_ctrl.history.settings import read_history_settings
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
-from miner_ctrl.peers import Registry
+from miner_ctrl.peers import PeerRecord, Registry
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.transport import Endpoint
 
@@ -41,7 +42,9 @@ class ControllerHalf:
         self.endpoint = endpoint
         self._registry = registry
         self._serving = serving
-        self._store = HistoryStore(home.history_database, now_ms=now_ms)
+        keep = read_history_settings(home.history_file)
+        self.store: HistoryStore = SqliteHistory(home.history_database, now_ms=now_ms, settings=keep)
+        self.own_journal = OwnJournal(endpoint, registry, self.store, now_ms=now_ms)
         self.fleet = Fleet(clock=time.monotonic)
         self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
         self.overview = Overview(
@@ -60,7 +63,7 @@ class ControllerHalf:
             clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )
-        self.history = RigHistory(registry, self._store)
+        self.history = RigHistory(registry, self.store, settings=keep, recording=serving, now_ms=now_ms)
         self.deploys = Deploys(
             self.commands,
             BundleStore(home.bundles, now_ms=now_ms),
@@ -68,7 +71,7 @@ class ControllerHalf:
             sign=keys.sign,
             clock=time.monotonic,
         )
-        up.push_async_callback(self._store.close)
+        up.push_async_callback(self.store.close)
         up.push_async_callback(self.watch.close)
         up.push_async_callback(self.overview.close)
 
@@ -77,6 +80,21 @@ class ControllerHalf:
         self.watch.start()
         self.overview.start()
         if self._serving:
-            backfill = Backfill(self.endpoint, self._registry, self._store, clock=time.monotonic, now_ms=now_ms)
+            self._up.push_async_callback(self.own_journal.close)
+            self.own_journal.start()
+            self.store.start()
+            backfill = Backfill(self.endpoint, self._registry, self.store, clock=time.monotonic, now_ms=now_ms)
             self._up.push_async_callback(backfill.close)
             backfill.start()
+
+    def registered(self, record: PeerRecord) -> None:
+        """A peer's entry came, or changed."""
+        self.watch.registered(record)
+        if self._serving:
+            self.own_journal.registered(record)
+
+    def removed(self, fingerprint: bytes) -> None:
+        """A peer's entry has gone."""
+        self.watch.removed(fingerprint)
+        if self._serving:
+            self.own_journal.removed(fingerprint)

@@ -16,6 +16,7 @@ from miner_ctrl.model.views import NodeInfoView, RigView
 if TYPE_CHECKING:
     from miner_ctrl.app.controller import ControllerHalf
     from miner_ctrl.controller import Fleet, Overview
+    from miner_ctrl.history import HistoryStore
     from miner_ctrl.transport import Endpoint
 
 
@@ -27,7 +28,8 @@ def metrics_of(home: Home) -> Metrics:
 def follow(metrics: Metrics, *, info: Callable[[], NodeInfoView], controller: ControllerHalf) -> None:
     """Have ``metrics`` tell of a node with an identity."""
     metrics.info, metrics.fleet = info, lambda: rigs_of(controller.fleet, controller.overview)
-    metrics.sources = [sessions_of(controller.endpoint), alerts_of(controller.overview)]
+    metrics.sources = [sessions_of(controller.endpoint), alerts_of(controller.overview), history_of(controller.store)]
+    metrics.problems_of = [lambda: _not_recorded(controller.store)]
 
 
 def rigs_of(fleet: Fleet, overview: Overview) -> Iterator[tuple[RigView, RigSummary]]:
@@ -44,6 +46,25 @@ def alerts_of(overview: Overview) -> Source:
         return {of.ALERTS.name: {"critical": totals.critical, "warning": totals.warnings, "notice": totals.notices}}
 
     return read
+
+
+def history_of(store: HistoryStore) -> Source:
+    """Return the source of what is written into the history."""
+
+    def read() -> Values:
+        counts = store.counts
+        return {
+            of.HISTORY_WAITING.name: counts.waiting,
+            of.HISTORY_ENTRIES.name: counts.entries,
+            of.HISTORY_COMMITS.name: counts.commits,
+            of.HISTORY_WRITABLE.name: int(not store.problem),
+        }
+
+    return read
+
+
+def _not_recorded(store: HistoryStore) -> str:
+    return f"The history is not recorded: {store.problem}" if store.problem else ""
 
 
 def sessions_of(endpoint: Endpoint) -> Source:

@@ -136,9 +136,9 @@ REFUSED = Family(
     ("reason",),
 )
 
-HISTORY_QUEUE = Family("miner_ctrl_history_queue_entries", GAUGE, "What waits to be written into the history.")
-HISTORY_ROWS = Family("miner_ctrl_history_rows_written_total", COUNTER, "Rows written into the history.")
-HISTORY_LOST = Family("miner_ctrl_history_lost_total", COUNTER, "What could not be written, and was given up.")
+HISTORY_WAITING = Family("miner_ctrl_history_waiting_parts", GAUGE, "Parts of rigs' journals that wait to be written.")
+HISTORY_ENTRIES = Family("miner_ctrl_history_entries_total", COUNTER, "Entries of rigs' journals that were written.")
+HISTORY_COMMITS = Family("miner_ctrl_history_commits_total", COUNTER, "Transactions that it took to write them.")
 HISTORY_WRITABLE = Family(
     "miner_ctrl_history_writable", GAUGE, "0: the history cannot be written; GET /ready says why."
 )
@@ -164,7 +164,7 @@ FAMILIES: tuple[Family, ...] = (
     *OF_RIGS,
     SESSIONS, HALF_OPEN, HANDSHAKES, DIALS, SESSIONS_ENDED, SENT, RECEIVED,
     REQUESTS, REQUEST_SECONDS, STREAMS, REFUSED,
-    HISTORY_QUEUE, HISTORY_ROWS, HISTORY_LOST, HISTORY_WRITABLE, AUDIT_ENTRIES, AUDIT_LOST, JOBS,
+    HISTORY_WAITING, HISTORY_ENTRIES, HISTORY_COMMITS, HISTORY_WRITABLE, AUDIT_ENTRIES, AUDIT_LOST, JOBS,
     CPU, RESIDENT, VIRTUAL, STARTED, OPEN_FDS, MAX_FDS,
 )  # fmt: skip
 BY_NAME = {family.name: family for family in FAMILIES}
