@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import msgspec
 import uvloop
 
 from benches.machine import own_memory_bytes, raise_descriptor_limit, take_core
@@ -60,14 +61,17 @@ class _ThreeMiners:
 
     sampled_s = float("inf")
 
+    def __init__(self) -> None:
+        self.now = THREE_MINERS
+
     def names(self) -> tuple[str, ...]:
         return tuple(miner.name for miner in THREE_MINERS)
 
     def latest(self) -> tuple[MinerStats, ...]:
-        return THREE_MINERS
+        return self.now
 
     async def sample(self) -> tuple[MinerStats, ...]:
-        return THREE_MINERS
+        return self.now
 
 
 class Rigs:
@@ -75,6 +79,8 @@ class Rigs:
 
     def __init__(self, count: int, registry: Path) -> None:
         self._registry = registry_of([keys_of(CONTROLLER).public], registry, role=Role.CONTROLLER, grants=ALL_GRANTS)
+        self._miners: list[_ThreeMiners] = []
+        self._desks: list[StatsDesk] = []
         self._rigs = [self._rig(number) for number in range(count)]
         self._raw: list[RawClient] = []
         self._raw_server = RawServer()
@@ -82,8 +88,9 @@ class Rigs:
     def _rig(self, number: int) -> Endpoint:
         keys, name = keys_of(number), f"rig-{number:04d}"
         rig = endpoint_of(keys, name, Role.WORKER, self._registry, _TIMINGS)
+        miners = _ThreeMiners()
         desk = StatsDesk(
-            cast("Miners", _ThreeMiners()),
+            cast("Miners", miners),
             node_id=keys.public.node_id,
             node_name=name,
             version="bench",
@@ -93,7 +100,16 @@ class Rigs:
         rig.route(GetStats, desk.answer, needs=Grant.OBSERVE)
         rig.route(SubscribeStats, desk.subscribe, needs=Grant.OBSERVE)
         desk.start()
+        self._miners.append(miners)
+        self._desks.append(desk)
         return rig
+
+    async def change(self, number: int, hashrate: float) -> float:
+        """Have one rig's first miner hash at ``hashrate`` from now on; return the monotonic time of it."""
+        first, *others = self._miners[number].now
+        self._miners[number].now = (msgspec.structs.replace(first, hashrate_hps=hashrate), *others)
+        self._desks[number].miners_changed()
+        return time.monotonic()
 
     async def dial(self, port: int) -> float:
         """Let every rig dial the controller, one first and then 64 at once; return the seconds for each of the latter.

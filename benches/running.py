@@ -19,6 +19,7 @@ GROUPS = {
     "link": ("benches.round_trips", "One session"),
     "handshakes": ("benches.handshakes", "Handshakes over both cores"),
     "fleet": ("benches.fleet", "A fleet in another process"),
+    "live": ("benches.live", "The live feed: rigs, this node and readers, each in a process"),
     "memory": ("benches.connections", "Memory of a connection"),
     "processes": ("benches.processes", "Whole processes (raw: a bare interpreter)"),
     "hashrate": ("benches.hashrate", "What the agent costs real XMRig"),

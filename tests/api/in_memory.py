@@ -633,7 +633,7 @@ class EventReader:
         event = await asyncio.wait_for(self._chunk(), 30)
         if event is None:
             return None
-        name, data = event.decode().rstrip("\n").split("\n")
+        *_, name, data = event.decode().rstrip("\n").split("\n")
         return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
     async def _chunk(self) -> bytes | None:

@@ -17,6 +17,7 @@ EXPECTED = {
     "link": {"ping, round trip", "ping over raw echo", "get_stats, round trip", "get_stats, 64 at once"},
     "handshakes": {"handshakes, 64 dialers"},
     "fleet": {"sweep of 32 rigs", "state of 32 from memory"},
+    "live": {"snapshot of 32 rigs", "rig to reader, one change", "snapshot of 500 rigs"},
     "memory": {"a connection, listener", "a connection, dialler"},
     "processes": {"miner-ctrl --help", "remote status", "worker, resident (RSS)", "keeper, resident (RSS)"},
     "deploys": {"  unpacked and switched to", "  links cut", "  a rig, more memory (RSS)"},

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import fields
 
 import miner_ctrl
+from miner_ctrl.api.live.openapi import described
 from miner_ctrl.api.routes import Route
 from miner_ctrl.model.views import ErrorView
 
@@ -31,6 +32,7 @@ def document(routes: Iterable[Route], base_path: str) -> dict[str, Any]:
     """Return the OpenAPI document of ``routes``."""
     routes = tuple(routes)
     schemas = _Schemas(routes)
+    live, websocket = described(base_path)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(base_path + route.path, {})[route.method.lower()] = _operation(route, schemas)
@@ -44,7 +46,8 @@ def document(routes: Iterable[Route], base_path: str) -> dict[str, Any]:
         },
         "tags": [{"name": name} for name in dict.fromkeys(route.resource for route in routes)],
         "paths": paths,
-        "components": {"schemas": schemas.components},
+        "components": {"schemas": {**live, **schemas.components}},
+        "x-websocket": websocket,
     }
 
 
