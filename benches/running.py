@@ -24,6 +24,8 @@ GROUPS = {
     "processes": ("benches.processes", "Whole processes (raw: a bare interpreter)"),
     "hashrate": ("benches.hashrate", "What the agent costs real XMRig"),
     "deploys": ("benches.deploys", "A miner program to many rigs (raw: one copy sealed, hashed, written)"),
+    "metrics": ("benches.metrics", "A scrape (raw: the loop, idle meanwhile)"),
+    "everything": ("benches.everything", "A controller with everything on"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 

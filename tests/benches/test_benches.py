@@ -21,6 +21,15 @@ EXPECTED = {
     "memory": {"a connection, listener", "a connection, dialler"},
     "processes": {"miner-ctrl --help", "remote status", "worker, resident (RSS)", "keeper, resident (RSS)"},
     "deploys": {"  unpacked and switched to", "  links cut", "  a rig, more memory (RSS)"},
+    "metrics": {"page of 32 rigs", "page of 500 rigs", "  longest without a turn, CPU"},
+    "everything": {
+        "snapshot of 32 rigs",
+        "rig to reader, one change",
+        "a rig's day in 200 points",
+        "a scrape",
+        "the loop is late by",
+        "controller's CPU",
+    },
     "crypto": {"seal 300 bytes", "open 300 bytes", "sign", "verify", "handshake, both sides"},
 }
 
