@@ -56,7 +56,7 @@ def _home(path: Path, count: int) -> Home:
 
 async def _measured(scale: Scale, node: Node, rigs: OtherProcess, readers: OtherProcess) -> list[Figure]:
     count, began, cpu_began = scale.fleet, time.perf_counter(), time.process_time()
-    await rigs.order("dial", int(node.addresses()[0].rpartition(":")[2]))
+    await rigs.order("dial_until_up", int(node.addresses()[0].rpartition(":")[2]))
     entries = await _caught_up(node, count, scale.backlog_s)
     filled_s, filled_cpu_s = time.perf_counter() - began, time.process_time() - cpu_began
     await readers.order("follow")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import time
 from collections.abc import Awaitable
@@ -37,8 +38,8 @@ async def measure(scale: Scale, home: Path) -> list[Figure]:
 
 
 async def _of(count: int, scrapes: int, within: Target | None, stands_still: Target) -> list[Figure]:
-    fleet, metrics = Fleet(clock=time.monotonic), Metrics(clock=itertools.count().__next__)  # no page is fresh
-    overview = Overview(fleet, clock=time.monotonic, now_ms=now_ms)
+    fleet, metrics = Fleet(clock=_no_time), Metrics(clock=itertools.count().__next__)  # each asks for a new page
+    overview = Overview(fleet, clock=_no_time, now_ms=now_ms)
     overview.start()
     metrics.fleet = lambda: rigs_of(fleet, overview)
     for number in range(count):
@@ -46,29 +47,41 @@ async def _of(count: int, scrapes: int, within: Target | None, stands_still: Tar
         stats = NodeStats(node_id=node_id, node_name="x", at_ms=now_ms(), miners=THREE_MINERS, machine=MACHINE)
         fleet.apply(RigKnown(key, node_id, f"rig-{number:05d}"))
         fleet.apply(RigConnected(key, "bench"))
-        fleet.apply(RigReported(key, stats, time.monotonic()))
+        fleet.apply(RigReported(key, stats, _no_time()))
         fleet.apply(RigPinged(key, 1.25))
     took_ms: list[float] = []
+    cpu_ms: list[float] = []
     longest_ms: list[float] = []
     idle_ms: list[float] = []
     size = 0
     await metrics.exposition(Exposition.TEXT)
+    gc.collect()
+    gc.freeze()
     for _ in range(scrapes):
-        began = time.perf_counter()
-        parts, longest = await _watched(metrics.exposition(Exposition.TEXT))
-        took = time.perf_counter() - began
+        began, cpu_began = time.perf_counter(), time.process_time()
+        parts = await metrics.exposition(Exposition.TEXT)
+        took, cpu = time.perf_counter() - began, time.process_time() - cpu_began
         took_ms.append(took * 1e3)
-        longest_ms.append(longest)
+        cpu_ms.append(cpu * 1e3)
         size = sum(map(len, parts))
+        _, longest = await _watched(metrics.exposition(Exposition.TEXT))
+        longest_ms.append(longest)
         _, longest = await _watched(asyncio.sleep(took))
         idle_ms.append(longest)
+    gc.unfreeze()
     await overview.close()
     return [
         Figure(f"page of {count:,} rigs", "ms", Spread.of(took_ms), None, within),
         Figure("  its p95", "ms", Spread(sorted(took_ms)[int(len(took_ms) * 0.95)]), None, within),
+        Figure("  CPU", "ms", Spread.of(cpu_ms)),
         Figure("  longest without a turn, CPU", "ms", Spread.of(longest_ms), Spread.of(idle_ms), stands_still),
         Figure("  its size", "KiB", Spread(size / 1024)),
     ]
+
+
+def _no_time() -> float:
+    """The fleet's clock stands still: every rig has just reported."""
+    return 0.0
 
 
 async def _watched(work: Awaitable[Any]) -> tuple[Any, float]:

@@ -17,6 +17,7 @@ import uvloop
 from benches.machine import own_memory_bytes, raise_descriptor_limit, take_core
 from benches.nodes import CONTROLLER, endpoint_of, keys_of, registry_of
 from benches.raw import RawClient, RawServer, raw_connect
+from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.miners import Miners
 from miner_ctrl.model.addresses import Address
 from miner_ctrl.model.history import JournalEntry, MinerSample, Sample
@@ -162,6 +163,20 @@ class Rigs:
 
         await one(self._rigs[0])
         return await _at_once(one, self._rigs[1:]) / max(1, len(self._rigs) - 1)
+
+    async def dial_until_up(self, port: int) -> None:
+        """As ``dial``, again and again where it fails, as rigs do: on a busy machine a handshake may take too long."""
+        address = Address("127.0.0.1", port)
+
+        async def one(rig: Endpoint) -> None:
+            while not rig.channels():
+                try:
+                    await rig.dial(address, check=lambda keys: None, timeout_s=DIAL_WITHIN_S)
+                except MinerCtrlError:
+                    await asyncio.sleep(1.0)
+
+        await one(self._rigs[0])
+        await _at_once(one, self._rigs[1:])
 
     async def hang_up(self) -> None:
         """End every session."""

@@ -18,7 +18,7 @@ from miner_ctrl.metrics.exposition import END, Exposition, head, histogram, labe
 from miner_ctrl.metrics.families import BY_NAME, FAMILIES, OF_RIGS, Family
 from miner_ctrl.metrics.lag import LoopLag
 from miner_ctrl.metrics.process import read_process
-from miner_ctrl.metrics.requests import Histogram, RequestCounts
+from miner_ctrl.metrics.requests import REASONS, Histogram, RequestCounts
 from miner_ctrl.metrics.rigs import Algorithms, RigReading, read_rig, rig_lines
 from miner_ctrl.metrics.shares import FleetShares
 from miner_ctrl.model.miners import MinerState
@@ -191,7 +191,7 @@ class Metrics:
         requests = self.requests
         found: dict[str, Value] = {
             of.REQUESTS.name: dict(requests.answers),
-            of.REFUSED.name: requests.refused,
+            of.REFUSED.name: {reason: requests.refused[reason] for reason in REASONS.values()},
             of.STREAMS.name: requests.streams,
         }
         if self.info is not None:
