@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from miner_ctrl.protocol.messages import Logs
-from tests.api.in_memory import RIG_ID, Client, World, rig_row, until
+from tests.api.in_memory import RIG_ID, Client, World, until
+from tests.api.overview import rig_row
 from tests.api.own_machine import MINER
 
 pytestmark = pytest.mark.usefixtures("door")

@@ -19,8 +19,9 @@ from miner_ctrl.api.live.topics import overview_topics
 from miner_ctrl.errors import RateLimited
 from miner_ctrl.model.callers import OWNER
 from miner_ctrl.model.summaries import RigState, RigSummary
-from tests.api.in_memory import Commands, Fleet, Overview, Pairing, alert, rig_row
+from tests.api.in_memory import Commands, Fleet, Pairing
 from tests.api.live.readers import Page
+from tests.api.overview import Overview, alert, rig_row
 
 
 class Desk:

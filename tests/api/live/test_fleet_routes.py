@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from miner_ctrl.model.summaries import AlertKind, RigState, Severity
-from tests.api.in_memory import RIG_ID, Client, World, alert, rig_row
+from tests.api.in_memory import RIG_ID, Client, World
+from tests.api.overview import alert, rig_row
 
 pytestmark = pytest.mark.usefixtures("door")
 

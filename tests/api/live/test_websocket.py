@@ -19,8 +19,9 @@ from miner_ctrl.api.websocket_protocol import WebSocketProtocol
 from miner_ctrl.errors import Unreachable
 from miner_ctrl.model.callers import LOOPBACK, OWNER, Door
 from miner_ctrl.protocol.messages import Logs
-from tests.api.in_memory import RIG_ID, Client, World, alert, peer_view, rig_row, rig_view, until
+from tests.api.in_memory import RIG_ID, Client, World, peer_view, rig_view, until
 from tests.api.live.readers import PATIENCE_S, URL, Reader, reading
+from tests.api.overview import alert, rig_row
 from tests.api.own_machine import MINER
 
 LOG = f"log:rig-alpha/{MINER}"
