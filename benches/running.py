@@ -26,10 +26,11 @@ GROUPS = {
     "deploys": ("benches.deploys", "A miner program to many rigs (raw: one copy sealed, hashed, written)"),
     "metrics": ("benches.metrics", "A scrape (raw: the loop, idle meanwhile)"),
     "everything": ("benches.everything", "A controller with everything on"),
+    "history": ("benches.history", "History (raw: the first schema, which made nothing of the samples)"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 
-ON_REQUEST = frozenset({"hashrate"})
+ON_REQUEST = frozenset({"hashrate", "history"})
 """Groups that take long or need programs of others: measured only when they are named."""
 
 

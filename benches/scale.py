@@ -28,6 +28,9 @@ class Scale(msgspec.Struct, frozen=True):
     window_s: float = 60.0
     deployed_to: int = 20
     bundle_mb: int = 100
+    written: int = 10_000
+    day_samples: int = 8_640
+    charts: int = 400
 
 
 FULL = Scale()
@@ -52,4 +55,7 @@ QUICK = Scale(
     window_s=3.0,
     deployed_to=3,
     bundle_mb=8,
+    written=200,
+    day_samples=720,
+    charts=20,
 )
