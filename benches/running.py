@@ -27,6 +27,7 @@ GROUPS = {
     "metrics": ("benches.metrics", "A scrape (raw: the loop, idle meanwhile)"),
     "everything": ("benches.everything", "A controller with everything on"),
     "history": ("benches.history", "History (raw: the first schema, which made nothing of the samples)"),
+    "access": ("benches.access", "The API's port under a flood (raw: in a quiet moment)"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 

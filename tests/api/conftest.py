@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from miner_ctrl.api import guard
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
@@ -17,6 +18,12 @@ from tests.api.in_memory import Client, World
 @pytest.fixture
 async def world() -> World:
     return World()
+
+
+@pytest.fixture
+def answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who asks too often hear so without a wait."""
+    monkeypatch.setattr(guard, "HELD_BACK_S", 0.0)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's an
 
 NOBODY = 65534
 AS_NOBODY = f"""
-import os, socket, sys
+import os, socket, sys, encodings.idna
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as connection:
     connection.sendall(sys.argv[2].encode())
@@ -83,8 +84,6 @@ async def test_another_user_of_this_machine_needs_credentials(tmp_path: Path) ->
 
 
 async def _as_nobody(port: int, request: str, *more: str) -> str:
-    import asyncio  # noqa: PLC0415
-
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", AS_NOBODY, str(port), request, *more, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

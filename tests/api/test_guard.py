@@ -41,11 +41,10 @@ async def test_its_own_names_are_taken_whatever_the_port(port: OpenPort, host: s
     assert (await port("GET", "/health", headers={"Host": host})).status == 200
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9090", "0.0.0.0", "192.168.1.5", "[::2]", "vm",
-     "localhost."],
-)  # fmt: skip
+NOT_OURS = ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:9090", "0.0.0.0", "192.168.1.5", "[::2]"]
+
+
+@pytest.mark.parametrize("host", [*NOT_OURS, "vm", "a b", "localhost."])
 async def test_another_name_is_refused_so_that_rebinding_dns_gets_nothing(port: OpenPort, host: str) -> None:
     for headers in ({"Host": host}, {"Host": host, "Origin": f"http://{host}", "Sec-Fetch-Site": "same-origin"}):
         refused = await port("GET", "/health", headers=headers)
@@ -57,7 +56,7 @@ TWO = ["localhost", "evil.example"]
 
 
 @pytest.mark.parametrize(
-    "hosts", [[], TWO, TWO[:1] * 2, ["a b"], ["user@localhost"], ["localhost/x"], ["[::1"], ["localhost:99999"], [""]]
+    "hosts", [[], TWO, TWO[:1] * 2, ["user@localhost"], ["localhost/x"], ["[::1"], ["localhost:99999"], [""]]
 )
 async def test_a_request_says_once_whom_it_asks(port: OpenPort, hosts: list[str]) -> None:
     refused = await port("GET", "/health", headers={"Host": hosts})

@@ -30,6 +30,7 @@ EXPECTED = {
         "the loop is late by",
         "controller's CPU",
     },
+    "access": {"asked under wrong tokens", "asked under slow heads", "asked under connections"},
     "crypto": {"seal 300 bytes", "open 300 bytes", "sign", "verify", "handshake, both sides"},
 }
 

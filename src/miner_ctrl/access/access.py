@@ -59,6 +59,7 @@ class Access:
             await asyncio.gather(self._writing, return_exceptions=True)
         if self._is_open:
             await self._write_uses()
+        self._passwords.close()
         await self._database.close()
 
     async def has_credentials(self) -> bool:

@@ -155,8 +155,9 @@ class Logins:
             file.executemany("DELETE FROM session WHERE id = ?", [(each.id,) for each in ended])
             file.execute("UPDATE login SET used_at_ms = ? WHERE name = ?", (now_ms, login.name))
             file.execute(
-                "INSERT INTO session (id, login, hash, created_at_ms, used_at_ms) VALUES (?, ?, ?, ?, ?)",
-                (session.id, login.name, session.hash, now_ms, now_ms),
+                "INSERT INTO session (id, login, hash, created_at_ms, used_at_ms)"
+                " SELECT ?, name, ?, ?, ? FROM login WHERE name = ?",  # none if it was removed meanwhile
+                (session.id, session.hash, now_ms, now_ms, login.name),
             )
 
         await self._database.run(write)

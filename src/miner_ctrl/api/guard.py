@@ -6,6 +6,7 @@ before they are accepted. What it lets through has its ``Caller`` (or ``None``) 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ OWN = "miner_ctrl.own"
 """Key in ``scope["state"]``: whether the connection is from this machine, by this node's own user."""
 OF_CALLER = Rate(burst=400, per_s=100)
 OF_STRANGER = Rate(burst=60, per_s=20)
+HELD_BACK_S = 1.0
+"""How long one who asks too often waits for the answer that says so: the loop has others to serve meanwhile."""
+MAX_HELD_BACK = 256
 _PROXY_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 _TOKEN_FIELDS = frozenset({"token", "access_token", "api_key"})
 
@@ -59,6 +63,7 @@ class Guard:
         self._rules = rules
         self._credentials = credentials
         self._rates = Rates(clock)
+        self._held_back = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -84,11 +89,12 @@ class Guard:
             session = session_in(headers.get(b"cookie", ()), tls=tls) if safe or from_own_page else ""
             caller = await self._caller(scope, headers, session, address)
         except RateLimited:
+            await self._hold_back()
             raise
         except (Refused, BadInput):
-            self._rates.take(f"stranger {address_block(address)}", OF_STRANGER)
+            await self._count(None, address)
             raise
-        self._count(caller, address)
+        await self._count(caller, address)
         origin = headers.get(b"origin", [b""])[0]
         visit = Visit(address=address, secure=tls or origin.lower().startswith(b"https:"), session=session)
         return {**scope, "state": {**scope.get("state", {}), CALLER: caller, VISIT: visit}}
@@ -106,11 +112,23 @@ class Guard:
             return msgspec.structs.replace(LOOPBACK, address=address)
         return None
 
-    def _count(self, caller: Caller | None, address: str) -> None:
-        if caller is None:
-            self._rates.take(f"stranger {address_block(address)}", OF_STRANGER)
-        elif caller.door is not Door.LOOPBACK:
-            self._rates.take(f"{caller.door.value} {caller.id}", OF_CALLER)
+    async def _count(self, caller: Caller | None, address: str) -> None:
+        try:
+            if caller is None:
+                self._rates.take(f"stranger {address_block(address)}", OF_STRANGER)
+            elif caller.door is not Door.LOOPBACK:
+                self._rates.take(f"{caller.door.value} {caller.id}", OF_CALLER)
+        except RateLimited:
+            await self._hold_back()
+            raise
+
+    async def _hold_back(self) -> None:
+        if self._held_back < MAX_HELD_BACK:
+            self._held_back += 1
+            try:
+                await asyncio.sleep(HELD_BACK_S)
+            finally:
+                self._held_back -= 1
 
 
 def _bearer(authorizations: list[bytes]) -> str:

@@ -6,35 +6,48 @@ import asyncio
 import ipaddress
 import os
 import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 
 from miner_ctrl.access import address_block
 from miner_ctrl.api.connection_owner import CannotTell, Ends, owner_of
 from miner_ctrl.api.guard import OWN
 from miner_ctrl.api.http_protocol import HttpProtocol
+from miner_ctrl.api.rates import Rate, Rates
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.errors import MinerCtrlError
 
 TOTAL = 256
 """From other machines and other users; this node's own user is not counted, and so not kept out by them."""
 PER_ADDRESS = 32
+NEW_ONES = Rate(burst=100, per_s=20)
+"""From one address. A browser, and every program that keeps its connection, has a few."""
 
 
 class Crowd:
     """Who is connected. ``can_tell``: the system says whose a connection from this machine is; else all of those are
     taken for this user's."""
 
-    def __init__(self, *, can_tell: bool, total: int = TOTAL, per_address: int = PER_ADDRESS) -> None:
+    def __init__(
+        self,
+        *,
+        can_tell: bool,
+        total: int = TOTAL,
+        per_address: int = PER_ADDRESS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._can_tell = can_tell
         self._total = total
         self._per_address = per_address
         self._here: dict[asyncio.BaseTransport, str] = {}
+        self._rates = Rates(clock)
 
     def enter(self, transport: asyncio.BaseTransport) -> bool:
         """Let a connection in; return whether it is this node's own user's.
 
         Raises:
-            MinerCtrlError: there are too many, in all or from its address.
+            MinerCtrlError: there are too many, in all or from its address; or too many came from there just now.
         """
         peer, here = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         if not peer or not here:  # it is gone
@@ -42,6 +55,7 @@ class Crowd:
         if self._is_own(Ends((peer[0], peer[1]), (here[0], here[1]))):
             return True
         block = address_block(str(peer[0]))
+        self._rates.take(block, NEW_ONES)
         if self._is_full(block):
             self._here = {each: at for each, at in self._here.items() if not each.is_closing()}
         if self._is_full(block):
