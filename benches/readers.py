@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import logging
 import multiprocessing
+import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,6 +50,22 @@ class Readers:
                 first = first or time.perf_counter()
                 if not message["more"]:
                     return (time.perf_counter() - began) * 1e3, size, (first - began) * 1e3
+
+    async def get(self, path: str) -> tuple[float, int]:
+        """Ask for ``path`` (below no base path); return ms until all of the answer was there, and its bytes."""
+        return await asyncio.to_thread(self._get, path)
+
+    def _get(self, path: str) -> tuple[float, int]:
+        began = time.perf_counter()
+        connection = http.client.HTTPConnection("localhost", timeout=60)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(self._path))
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        size = len(answer.read())
+        connection.close()
+        assert answer.status == 200, (path, answer.status)
+        return (time.perf_counter() - began) * 1e3, size
 
     async def follow(self) -> None:
         """Read the fleet as a page does, from now on."""

@@ -27,6 +27,8 @@ GROUPS = {
     "access": ("benches.access", "The API's port under a flood (raw: in a quiet moment)"),
     "audit": ("benches.audit", "The audit log"),
     "history": ("benches.history", "History (raw: the first schema, which made nothing of the samples)"),
+    "metrics": ("benches.metrics", "A scrape (raw: the loop, idle meanwhile)"),
+    "everything": ("benches.everything", "A controller with everything on"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 

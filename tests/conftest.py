@@ -13,6 +13,7 @@ import pytest
 from tests.components import monerod as monerod_component
 from tests.components import namespaces as namespaces_component
 from tests.components import node_js as node_component
+from tests.components import prometheus as prometheus_component
 from tests.components import systemd as systemd_component
 from tests.components import xmrig as xmrig_component
 from tests.components.packages import CannotHave
@@ -61,6 +62,12 @@ def xmrig_program() -> Path:
 def monerod_program() -> Path:
     """A real monerod to start."""
     return _have("monerod", monerod_component.obtain)
+
+
+@pytest.fixture(scope="session")
+def prometheus_programs() -> prometheus_component.Programs:
+    """A real Prometheus to start, and its promtool."""
+    return _have("prometheus", prometheus_component.obtain)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,9 @@ def socket_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(world: World, socket_path: Path) -> AsyncIterator[Client]:
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces), caller=OWNER), socket_path)
+    door = LocalDoor(
+        lambda: HttpServing(build_app(world.faces), caller=OWNER, counts=world.metrics.requests), socket_path
+    )
     await door.open()
     yield Client(socket_path)
     await door.close()

@@ -23,10 +23,12 @@ from miner_ctrl.controller import Jobs, JobStore
 from miner_ctrl.controller.fleet import RigKnown
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
 from miner_ctrl.identity.keys import NodeKeys
+from miner_ctrl.metrics import Metrics
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue
 from miner_ctrl.model.rig import BundleOffer, Schedule, ScheduleState
+from miner_ctrl.model.summaries import RigState, RigSummary
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -80,6 +82,11 @@ def peer_view(id_: str = RIG_ID, name: str = "rig-alpha", **changes: object) -> 
 def rig_view(id_: str = RIG_ID, name: str = "rig-alpha", hashrate: float = 1000.0) -> RigView:
     miner = MinerStats(name=MINER, type="xmrig", state=MinerState.MINING, hashrate_hps=hashrate, algorithm="rx/0")
     return RigView(node_id=id_, node_name=name, connected=True, age_s=0.5, miners=(miner,))
+
+
+def row_of(rig: RigView) -> RigSummary:
+    hashrate = {miner.algorithm: miner.hashrate_hps or 0.0 for miner in rig.miners}
+    return RigSummary(id=rig.node_id, name=rig.node_name, state=RigState.MINING, hashrate_hps=hashrate)
 
 
 class Node:
@@ -466,7 +473,9 @@ class World:
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
-        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, access=access)
+        self.metrics = Metrics()
+        self.metrics.fleet = lambda: tuple((rig, row_of(rig)) for rig in self.fleet.known.values())
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, access=access, metrics=self.metrics)
         if identity:
             self._complete()
 

@@ -92,6 +92,7 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/peers/auth/allowlist", {"publicKey": "x"}, 201, {"status": "added"}),
     ("DELETE", "/peers/auth/allowlist/a/b+c=", None, 200, {"status": "removed"}),
     ("GET", "/openapi.json", None, 200, {"openapi": "3.1.0"}),
+    ("GET", "/metrics", None, 200, {"hashrate": {"rx/0": 1000.0}, "shares": 0}),
 ]
 
 FAILURES: list[tuple[str, str, object, int, str]] = [

@@ -27,6 +27,7 @@ from miner_ctrl.api import (
     invites,
     jobs,
     lock,
+    metrics,
     miners,
     node,
     peers,
@@ -35,6 +36,7 @@ from miner_ctrl.api import (
     remote,
     schedule,
 )  # fmt: skip
+from miner_ctrl.api.counting import note_route
 from miner_ctrl.api.errors import envelope, internal_error, method_not_allowed, no_such_route, status_of
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.live.websocket import PATH as LIVE_PATH
@@ -84,6 +86,7 @@ RESOURCES = (
     install.INSTALLS,
     history.HISTORY,
     lock.LOCK,
+    metrics.METRICS,
     access.ACCESS,
     audit.AUDIT,
     docs.DOCS,
@@ -105,6 +108,7 @@ def build_app(faces: Callable[[], Faces]) -> ASGIApp:
     repeats, turns, live = Repeats(clock=time.monotonic), Turns(), LiveSocket(faces)
     router = Router(
         [
+            PathRoute(metrics.PATH, metrics.Scrape(faces)),
             *(PathRoute(BASE_PATH + path, _Methods(by_path[path], faces, repeats, turns)) for path in paths),
             PathRoute(BASE_PATH + LIVE_PATH, live),
             WebSocketRoute(BASE_PATH + LIVE_PATH, live),
@@ -131,6 +135,7 @@ class _Methods:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
+        note_route(scope, next(iter(self._routes.values())).path)
         route = self._routes.get("GET" if method == "HEAD" else method)
         if route is None:
             raise method_not_allowed(method, sorted(self._routes))

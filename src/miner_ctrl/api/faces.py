@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from miner_ctrl.metrics import Exposition, RequestCounts
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
 from miner_ctrl.model.audit import Audit, AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit
@@ -32,6 +33,7 @@ from miner_ctrl.model.views import (
     IdentityView,
     InviteView,
     LockView,
+    MetricsView,
     MinerHistoryView,
     NodeInfoView,
     PeerView,
@@ -357,6 +359,21 @@ class AuditFace(Audit, Protocol):
         """Yield all of it as a file, ``jsonl`` or ``csv``, in parts."""
 
 
+class MetricsFace(Protocol):
+    """What this node counts; there also while it has no identity."""
+
+    @property
+    def requests(self) -> RequestCounts:
+        """Where what serves the routes counts them."""
+
+    async def exposition(self, form: Exposition) -> Sequence[bytes]:
+        """Return the page that Prometheus reads, in parts."""
+
+    async def summary(self) -> MetricsView: ...
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with this node, one sentence each; none of it keeps it from its work."""
+
+
 class AccessFace(Protocol):
     """Who may ask over the port: tokens, logins and sessions; there also while the node has no identity."""
 
@@ -384,8 +401,8 @@ class AccessFace(Protocol):
 
 @dataclass(frozen=True)
 class Faces:
-    """Everything the routes reach. All but ``node``, ``doctor``, ``installs`` and ``access``, which a node always has,
-    are ``None`` while it has no identity.
+    """Everything the routes reach. All but ``node``, ``doctor``, ``installs``, ``access`` and ``metrics``, which a node
+    always has, are ``None`` while it has no identity.
 
     ``rig`` is called at each request, and returns the rig, brought up if it was not needed before.
     """
@@ -404,5 +421,6 @@ class Faces:
     history: HistoryFace | None = None
     lock: LockFace | None = None
     audit: AuditFace | None = None
+    metrics: MetricsFace | None = None
     access: AccessFace | None = None
     rig: Callable[[], Awaitable[RigFace]] | None = None

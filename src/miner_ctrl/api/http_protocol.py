@@ -192,6 +192,7 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._idle or self.transport.is_closing():
             self.transport.abort()
             return
+        self._serving.counts.note_refusal(status_of(error))
         body = envelope(error)
         length = str(len(body)).encode()
         headers = b"content-type: application/json\r\ncontent-length: %s\r\nconnection: close\r\n" % length

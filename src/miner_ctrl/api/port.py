@@ -96,9 +96,11 @@ class Port:
         from miner_ctrl.api.serving import HttpLimits, HttpServing  # noqa: PLC0415
 
         rules = Rules(Names(self._rules.names, self._rules.proxies), self._rules.needs_credentials)
+        metrics = self._faces().metrics
         guarded = errors_as_answers(Guard(build_app(self._faces), rules, self._credentials()))
         return HttpServing(
             SecurityHeaders(guarded, hsts=self._rules.hsts),
             limits=HttpLimits(connections=CONNECTIONS, unread_within_s=UNREAD_WITHIN_S),
             refusal_headers=headers_for(b"application/json", hsts=self._rules.hsts),
+            counts=metrics.requests if metrics else None,
         )

@@ -37,6 +37,7 @@ from miner_ctrl.api.faces import (
     InstallsFace,
     JobsFace,
     LockFace,
+    MetricsFace,
     NodeFace,
     OverviewFace,
     PairingFace,
@@ -80,9 +81,10 @@ _FACES: dict[object, str] = {
     LockFace: "lock",
     AuditFace: "audit",
     AccessFace: "access",
+    MetricsFace: "metrics",
     RigFace: _RIG,
 }
-_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs", "access"})
+_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs", "access", "metrics"})
 _ALWAYS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),

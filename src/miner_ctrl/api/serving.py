@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from miner_ctrl.api.counting import counted
 from miner_ctrl.api.http_protocol import (
     DEAD_AFTER_S,
     PING_EVERY_S,
@@ -27,6 +28,7 @@ from miner_ctrl.api.http_protocol import (
 )
 from miner_ctrl.api.routes import CALLER
 from miner_ctrl.api.streams import CLOSING
+from miner_ctrl.metrics import RequestCounts
 from miner_ctrl.model.callers import Caller
 
 WEBSOCKET_PATH = "/api/v1/mining/ws/events"
@@ -56,8 +58,8 @@ class Connection(Protocol):
 
 class HttpServing:
     """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``caller`` is who
-    comes through it, ``None`` where each request has to say so; ``refusal_headers`` are those
-    of answers that the application has no part in."""
+    comes through it, ``None`` where each request has to say so; ``refusal_headers`` are those of answers that the
+    application has no part in; ``counts`` are those of the node's doors together."""
 
     def __init__(
         self,
@@ -68,7 +70,9 @@ class HttpServing:
         caller: Caller | None = None,
         websocket_path: str = WEBSOCKET_PATH,
         refusal_headers: Sequence[tuple[bytes, bytes]] = (),
+        counts: RequestCounts | None = None,
     ) -> None:
+        self.counts = counts or RequestCounts()
         self.websocket_path = websocket_path.encode()
         self.refusal_headers = refusal_headers
         self.limits = limits or HttpLimits()
@@ -126,7 +130,7 @@ class HttpServing:
 
     async def _stoppable(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            await counted(self._app, self.counts, scope, receive, send)
         except asyncio.CancelledError:
             # The door has given this request up, and its connection with it: not an error to log.
             if not self.closing.is_set():

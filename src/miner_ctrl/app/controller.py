@@ -50,12 +50,12 @@ class ControllerHalf:
         serving: bool,
     ) -> None:
         self._up = up
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._registry = registry
         self._serving = serving
         keep = read_history_settings(home.history_file)
-        self._store: HistoryStore = SqliteHistory(home.history_database, now_ms=now_ms, settings=keep)
-        self.own_journal = OwnJournal(endpoint, registry, self._store, now_ms=now_ms)
+        self.store: HistoryStore = SqliteHistory(home.history_database, now_ms=now_ms, settings=keep)
+        self.own_journal = OwnJournal(endpoint, registry, self.store, now_ms=now_ms)
         self.fleet = Fleet(clock=time.monotonic)
         self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
         self.overview = Overview(
@@ -74,7 +74,7 @@ class ControllerHalf:
             clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )
-        self.history = RigHistory(registry, self._store, settings=keep, recording=serving, now_ms=now_ms)
+        self.history = RigHistory(registry, self.store, settings=keep, recording=serving, now_ms=now_ms)
         self.deploys = Deploys(
             self.commands,
             BundleStore(home.bundles, now_ms=now_ms),
@@ -85,7 +85,7 @@ class ControllerHalf:
         self.jobs = Jobs(
             registry, self.fleet, JobStore(home.jobs_database), now_ms=now_ms, new_id=lambda: secrets.token_hex(12)
         )
-        up.push_async_callback(self._store.close)
+        up.push_async_callback(self.store.close)
         up.push_async_callback(self.watch.close)
         up.push_async_callback(self.overview.close)
         up.push_async_callback(self.jobs.close)
@@ -97,8 +97,8 @@ class ControllerHalf:
         if self._serving:
             self._up.push_async_callback(self.own_journal.close)
             self.own_journal.start()
-            self._store.start()
-            backfill = Backfill(self._endpoint, self._registry, self._store, clock=time.monotonic, now_ms=now_ms)
+            self.store.start()
+            backfill = Backfill(self.endpoint, self._registry, self.store, clock=time.monotonic, now_ms=now_ms)
             self._up.push_async_callback(backfill.close)
             backfill.start()
 

@@ -235,6 +235,10 @@ class Fleet:
         now_s = self._clock()
         return {rig.node_id: rig.view(now_s) for rig in self._rigs.values()}
 
+    def views(self) -> Iterator[RigView]:
+        """Yield every rig as it is when its turn comes: a large fleet can be gone through a little at a time."""
+        return (rig.view(self._clock()) for rig in tuple(self._rigs.values()))
+
     def rigs_json(self) -> bytes:
         """Return ``rigs`` as JSON. For a large fleet this takes a fraction of encoding them all anew."""
         now_s = self._clock()

@@ -98,6 +98,18 @@ class ExportSlice(msgspec.Struct, frozen=True):
     limit: int = 2000
 
 
+class HistoryCounts:
+    """What a store has done since it was made. ``waiting`` are parts that were given to it and are not stored yet,
+    ``entries`` those that are, ``commits`` the transactions it took."""
+
+    __slots__ = ("commits", "entries", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.entries = 0
+        self.commits = 0
+
+
 class HistoryStore(Protocol):
     """Every method raises ``OperationFailed`` if the database does not do it. Times are Unix, ms, this node's clock."""
 
@@ -110,6 +122,10 @@ class HistoryStore(Protocol):
     @property
     def problem(self) -> str:
         """Why nothing is recorded at present, one sentence; empty while all is well."""
+
+    @property
+    def counts(self) -> HistoryCounts:
+        """What has been written, and what waits."""
 
     # --- writing ----------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from miner_ctrl.errors import MinerCtrlError
-from miner_ctrl.history.contract import Event, EventQuery, ExportSlice, KnownMiner, MinerTotal, Sizes
+from miner_ctrl.history.contract import Event, EventQuery, ExportSlice, HistoryCounts, KnownMiner, MinerTotal, Sizes
 from miner_ctrl.history.parts import HistoryPart, Place
 from miner_ctrl.history.points import FleetBucket, MinerBucket, RigBucket, Span
 from miner_ctrl.history.rollups import Floors
@@ -68,6 +68,7 @@ class SqliteHistory:
         self._sweeping: asyncio.Task[None] | None = None
         self._opened = False
         self._problem = ""
+        self.counts = HistoryCounts()
         self._rig_hours: tuple[float, int] | None = None
 
     def start(self) -> None:
@@ -106,6 +107,15 @@ class SqliteHistory:
             OperationFailed: it could not be written.
             StateDamaged: the file cannot be used.
         """
+        self.counts.waiting += 1
+        try:
+            place = await self._add(rig, part)
+        finally:
+            self.counts.waiting -= 1
+        self.counts.entries += len(part.entries)
+        return place
+
+    async def _add(self, rig: bytes, part: HistoryPart) -> Place:
         async with self._room:
             stored: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
             self._waiting.append((rig, part, stored))
@@ -141,6 +151,7 @@ class SqliteHistory:
             with self._telling():
                 parts = [(rig, part) for rig, part, _ in batch]
                 outcomes = await self._in_thread(lambda: self._writer.commit(parts))
+            self.counts.commits += 1
         except MinerCtrlError as error:
             for _, _, stored in batch:
                 _settle(stored, error)

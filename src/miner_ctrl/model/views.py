@@ -307,6 +307,12 @@ class StatusView(View, frozen=True, kw_only=True):
     status: str
 
 
+class ReadyView(StatusView, frozen=True, kw_only=True):
+    """``problems``: what is wrong with this node, one sentence each; it works in spite of it."""
+
+    problems: tuple[str, ...] = ()
+
+
 class LockView(View, frozen=True, kw_only=True):
     """The wallet lock of this rig. ``locked`` is false where there is none. ``keys`` are base64; ``stopped`` are the
     miners that were stopped because a new lock forbids what they mined to."""
@@ -452,6 +458,23 @@ class HashratePointView(View, frozen=True, kw_only=True):
     power_w: float | None = None
     journal: str
     seq: int
+
+
+class MetricsView(View, frozen=True, kw_only=True):
+    """What ``/metrics`` says, in short. Rigs and miners are counted by state, ``hashrate`` (H/s) is by algorithm; all
+    but rigs is of those that are up. ``answers`` are the API's by class of status, ``refused`` by reason; ``values``
+    has every other metric without labels, by its name."""
+
+    rigs: dict[str, int]
+    miners: dict[str, int]
+    hashrate: dict[str, float]
+    accepted: int = msgspec.field(name="shares")
+    rejected: int
+    power_w: float | None
+    hottest_c: float | None
+    answers: dict[str, int]
+    refused: dict[str, int]
+    values: dict[str, float]
 
 
 class GapView(View, frozen=True, kw_only=True):
