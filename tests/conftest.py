@@ -11,6 +11,7 @@ import pytest
 
 from tests.components import monerod as monerod_component
 from tests.components import namespaces as namespaces_component
+from tests.components import postgresql as postgresql_component
 from tests.components import systemd as systemd_component
 from tests.components import xmrig as xmrig_component
 from tests.components.packages import CannotHave
@@ -43,6 +44,27 @@ def monerod_program() -> Path:
 def systemd_analyze() -> systemd_component.Analyze:
     """A real systemd-analyze."""
     return _have("systemd-analyze", systemd_component.obtain)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql_component.Server]:
+    """A running PostgreSQL, one for all tests of this process. Who stops it starts it again."""
+    server = postgresql_component.Server(_have("postgresql", postgresql_component.obtain))
+    try:
+        server.make()
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: postgresql_component.Server) -> Iterator[postgresql_component.Database]:
+    """An empty database of that server, this test's own."""
+    database = postgresql_server.new_database()
+    yield database
+    postgresql_server.start()
+    database.drop()
 
 
 @pytest.fixture

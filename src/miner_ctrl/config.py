@@ -11,9 +11,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from miner_ctrl.errors import BadInput
 from miner_ctrl.storage.directories import make_private
+
+if TYPE_CHECKING:
+    from miner_ctrl.storage.database_url import DatabaseUrl
 
 HOME_VARIABLE = "MINER_CTRL_HOME"
 _DESKTOP = "lethean-desktop"
@@ -82,6 +86,11 @@ class Home:
     @property
     def history_database(self) -> Path:
         return self.data / "mining.db"
+
+    @property
+    def database_file(self) -> Path:
+        """Names another database for the history (``storage.database_choice``); may be missing."""
+        return self.config / "database.url"
 
     @property
     def tls_certificate(self) -> Path:
@@ -187,12 +196,13 @@ class TlsFiles:
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What a serving node starts with; ``listen`` is ``None`` for a node that only dials. ``trace``: log every message
-    to and from peers."""
+    to and from peers. ``database`` keeps the history, if not a file of the home."""
 
     home: Home
     listen: Listen | None = None
     tls: TlsFiles | None = None
     trace: bool = False
+    database: DatabaseUrl | None = None
 
 
 def parse_listen(text: str) -> Listen:

@@ -237,6 +237,7 @@ def info(settings: Settings) -> None:
     miner-ctrl node serve
     miner-ctrl node serve --listen 192.168.1.10:9091
     miner-ctrl node serve --tls-cert node.crt --tls-key node.key
+    miner-ctrl node serve --database postgresql://miner@db.lan/miner_ctrl
     """
 )
 @click.option(
@@ -246,15 +247,28 @@ def info(settings: Settings) -> None:
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Wrap the listener in TLS: private key.")
 @click.option("--no-init", is_flag=True, help="Do not make an identity if there is none.")
 @click.option("--trace", is_flag=True, help="Log every message to and from peers, as JSON.")
+@click.option(
+    "--database",
+    metavar="URL",
+    help="Keep the history in PostgreSQL; no password here: docs/history.md.  [default: a file of this home]",
+)
 @pass_settings
-def serve(settings: Settings, /, listen: str, tls_cert: str | None, tls_key: str | None, **flags: bool) -> None:
+def serve(
+    settings: Settings,
+    /,
+    listen: str,
+    tls_cert: str | None,
+    tls_key: str | None,
+    database: str | None,
+    **flags: bool,
+) -> None:
     """Run this node until Ctrl-C: peers can reach it, commands go through it, miners are watched.
 
     Without an identity, one is made first: `dual`, named after this machine.
     """
     if bool(tls_cert) != bool(tls_key):
         raise click.UsageError("--tls-cert and --tls-key belong together.")
-    _serve(settings, listen, tls_cert, tls_key, init=not flags["no_init"], trace=flags["trace"])
+    _serve(settings, listen, tls_cert, tls_key, init=not flags["no_init"], trace=flags["trace"], database=database)
 
 
 def _serve(
@@ -265,6 +279,7 @@ def _serve(
     *,
     init: bool = True,
     trace: bool = False,
+    database: str | None = None,
 ) -> None:
     from miner_ctrl.run import serve as serve_node  # noqa: PLC0415 - the whole node: only for the command that is one
 
@@ -272,7 +287,9 @@ def _serve(
     deadline = time.monotonic() + WAIT_FOR_HOME_S
     while True:
         try:
-            code = serve_node(home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init, trace=trace)
+            code = serve_node(
+                home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init, trace=trace, database=database
+            )
             break
         except HomeInUse:
             if time.monotonic() > deadline or _is_served(LocalApi(home.socket)):

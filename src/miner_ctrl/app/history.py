@@ -1,0 +1,52 @@
+"""Which store keeps the history: the home's SQLite file, or a PostgreSQL database."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from miner_ctrl.config import Home
+from miner_ctrl.errors import OperationFailed
+from miner_ctrl.model.times import now_ms
+from miner_ctrl.storage.database_url import DatabaseUrl
+
+if TYPE_CHECKING:
+    from miner_ctrl.history.postgres_store import PostgresStore
+
+log = logging.getLogger(__name__)
+
+
+def postgres_store(url: DatabaseUrl) -> PostgresStore:
+    """Return the store in a PostgreSQL database; it connects when it is first used.
+
+    Raises:
+        OperationFailed: what speaks with PostgreSQL is not installed here.
+    """
+    try:
+        from miner_ctrl.history.postgres_store import PostgresStore  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise OperationFailed(
+            "A history in PostgreSQL needs asyncpg, which is not installed here.",
+            suggestion="Install it: pip install 'miner-ctrl[postgresql]'. Or leave out --database.",
+            code="EXTRA_MISSING",
+        ) from None
+    return PostgresStore(url, now_ms=now_ms, clock=time.monotonic)
+
+
+async def check_database(url: DatabaseUrl) -> None:
+    """See that the database can be used, before a node starts with it. One that is only away is not waited for: the
+    node starts, and the history is filled in from the rigs' journals when it is back.
+
+    Raises:
+        Refused, NotFound, StateDamaged, OperationFailed: a person has to mend something first.
+    """
+    store = postgres_store(url)
+    try:
+        await store.check()
+    except OperationFailed as error:
+        log.warning("%s The node starts without it.", error.message)
+    finally:
+        await store.close()
