@@ -77,6 +77,10 @@ def brief_node(home: Home) -> Iterator[Path]:
 async def _serve(settings: NodeSettings, *, init: bool) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
+    if settings.database is not None and not _only_works(settings.home):
+        from miner_ctrl.app.history import check_database  # noqa: PLC0415 - only where there is one
+
+        await check_database(settings.database)
     node = Node(settings, serving=True)
     try:
         await node.start(init=init)

@@ -6,15 +6,16 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 
+from miner_ctrl.app.history import history_store
 from miner_ctrl.config import Home
 from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, RigHistory
 from miner_ctrl.deploy.bundles import BundleStore
-from miner_ctrl.history import HistoryStore
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
 from miner_ctrl.peers import Registry
 from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.storage.database_url import DatabaseUrl
 from miner_ctrl.transport import Endpoint
 
 
@@ -22,7 +23,8 @@ class ControllerHalf:
     """What commands rigs; ``up`` undoes what is started. A node that only works has one when somebody on it asks for a
     rig, and not before: it is memory that a rig does without.
 
-    ``serving``: it watches its rigs and keeps their history filled; without, it only commands.
+    ``serving``: it watches its rigs and keeps their history filled; without, it only commands. ``database`` keeps the
+    history, if not the home's own file.
     """
 
     def __init__(
@@ -36,12 +38,13 @@ class ControllerHalf:
         profiles: ProfileStore,
         pairing: Pairing,
         serving: bool,
+        database: DatabaseUrl | None = None,
     ) -> None:
         self._up = up
         self._endpoint = endpoint
         self._registry = registry
         self._serving = serving
-        self._store = HistoryStore(home.history_database, now_ms=now_ms)
+        self._store = history_store(home, database)
         self.fleet = Fleet(clock=time.monotonic)
         self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
         self.commands = Commands(

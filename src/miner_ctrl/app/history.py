@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from miner_ctrl.config import Home
 from miner_ctrl.errors import OperationFailed
+from miner_ctrl.history import HistoryStore
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.storage.database_url import DatabaseUrl
 
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from miner_ctrl.history.postgres_store import PostgresStore
 
 log = logging.getLogger(__name__)
+
+
+def history_store(home: Home, database: DatabaseUrl | None) -> HistoryStore | PostgresStore:
+    """Return the store; it is opened when it is first used."""
+    if database is not None:
+        return postgres_store(database)
+    return HistoryStore(home.history_database, now_ms=now_ms)
 
 
 def postgres_store(url: DatabaseUrl) -> PostgresStore:
