@@ -23,7 +23,7 @@ class Rig:
     """One rig's journal so far. ``miners`` are named by their number."""
 
     def __init__(self, number: int, miners: int, *, began_ms: int) -> None:
-        self.random = Random(number)  # noqa: S311 - not a secret
+        self.random = Random(number)
         self.fingerprint = number.to_bytes(4, "big") * 8
         self.every_ms = (10_000, 10_000, 30_000, 60_000)[number % 4]
         self.offset_ms = (0, 0, 3_600_000, -90_000)[number // 4 % 4]
@@ -106,7 +106,7 @@ class Rig:
 def told(samples: int, *, rigs: int = 16, miners: int = 4, began_ms: int) -> Iterator[tuple[Rig, HistoryPart]]:
     """Yield parts of ``rigs`` rigs in turn until they hold ``samples`` samples of miners or more."""
     fleet = [Rig(number, miners, began_ms=began_ms) for number in range(rigs)]
-    turn = Random(1)  # noqa: S311 - not a secret
+    turn = Random(1)
     count = 0
     while count < samples:
         for rig in fleet:

@@ -13,26 +13,26 @@ from miner_ctrl.model.times import now_ms
 from miner_ctrl.storage.database_url import DatabaseUrl
 
 if TYPE_CHECKING:
-    from miner_ctrl.history.postgres_store import PostgresStore
+    from miner_ctrl.history.postgres import PostgresHistory
 
 log = logging.getLogger(__name__)
 
 
-def history_store(home: Home, database: DatabaseUrl | None) -> HistoryStore | PostgresStore:
+def history_store(home: Home, database: DatabaseUrl | None) -> HistoryStore | PostgresHistory:
     """Return the store; it is opened when it is first used."""
     if database is not None:
         return postgres_store(database)
     return HistoryStore(home.history_database, now_ms=now_ms)
 
 
-def postgres_store(url: DatabaseUrl) -> PostgresStore:
+def postgres_store(url: DatabaseUrl) -> PostgresHistory:
     """Return the store in a PostgreSQL database; it connects when it is first used.
 
     Raises:
         OperationFailed: what speaks with PostgreSQL is not installed here.
     """
     try:
-        from miner_ctrl.history.postgres_store import PostgresStore  # noqa: PLC0415 - an extra
+        from miner_ctrl.history.postgres import PostgresHistory  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         if error.name != "asyncpg":
             raise
@@ -41,7 +41,7 @@ def postgres_store(url: DatabaseUrl) -> PostgresStore:
             suggestion="Install it: pip install 'miner-ctrl[postgresql]'. Or leave out --database.",
             code="EXTRA_MISSING",
         ) from None
-    return PostgresStore(url, now_ms=now_ms, clock=time.monotonic)
+    return PostgresHistory(url, now_ms=now_ms, clock=time.monotonic)
 
 
 async def check_database(url: DatabaseUrl) -> None:

@@ -11,6 +11,8 @@ from miner_ctrl.errors import MinerCtrlError, NotFound, OperationFailed, Refused
 NOT_WRITTEN = "STATE_NOT_WRITTEN"
 TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, asyncio.TimeoutError)
 """What may come of any statement: the server went away, the disk there is full, it takes too long."""
+OF_THE_ROWS = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.TransactionRollbackError)
+"""What is due to what was to be stored, or to another transaction: not to the server."""
 
 _MAX_SAID = 200
 
@@ -46,6 +48,15 @@ def sentence_of(error: BaseException, shown: str) -> MinerCtrlError:
                 suggestion="See to the server and to the network between; it is tried again by itself.",
                 code=NOT_WRITTEN,
             )
+
+
+def not_written(error: BaseException, shown: str) -> MinerCtrlError:
+    """Return that what was to be stored was not, whatever the reason."""
+    return OperationFailed(
+        f"The history's database {shown} did not take it: {_said(error)}.",
+        suggestion="See to the server's log.",
+        code=NOT_WRITTEN,
+    )
 
 
 def _said(error: BaseException) -> str:

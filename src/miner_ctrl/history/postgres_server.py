@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 
 from miner_ctrl.errors import MinerCtrlError
-from miner_ctrl.history.postgres_errors import TROUBLE, sentence_of
+from miner_ctrl.history.postgres_errors import OF_THE_ROWS, TROUBLE, sentence_of
 from miner_ctrl.history.postgres_migrations import SCHEMA, check_version, migrate
 from miner_ctrl.history.postgres_schema import MIGRATIONS, VIEWS
 from miner_ctrl.storage.database_url import DatabaseUrl
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Pool = asyncpg.Pool[asyncpg.Record]
 
 CONNECT_WITHIN_S = 10.0
-STATEMENT_WITHIN_S = 60.0
+STATEMENT_WITHIN_S = 30.0
 CONNECTIONS = 6
 PAUSES_S = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 """How long nobody tries after so many failed attempts; the last one for ever."""
@@ -57,7 +57,8 @@ class PostgresServer:
         Raises:
             StateDamaged: a newer version of miner-ctrl wrote the schema.
             Refused, NotFound: the server does not let this node in, or has no such database.
-            OperationFailed: it cannot be reached, or what was asked of it failed; ``STATE_NOT_WRITTEN``.
+            OperationFailed: it cannot be reached, or did not do what was asked; ``STATE_NOT_WRITTEN``.
+            asyncpg.PostgresError: those of ``OF_THE_ROWS``, as they are.
         """
         if self._last is not None and self._clock() < self._not_before_s:
             raise self._last.with_traceback(None)
@@ -66,6 +67,8 @@ class PostgresServer:
             async with pool.acquire(timeout=CONNECT_WITHIN_S) as connection:
                 self._failures, self._last = 0, None
                 yield connection
+        except OF_THE_ROWS:
+            raise
         except TROUBLE as error:
             raise self._failed(error) from None
 
