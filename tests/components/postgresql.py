@@ -109,7 +109,7 @@ def _not_as_root(folder: Path, environment: Mapping[str, str]) -> Programs:
 
 
 class Server:
-    """A running PostgreSQL with data of its own: on a Unix socket (trusted) and a port of loopback (with a password)."""
+    """A running PostgreSQL with data of its own: on a Unix socket (trusted) and at a port (with a password)."""
 
     HOST = "127.0.0.1"
 
@@ -178,9 +178,9 @@ class Server:
 
     def run_sql(self, sql: str, *, database: str = "postgres") -> None:
         """Run statements as the server's owner."""
+        place = ("-h", str(self._base), "-p", str(self.port), "-U", OWNER, "-d", database)
         subprocess.run(
-            [str(self._programs.folder / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", str(self._base)]
-            + ["-p", str(self.port), "-U", OWNER, "-d", database],
+            [str(self._programs.folder / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *place],
             input=sql.encode(),
             env={**os.environ, **self._programs.environment},
             check=True,

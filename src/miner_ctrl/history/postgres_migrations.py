@@ -36,7 +36,7 @@ async def migrate(
         version = await _version(connection, shown, len(migrations))
         if version == len(migrations):
             return
-        if not await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", SCHEMA):
+        if not await connection.fetchval("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", SCHEMA):
             await connection.execute(f"CREATE SCHEMA {SCHEMA}")
         if not version:
             await connection.execute("CREATE TABLE schema_version (version integer NOT NULL)")
@@ -47,8 +47,15 @@ async def migrate(
 
 
 async def _version(connection: PoolConnectionProxy[asyncpg.Record], shown: str, newest: int) -> int:
-    """Return the version of the schema that is there; 0 for none."""
-    if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", f"{SCHEMA}.schema_version"):
+    """Return the version of the schema that is there; 0 for none.
+
+    The catalogue is read as a table: ``to_regclass`` may answer from a cache that is older than the lock.
+    """
+    there = (
+        "SELECT EXISTS (SELECT FROM pg_class JOIN pg_namespace AS space ON space.oid = relnamespace"
+        " WHERE nspname = $1 AND relname = 'schema_version')"
+    )
+    if not await connection.fetchval(there, SCHEMA):
         return 0
     version: int = await connection.fetchval("SELECT version FROM schema_version")
     check_version(version, newest, shown)

@@ -154,7 +154,8 @@ async def miner_totals(
         "SELECT fingerprint, miner.name, algorithm.name, total.* FROM (SELECT hour.miner, hour.algorithm,"  # noqa: S608 - names of ours
         f" min(at_ms) AS first_ms, max(at_ms) AS last_ms, {_added_up(MINER_COLUMNS, samples=False)}"
         " FROM unnest($1::bytea[], $2::text[]) AS wanted (fingerprint, name)"
-        " JOIN rig ON rig.fingerprint = wanted.fingerprint JOIN miner ON miner.rig = rig.id AND miner.name = wanted.name"
+        " JOIN rig ON rig.fingerprint = wanted.fingerprint"
+        " JOIN miner ON miner.rig = rig.id AND miner.name = wanted.name"
         " JOIN hour ON hour.rig = rig.id AND hour.miner = miner.id AND at_ms >= $3 AND at_ms < $4"
         " GROUP BY 1, 2) AS total JOIN miner ON miner.id = total.miner JOIN rig ON rig.id = miner.rig"
         " JOIN algorithm ON algorithm.id = total.algorithm ORDER BY 1, 2, 3",
@@ -220,8 +221,8 @@ async def events(connection: Connection, query: EventQuery) -> list[Event]:
         )
     rows = await connection.fetch(
         "SELECT at_ms, journal.id, seq, about.fingerprint, owner.fingerprint, offset_ms, kind, miner, who, text,"  # noqa: S608 - values are parameters
-        " journal.name FROM event JOIN journal ON journal.id = event.journal JOIN rig AS owner ON owner.id = journal.rig"
-        f" JOIN rig AS about ON about.id = event.rig WHERE {' AND '.join(where)}"
+        " journal.name FROM event JOIN journal ON journal.id = event.journal"
+        f" JOIN rig AS owner ON owner.id = journal.rig JOIN rig AS about ON about.id = event.rig WHERE {' AND '.join(where)}"
         f" ORDER BY at_ms DESC, journal.id DESC, seq DESC LIMIT {value(query.limit)}",
         *values,
     )

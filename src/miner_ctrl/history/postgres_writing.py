@@ -130,7 +130,7 @@ class PartsTransaction:
             "SELECT name, id FROM algorithm WHERE name = ANY($1::text[])",
             [name for name in algorithms if "\0" not in name],
         )
-        self._algorithms.update({name: id_ for name, id_ in rows})
+        self._algorithms.update(dict(rows))
 
     # --- pure: rows of parts ----------------------------------------------------------------------------
 
@@ -271,12 +271,12 @@ async def rig_ids(connection: Connection, fingerprints: Iterable[bytes]) -> dict
     wanted = sorted(set(fingerprints))
     await connection.execute(
         "INSERT INTO rig (fingerprint, name) SELECT unnest($1::bytea[]), '' ON CONFLICT DO NOTHING",
-        [each for each in wanted],
+        wanted,
     )
     rows = await connection.fetch(
         "SELECT fingerprint, id FROM rig WHERE fingerprint = ANY($1::bytea[]) ORDER BY id FOR NO KEY UPDATE", wanted
     )
-    return {fingerprint: id_ for fingerprint, id_ in rows}
+    return dict(rows)
 
 
 async def note_own(connection: Connection, events: Sequence[OwnEvent], *, journal: str, now_ms: int) -> None:
