@@ -1,4 +1,4 @@
-"""From entries to rows: shares that survive restarts, times that cannot be, and sums that are the same at each width."""
+"""From entries to rows: shares that survive restarts, times that cannot be, and sums that add up."""
 
 from __future__ import annotations
 

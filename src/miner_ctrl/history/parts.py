@@ -87,13 +87,13 @@ def _check(entry: JournalEntry) -> None:
         raise Nonsense("The rig's journal has one miner twice in one sample.")
 
 
-def cost_of(entries: tuple[JournalEntry, ...]) -> int:
-    """Return about how many bytes entries take here."""
-    cost = 0
+def cost_of(entries: tuple[JournalEntry, ...]) -> tuple[int, int]:
+    """Return about how many bytes entries take here, and how many of them events."""
+    samples = events = 0
     for entry in entries:
         what = entry.what
         if isinstance(what, Sample):
-            cost += 32 + sum(64 + len(miner.name) + len(miner.algorithm) for miner in what.miners)
+            samples += 32 + sum(64 + len(miner.name) + len(miner.algorithm) for miner in what.miners)
         else:
-            cost += 64 + 4 * (len(what.kind) + len(what.miner) + len(what.by) + len(what.text))
-    return cost
+            events += 64 + 4 * (len(what.kind) + len(what.miner) + len(what.by) + len(what.text))
+    return samples + events, events

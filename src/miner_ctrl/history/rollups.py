@@ -26,6 +26,8 @@ EARLY_AT_MOST_MS = 300_000
 """A sample that is said to be from later than this from now on was taken by a clock that was wrong: it is no sample of
 any time that is known."""
 COUNTERS_AT_MOST = 256
+SHARES_AT_MOST = 10**9
+"""More shares than this between two samples no miner finds."""
 MOST = 1e15
 """No number of a rig's is taken for one above this."""
 
@@ -317,10 +319,11 @@ def _grown(counters: dict[str, tuple[int, int]], miner: MinerSample, *, counted:
     before = counters.pop(miner.name, None)
     counters[miner.name] = now
     if before is None:
-        return now if counted else (0, 0)
-    if now[0] < before[0] or now[1] < before[1]:
-        return now
-    return now[0] - before[0], now[1] - before[1]
+        before = (0, 0) if counted else now
+    elif now[0] < before[0] or now[1] < before[1]:
+        before = (0, 0)
+    accepted, rejected = now[0] - before[0], now[1] - before[1]
+    return (accepted, rejected) if max(accepted, rejected) <= SHARES_AT_MOST else (0, 0)
 
 
 def _plausible(value: float | None, least: float = -MOST) -> float | None:
