@@ -18,6 +18,7 @@ from miner_ctrl.history.points import Span, Table
 from miner_ctrl.history.postgres import PostgresHistory
 from miner_ctrl.history.postgres_schema import MIGRATIONS
 from miner_ctrl.history.postgres_server import PAUSES_S
+from miner_ctrl.history.postgres_sweep import LOCK
 from miner_ctrl.model.history import HistorySettings, OwnEvent
 from miner_ctrl.storage.database_url import DatabaseUrl, parse_database_url
 from tests.components.monerod import free_ports
@@ -126,7 +127,7 @@ async def test_one_controller_at_a_time_lets_go_of_what_is_old(postgresql: Datab
         now_ms += 3 * DAY_MS
         connection = await asyncpg.connect(postgresql.socket_url)
         async with connection.transaction():  # another controller's sweep
-            await connection.execute("SELECT pg_advisory_xact_lock(85072640049154)")
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             assert not await history.sweep()
             assert (await rounds_of(history))[0] == 100
         await connection.close()
@@ -248,9 +249,7 @@ async def test_a_database_that_is_not_there_is_named(postgresql: Database) -> No
 
 
 async def test_a_user_who_may_not_make_tables_is_refused(postgresql: Database) -> None:
-    postgresql.run_sql(
-        f"CREATE ROLE {postgresql.name}_guest LOGIN PASSWORD '{postgresql.server.password}';"
-    )
+    postgresql.run_sql(f"CREATE ROLE {postgresql.name}_guest LOGIN PASSWORD '{postgresql.server.password}';")
     guest = postgresql.url(user=f"{postgresql.name}_guest", password=postgresql.server.password)
     found = parse_database_url(guest)
     assert found is not None
@@ -318,9 +317,7 @@ async def test_a_reader_sees_the_views_and_changes_nothing(postgresql: Database)
         await history.named({RIG: "rig-alpha", OTHER_RIG: "never seen"})
     reader = f"{postgresql.name}_reader"
     postgresql.run_sql(
-        GRANTS.format(
-            role=reader, password=postgresql.server.password, database=postgresql.name, owner=postgresql.name
-        )
+        GRANTS.format(role=reader, password=postgresql.server.password, database=postgresql.name, owner=postgresql.name)
     )
     connection = await asyncpg.connect(postgresql.url(user=reader, password=postgresql.server.password))
     points = await connection.fetch(

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 ROWS_AT_ONCE = 4_000
 RIGS_AT_ONCE = 200
-_LOCK = 0x4D43_5452_0002
+LOCK = 0x4D43_5452_0002
 _BY_MINER = (("sample", "samples"), ("minute", "minutes"), ("hour", "hours"))
 _BY_RIG = (("rig_sample", "samples"), ("rig_minute", "minutes"), ("rig_hour", "hours"))
 _BY_TIME = (("fleet_minute", "minutes"), ("fleet_hour", "hours"), ("event", "events"))
@@ -26,7 +26,7 @@ class Sweep:
     async def slice(self, connection: Connection, floors: Floors) -> bool:
         """Note ``floors`` and delete at most about ``ROWS_AT_ONCE`` rows of each table; whether there is more. To be
         called within a transaction."""
-        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _LOCK):
+        if not await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", LOCK):
             return False
         await connection.executemany(
             "INSERT INTO kept VALUES ($1, $2) ON CONFLICT (what) DO UPDATE"

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from miner_ctrl.history.contract import OWN_RIG
-from miner_ctrl.history.parts import HistoryPart, Nonsense, Place, cost_of, new_entries
+from miner_ctrl.history.parts import HistoryPart, Nonsense, Place, new_entries
 from miner_ctrl.history.postgres_schema import kind_of
 from miner_ctrl.history.rollups import FleetRollup, Floors, JournalState, MinerRollup, RigRollup, Rows, rows_of
 from miner_ctrl.history.schema import EVENT_COLUMNS, LEAST, MOST, RIG_SAMPLE_COLUMNS, ROLLUPS, SAMPLE_COLUMNS
-from miner_ctrl.history.shares import BYTES_A_DAY, GAP_COST, JOURNALS_A_DAY, Cost, Shares
+from miner_ctrl.history.shares import Cost, Shares, cost_of_part
 from miner_ctrl.history.sqlite_writer import floors_of
 from miner_ctrl.model.history import HistorySettings, OwnEvent, Sample
 
@@ -152,19 +152,16 @@ class PartsTransaction:
         fresh = new_entries(part, journal.last_seq)
         rows = rows_of(fresh, offset_ms=part.offset_ms, state=journal.state, floors=self._floors, now_ms=self._now_ms)
         hole = (journal.last_seq + 1, fresh[0].seq - 1) if fresh and fresh[0].seq > journal.last_seq + 1 else None
-        self._spend(rig, Cost(*cost_of(fresh), self._new_names(rig, rows)), new=not journal.id, hole=hole is not None)
+        names = self._new_names(rig, rows)
+        cost = cost_of_part(fresh, names=names, new_journal=not journal.id, hole=hole is not None)
+        if rig in self.costs:  # a second part of one rig in one transaction
+            cost.add(self.costs[rig])
+        self._shares.check(rig, cost, self._now_ms)
+        self.costs[rig] = cost
         self._journals[rig, part.journal] = journal
         if fresh:
             journal.last_seq, journal.state = fresh[-1].seq, rows.state
         return _Taken(self._rigs[rig], journal, part.journal, rows, hole)
-
-    def _spend(self, rig: bytes, cost: Cost, *, new: bool, hole: bool) -> None:
-        earlier = self.costs.get(rig, Cost())
-        cost.bytes += earlier.bytes + hole * GAP_COST + new * (BYTES_A_DAY // JOURNALS_A_DAY)
-        cost.event_bytes += earlier.event_bytes
-        cost.names += earlier.names
-        self._shares.check(rig, cost, self._now_ms)
-        self.costs[rig] = cost
 
     def _new_names(self, rig: bytes, rows: Rows) -> int:
         known = self._rigs[rig]
