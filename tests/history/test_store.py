@@ -183,6 +183,10 @@ NONSENSE = {
     "an event beyond all": msgspec.structs.replace(
         FOUR, entries=changed(FOUR.entries, 2, RigEvent(at_ms=2**60, kind="k"))
     ),
+    "a journal with a NUL": part(4, 6, journal="a" * 30 + "\0"),
+    "a miner with a NUL": msgspec.structs.replace(
+        FOUR, entries=changed(FOUR.entries, 1, Sample(5, (MinerSample("m\0", MinerState.MINING),)))
+    ),
     "one miner twice": msgspec.structs.replace(FOUR, entries=changed(FOUR.entries, 1, Sample(5, (TWICE, TWICE)))),
 }
 
@@ -215,6 +219,21 @@ async def test_values_at_their_bounds_are_stored(history: HistoryStore) -> None:
     assert {point.hashrate_hps for point in points} == {None, 1e15, 0.0}
     assert all(point.accepted <= SHARES_AT_MOST for point in points)
     await history.add(RIG, part(2_000, 2_001, first=2_000))
+
+
+async def test_hostile_text_is_kept_the_same_in_every_store(history: HistoryStore) -> None:
+    text = "nul \0, escape \x1b[2J, quote ' \" \\, ünïcödé \U0001f41e, \ufffe, '; DROP TABLE rig; --, %s $1 ?1"
+    kept = text.replace("\0", "\ufffd")
+    miner = MinerSample("'; --", MinerState.MINING, text, 5.0)
+    told = RigEvent(at_ms=BEGAN_MS, kind=text, miner=text, by=text, text=text)
+    await history.add(RIG, part_of((JournalEntry(1, told), JournalEntry(2, Sample(BEGAN_MS, (miner,))))))
+    await history.note([OwnEvent(at_ms=BEGAN_MS + 1, kind=text, miner=text, by=text, text=text, peer=RIG)])
+    for event in await events_of(history, RIG):
+        assert (event.kind, event.miner, event.who, event.text) == (kept,) * 4
+    [point] = await all_samples(history)
+    assert (point.miner, point.algorithm) == ("'; --", kept)
+    found = await history.events(EventQuery(text="'; DROP TABLE rig; --, %s $1"))
+    assert len(found) == 2
 
 
 async def _until_refused(history: HistoryStore) -> int:

@@ -91,7 +91,7 @@ async def miner_buckets(connection: Connection, rig: bytes, span: Span, miner: s
     table = _MINER_TABLE[span.table]
     one = " AND miner.name = $5" if miner is not None else ""
     rows = await connection.fetch(
-        "SELECT total.bucket, miner.name, algorithm.name, total.* FROM (SELECT each.at_ms - each.at_ms % $4 AS bucket,"  # noqa: S608 - names of ours
+        "SELECT total.bucket, miner.name, algorithm.name, total.* FROM (SELECT each.at_ms - each.at_ms % $4 AS bucket,"
         f" each.miner, each.algorithm, {_added_up(MINER_COLUMNS, samples=span.table is Table.SAMPLES)}"
         f" FROM rig JOIN miner ON miner.rig = rig.id{one} JOIN {table} AS each"
         " ON each.rig = rig.id AND each.miner = miner.id AND each.at_ms >= $2 AND each.at_ms < $3"
@@ -105,7 +105,7 @@ async def miner_buckets(connection: Connection, rig: bytes, span: Span, miner: s
 async def rig_buckets(connection: Connection, rig: bytes, span: Span) -> list[RigBucket]:
     """Return what a rig adds up to."""
     rows = await connection.fetch(
-        "SELECT each.at_ms - each.at_ms % $4,"  # noqa: S608 - names of ours
+        "SELECT each.at_ms - each.at_ms % $4,"
         f" {_added_up(RIG_COLUMNS, samples=span.table is Table.SAMPLES)}"
         f" FROM rig JOIN {_RIG_TABLE[span.table]} AS each ON each.rig = rig.id"
         " WHERE rig.fingerprint = $1 AND each.at_ms >= $2 AND each.at_ms < $3 GROUP BY 1 ORDER BY 1",
@@ -117,7 +117,7 @@ async def rig_buckets(connection: Connection, rig: bytes, span: Span) -> list[Ri
 async def fleet_buckets(connection: Connection, span: Span) -> list[FleetBucket]:
     """Return what all rigs add up to."""
     rows = await connection.fetch(
-        f"SELECT each.at_ms - each.at_ms % $3, algorithm.name, {_added_up(FLEET_COLUMNS, samples=False)}"  # noqa: S608 - names of ours
+        f"SELECT each.at_ms - each.at_ms % $3, algorithm.name, {_added_up(FLEET_COLUMNS, samples=False)}"
         f" FROM {_FLEET_TABLE[span.table]} AS each JOIN algorithm ON algorithm.id = each.algorithm"
         " WHERE each.at_ms >= $1 AND each.at_ms < $2 GROUP BY 1, 2 ORDER BY 1, 2",
         span.since_ms, span.until_ms, span.step_ms,
@@ -151,7 +151,7 @@ async def miner_totals(
 ) -> list[MinerTotal]:
     """Return what each of these adds up to in whole hours."""
     rows = await connection.fetch(
-        "SELECT fingerprint, miner.name, algorithm.name, total.* FROM (SELECT hour.miner, hour.algorithm,"  # noqa: S608 - names of ours
+        "SELECT fingerprint, miner.name, algorithm.name, total.* FROM (SELECT hour.miner, hour.algorithm,"
         f" min(at_ms) AS first_ms, max(at_ms) AS last_ms, {_added_up(MINER_COLUMNS, samples=False)}"
         " FROM unnest($1::bytea[], $2::text[]) AS wanted (fingerprint, name)"
         " JOIN rig ON rig.fingerprint = wanted.fingerprint"
@@ -220,7 +220,7 @@ async def events(connection: Connection, query: EventQuery) -> list[Event]:
             f"(at_ms, journal.id, seq) < ({value(key.at_ms)}, {value(key.journal)}::integer, {value(key.seq)})"
         )
     rows = await connection.fetch(
-        "SELECT at_ms, journal.id, seq, about.fingerprint, owner.fingerprint, offset_ms, kind, miner, who, text,"  # noqa: S608 - values are parameters
+        "SELECT at_ms, journal.id, seq, about.fingerprint, owner.fingerprint, offset_ms, kind, miner, who, text,"
         " journal.name FROM event JOIN journal ON journal.id = event.journal"
         f" JOIN rig AS owner ON owner.id = journal.rig JOIN rig AS about ON about.id = event.rig WHERE {' AND '.join(where)}"
         f" ORDER BY at_ms DESC, journal.id DESC, seq DESC LIMIT {value(query.limit)}",
@@ -256,7 +256,7 @@ async def export(connection: Connection, wanted: ExportSlice) -> list[tuple[obje
         places = ", ".join(f"${6 + index}::{kind}" for index, kind in enumerate(kinds))
         after = f" AND ({', '.join(keys)}) > ({places})"
     rows = await connection.fetch(
-        f"SELECT {columns} FROM rig JOIN miner ON miner.rig = rig.id AND miner.name = $2 JOIN {table} AS each"  # noqa: S608 - names of ours
+        f"SELECT {columns} FROM rig JOIN miner ON miner.rig = rig.id AND miner.name = $2 JOIN {table} AS each"
         " ON each.rig = rig.id AND each.miner = miner.id AND at_ms >= $3 AND at_ms < $4"
         f" JOIN algorithm ON algorithm.id = each.algorithm WHERE rig.fingerprint = $1{after}"
         f" ORDER BY {', '.join(keys)} LIMIT $5",

@@ -126,7 +126,7 @@ class PostgresServer:
         """Each new connection: a newer controller may have changed the schema while this one was away."""
         if self._pool is None:
             return
-        version = await connection.fetchval(f"SELECT version FROM {SCHEMA}.schema_version")  # noqa: S608 - ours
+        version = await connection.fetchval(f"SELECT version FROM {SCHEMA}.schema_version")
         check_version(version, len(MIGRATIONS), self.shown)
 
     def _failed(self, error: BaseException) -> MinerCtrlError:

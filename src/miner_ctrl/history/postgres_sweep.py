@@ -66,7 +66,7 @@ async def _delete(
     """Delete some rows of these rigs that are too old; whether there may be more."""
     place = "owner.rig" if of == "miner" else "owner.id"
     done = await connection.execute(
-        f"WITH old AS (SELECT found.place FROM {of} AS owner CROSS JOIN LATERAL (SELECT ctid AS place FROM {table} AS"  # noqa: S608 - names of ours
+        f"WITH old AS (SELECT found.place FROM {of} AS owner CROSS JOIN LATERAL (SELECT ctid AS place FROM {table} AS"
         f" each WHERE {where} AND each.at_ms < $2 LIMIT $3) AS found WHERE {place} = ANY($1::integer[]) LIMIT $3)"
         f" DELETE FROM {table} AS gone USING old WHERE gone.ctid = old.place",
         rigs,
@@ -78,7 +78,7 @@ async def _delete(
 
 async def _delete_before(connection: Connection, table: str, column: str, before_ms: int) -> bool:
     done = await connection.execute(
-        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {column} < $1 LIMIT $2))",  # noqa: S608 - names of ours
+        f"DELETE FROM {table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM {table} WHERE {column} < $1 LIMIT $2))",
         before_ms,
         ROWS_AT_ONCE,
     )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from miner_ctrl.history.contract import OWN_RIG
-from miner_ctrl.history.parts import HistoryPart, Nonsense, Place, new_entries
+from miner_ctrl.history.parts import HistoryPart, Nonsense, Place, kept_text, new_entries, texts_of
 from miner_ctrl.history.postgres_schema import kind_of
 from miner_ctrl.history.rollups import FleetRollup, Floors, JournalState, MinerRollup, RigRollup, Rows, rows_of
 from miner_ctrl.history.schema import EVENT_COLUMNS, LEAST, MOST, RIG_SAMPLE_COLUMNS, ROLLUPS, SAMPLE_COLUMNS
@@ -95,7 +95,7 @@ class PartsTransaction:
             " JOIN rig ON rig.fingerprint = wanted.fingerprint"
             " JOIN journal ON journal.rig = rig.id AND journal.name = wanted.name",
             [rig for rig, _ in self._parts],
-            [part.journal for _, part in self._parts],
+            [kept_text(part.journal) for _, part in self._parts],
         )
         for rig, name, id_, last_seq, state in rows:
             self._journals[rig, name] = _Journal(id_, last_seq, _decode_state(state))
@@ -107,7 +107,7 @@ class PartsTransaction:
             for miner in entry.what.miners
         }
         algorithms = {
-            miner.algorithm
+            kept_text(miner.algorithm)
             for _, part in self._parts
             for entry in part.entries
             if isinstance(entry.what, Sample)
@@ -116,7 +116,8 @@ class PartsTransaction:
         await self._look_up(miners, algorithms)
 
     async def _look_up(self, miners: Iterable[tuple[int, str]], algorithms: Iterable[str]) -> None:
-        """Note the numbers of those names that are known, and hold them: nobody forgets them meanwhile."""
+        """Note the numbers of those names that are known, and hold them: nobody forgets them meanwhile. A part with a
+        name that cannot be one is refused later."""
         wanted = sorted(each for each in miners if "\0" not in each[1])
         rows = await self._connection.fetch(
             "SELECT miner.rig, miner.name, miner.id FROM unnest($1::integer[], $2::text[]) AS wanted (rig, name)"
@@ -128,7 +129,7 @@ class PartsTransaction:
         self._miners.update({(rig, name): id_ for rig, name, id_ in rows})
         rows = await self._connection.fetch(
             "SELECT name, id FROM algorithm WHERE name = ANY($1::text[])",
-            [name for name in algorithms if "\0" not in name],
+            list(algorithms),
         )
         self._algorithms.update(dict(rows))
 
@@ -289,7 +290,7 @@ async def note_own(connection: Connection, events: Sequence[OwnEvent], *, journa
         "event",
         columns=EVENT_COLUMNS,
         records=[
-            (event.at_ms, id_, seq, rigs[event.peer], 0, event.kind, event.miner, event.by, event.text)
+            (event.at_ms, id_, seq, rigs[event.peer], 0, *texts_of(event))
             for seq, event in enumerate(events, last_seq - len(events) + 1)
         ],
     )
@@ -308,7 +309,7 @@ def _upsert(table: str) -> str:
     lists = ", ".join(f"${index}::{kind_of(name)}[]" for index, name in enumerate((*key, *columns), 1))
     changes = ", ".join(f"{name} = {_merged(table, name)}" for name in columns)
     return (
-        f"INSERT INTO {table} ({', '.join((*key, *columns))}) SELECT * FROM unnest({lists})"  # noqa: S608 - names of ours
+        f"INSERT INTO {table} ({', '.join((*key, *columns))}) SELECT * FROM unnest({lists})"
         f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"
     )
 
