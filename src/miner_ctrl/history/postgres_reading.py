@@ -222,7 +222,8 @@ async def events(connection: Connection, query: EventQuery) -> list[Event]:
     rows = await connection.fetch(
         "SELECT at_ms, journal.id, seq, about.fingerprint, owner.fingerprint, offset_ms, kind, miner, who, text,"
         " journal.name FROM event JOIN journal ON journal.id = event.journal"
-        f" JOIN rig AS owner ON owner.id = journal.rig JOIN rig AS about ON about.id = event.rig WHERE {' AND '.join(where)}"
+        " JOIN rig AS owner ON owner.id = journal.rig JOIN rig AS about ON about.id = event.rig"
+        f" WHERE {' AND '.join(where)}"
         f" ORDER BY at_ms DESC, journal.id DESC, seq DESC LIMIT {value(query.limit)}",
         *values,
     )

@@ -75,7 +75,9 @@ class SqliteReader:
     def every_ms(self, rig: bytes | None) -> int:
         where, values = ("", ()) if rig is None else (" WHERE fingerprint = ?", (rig,))
         row = self._rows(
-            f"SELECT state FROM journal JOIN rig ON rig.id = journal.rig{where} ORDER BY told_ms DESC LIMIT 1", values
+            f"SELECT state FROM journal JOIN rig ON rig.id = journal.rig{where} ORDER BY told_ms DESC, journal.id DESC"
+            " LIMIT 1",
+            values,
         )
         return _decode_state(row[0][0]).every_ms if row else FIRST_EVERY_MS
 
