@@ -93,6 +93,11 @@ class Home:
         return self.config / "database.url"
 
     @property
+    def history_file(self) -> Path:
+        """How long history is kept; may be missing."""
+        return self.config / "history.toml"
+
+    @property
     def tls_certificate(self) -> Path:
         return self.config / "tls.crt"
 

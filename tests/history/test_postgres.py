@@ -115,7 +115,10 @@ async def test_each_controller_has_a_journal_of_its_own(postgresql: Database) ->
     assert sorted((event.journal, event.key.seq) for event in events) == [
         (name, seq) for name in ("one", "other") for seq in range(1, 11)
     ]
-    assert all(event.own for event in events)
+    assert {event.journal for event in events if event.own} == {"one"}, "what another one saw is not its own"
+    own = await other.events(EventQuery(rig=RIG, own=True))
+    assert {event.journal for event in own} == {"other"}
+    assert len(own) == 10
     await one.close()
     await other.close()
 

@@ -42,7 +42,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "controller": "transport protocol peers profiles deploy history",
         "api": "controller worker peers pairing profiles history audit telemetry storage",
         "config": "storage",
-        "rig_settings": "",
+        "rig_settings": "storage",
         "run": "config storage identity",
         "cli": "config deploy lock storage",
     }.items()

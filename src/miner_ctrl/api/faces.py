@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,15 +22,20 @@ from miner_ctrl.model.views import (
     DeployView,
     GapView,
     HashratePointView,
+    HistoryEventView,
+    HistoryPointView,
+    HistoryStatusView,
     IdentityView,
     InviteView,
     LockView,
+    MinerHistoryView,
     NodeInfoView,
     PeerView,
     PendingView,
     PingView,
     RigEventView,
     RigView,
+    SeriesView,
     TlsView,
     TokenView,
 )
@@ -226,11 +231,48 @@ class InstallsFace(Protocol):
 
 
 class HistoryFace(Protocol):
-    """What is remembered of rigs. Times are Unix, ms; the last ``limit`` are given, the oldest first."""
+    """What is remembered of rigs. Times are Unix, ms; a range ends before ``until_ms``. ``peer`` and ``query`` name a
+    peer as in ``PairingFace``; a ``peer`` of ``None`` is every one."""
 
-    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]: ...
-    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]: ...
+    async def status(self) -> HistoryStatusView: ...
+    async def miners(
+        self, peer: str | None, *, since_ms: int, until_ms: int, offset: int, limit: int
+    ) -> tuple[list[MinerHistoryView], int]:
+        """Return a part of all miners, and how many they are."""
+
+    async def miner(self, name: str, peer: str | None, *, since_ms: int, until_ms: int) -> MinerHistoryView: ...
+    async def miner_hashrate(
+        self, name: str, peer: str | None, *, since_ms: int, until_ms: int, points: int
+    ) -> list[HistoryPointView]: ...
+    async def rig_hashrate(
+        self, query: str, *, since_ms: int, until_ms: int, points: int, algorithm: str
+    ) -> list[HistoryPointView]: ...
+    async def series(self, query: str, what: str, *, since_ms: int, until_ms: int, points: int) -> SeriesView: ...
+    async def fleet_hashrate(self, *, since_ms: int, until_ms: int, points: int) -> SeriesView: ...
+    async def samples(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
+        """Return the last ``limit``, the oldest first."""
+
+    async def rig_events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
+        """Return the last ``limit``, the oldest first."""
+
+    async def events(
+        self,
+        *,
+        since_ms: int,
+        until_ms: int,
+        kinds: tuple[str, ...],
+        peer: str | None,
+        text: str,
+        cursor: str,
+        limit: int,
+    ) -> list[HistoryEventView]:
+        """Return the last ``limit`` of those before ``cursor``, the newest first."""
+
     async def gaps(self, query: str) -> list[GapView]: ...
+    def export(
+        self, what: str, form: str, peer: str | None, *, since_ms: int, until_ms: int
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield a file of samples, minutes, hours or events, as ``csv`` or ``jsonl``, part by part."""
 
 
 class LockFace(Protocol):

@@ -21,6 +21,7 @@ _PATH_VALUES = {
     "miner": "The name of a miner instance.",
     "profile": "A profile's ID or name.",
     "id": "A full ID.",
+    "name": "The name of a miner.",
     "miner_type": "A miner type, such as `xmrig`.",
 }
 
@@ -115,6 +116,8 @@ def _success(route: Route, schemas: _Schemas) -> dict[str, Any]:
             "schema": {"type": "string", "description": f"Server-sent events: {', '.join(route.events)}."},
             "x-events": {name: schemas.of(kind) for name, kind in route.events.items()},
         }
+    for media_type in route.files:
+        content[media_type] = {"schema": {"type": "string"}}
     response: dict[str, Any] = {"description": HTTPStatus(route.status).phrase, "content": content}
     if route.listing:
         total = {"description": "How many there are in all.", "schema": {"type": "integer", "minimum": 0}}

@@ -2,8 +2,8 @@
 
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
 one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), and faces by their type. Its return type is what it
-answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or
-``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``,
+``list[...] | Stream``, or a ``Download`` (docs/decisions/0003-typed-routes.md).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from miner_ctrl.api.downloads import Download, send_download
 from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
 from miner_ctrl.api.faces import (
     AuditFace,
@@ -107,6 +108,8 @@ class Route:
     """What a caller must be."""
     audited: bool = False
     """Whether the audit log has who asked for it: it changes something."""
+    files: tuple[str, ...] = ()
+    """The media types of the file that it answers with, if it does."""
 
     @property
     def needs_identity(self) -> bool:
@@ -137,6 +140,8 @@ class Route:
             result = await self.handler(**values)
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
+        elif isinstance(result, Download):
+            await send_download(result, scope, receive, send)
         elif isinstance(result, Listing):
             total = (b"x-total-count", str(result.total).encode())
             await send_json(send, self.status, _encoder.encode(result.items), total)
@@ -201,8 +206,10 @@ class Resource:
         errors: tuple[int, ...] = (),
         events: Mapping[str, object] | None = None,
         role: AccessRole = AccessRole.VIEWER,
+        files: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        return self._added("GET", path, 200, errors, events or {}, role=role)
+        """Add a GET; ``files`` are the media types of one that answers with a ``Download``."""
+        return self._added("GET", path, 200, errors, events or {}, role=role, files=files)
 
     def post(
         self,
@@ -249,11 +256,19 @@ class Resource:
         max_body_bytes: int = MAX_BODY_BYTES,
         local_only: bool = False,
         audited: bool = False,
+        files: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
             self.routes.append(
-                replace(route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited)
+                replace(
+                    route,
+                    max_body_bytes=max_body_bytes,
+                    local_only=local_only,
+                    role=role,
+                    audited=audited,
+                    files=files,
+                )
             )
             return handler
 
@@ -317,7 +332,7 @@ async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes,
 
 def _answer(returned: object) -> tuple[object, bool]:
     """Return the JSON type of a handler's return type, and whether it is a part of a longer list."""
-    if returned is Stream:
+    if returned is Stream or returned is Download:
         return None, False
     if isinstance(returned, UnionType):
         (json_answer,) = (kind for kind in get_args(returned) if kind is not Stream)

@@ -8,12 +8,13 @@ from contextlib import AsyncExitStack
 
 from miner_ctrl.app.history import history_store
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, RigHistory
+from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, OwnJournal, RigHistory
 from miner_ctrl.deploy.bundles import BundleStore
+from miner_ctrl.history.settings import read_history_settings
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
-from miner_ctrl.peers import Registry
+from miner_ctrl.peers import PeerRecord, Registry
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.storage.database_url import DatabaseUrl
 from miner_ctrl.transport import Endpoint
@@ -44,7 +45,9 @@ class ControllerHalf:
         self._endpoint = endpoint
         self._registry = registry
         self._serving = serving
-        self._store = history_store(home, database)
+        keep = read_history_settings(home.history_file)
+        self._store = history_store(home, database, keep, own_journal=keys.public.fingerprint.hex()[:32])
+        self.own_journal = OwnJournal(endpoint, registry, self._store, now_ms=now_ms)
         self.fleet = Fleet(clock=time.monotonic)
         self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
         self.commands = Commands(
@@ -56,7 +59,14 @@ class ControllerHalf:
             clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )
-        self.history = RigHistory(registry, self._store)
+        self.history = RigHistory(
+            registry,
+            self._store,
+            settings=keep,
+            recording=serving,
+            now_ms=now_ms,
+            database="postgresql" if database else "sqlite",
+        )
         self.deploys = Deploys(
             self.commands,
             BundleStore(home.bundles, now_ms=now_ms),
@@ -71,6 +81,21 @@ class ControllerHalf:
         """Enter every registered rig, follow sessions from now on, and fill the history."""
         self.watch.start()
         if self._serving:
+            self._up.push_async_callback(self.own_journal.close)
+            self.own_journal.start()
+            self._store.start()
             backfill = Backfill(self._endpoint, self._registry, self._store, clock=time.monotonic, now_ms=now_ms)
             self._up.push_async_callback(backfill.close)
             backfill.start()
+
+    def registered(self, record: PeerRecord) -> None:
+        """A peer's entry came, or changed."""
+        self.watch.registered(record)
+        if self._serving:
+            self.own_journal.registered(record)
+
+    def removed(self, fingerprint: bytes) -> None:
+        """A peer's entry has gone."""
+        self.watch.removed(fingerprint)
+        if self._serving:
+            self.own_journal.removed(fingerprint)

@@ -67,9 +67,9 @@ class ControllerWhenAsked:
     def registered(self, record: PeerRecord) -> None:
         """A peer's entry came, or changed."""
         if self._half is not None:
-            self._half.watch.registered(record)
+            self._half.registered(record)
 
     def removed(self, fingerprint: bytes) -> None:
         """A peer's entry has gone."""
         if self._half is not None:
-            self._half.watch.removed(fingerprint)
+            self._half.removed(fingerprint)

@@ -5,6 +5,7 @@ from miner_ctrl.controller.commands import Commands
 from miner_ctrl.controller.deploys import Deploys
 from miner_ctrl.controller.fleet import Fleet
 from miner_ctrl.controller.history import RigHistory
+from miner_ctrl.controller.own_journal import OwnJournal
 from miner_ctrl.controller.watch import FleetWatch
 
-__all__ = ["Backfill", "Commands", "Deploys", "Fleet", "FleetWatch", "RigHistory"]
+__all__ = ["Backfill", "Commands", "Deploys", "Fleet", "FleetWatch", "OwnJournal", "RigHistory"]

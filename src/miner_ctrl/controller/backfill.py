@@ -18,10 +18,10 @@ from miner_ctrl.transport import Channel, ChannelDown, ChannelUp, Endpoint
 
 log = logging.getLogger(__name__)
 
-FETCH_EVERY_S = 60.0
+FETCH_EVERY_S = 20.0
 """Once a rig's history is caught up with; live numbers are pushed, this is the record."""
 PART_WITHIN_S = 15.0
-AT_ONCE = 16
+AT_ONCE = 64
 """Rigs whose next part is being fetched and stored at the same time; a part is 1 MiB at most."""
 DROPPED_FOR_S = 3600.0
 """How long a rig is not asked that answered nonsense."""

@@ -31,7 +31,8 @@ class EventKey(msgspec.Struct, frozen=True, array_like=True, order=True):
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Events from ``since_ms`` to before ``until_ms``; with a ``kind``, of a ``rig`` (what it said of itself and what
-    was noted of it), with ``text`` in one of their texts (in capitals or not); before ``before``, where a page ended.
+    was noted of it), with ``text`` in one of their texts (in capitals or not); ``own``: that this node saw itself, and no other controller
+    that shares the database; before ``before``, where a page ended.
     The last ``limit`` of them, the newest first."""
 
     since_ms: int = 0
@@ -39,6 +40,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     kinds: tuple[str, ...] = ()
     rig: bytes | None = None
     text: str = ""
+    own: bool = False
     before: EventKey | None = None
     limit: int = 1000
 
@@ -101,7 +103,7 @@ class ExportSlice(msgspec.Struct, frozen=True):
 class HistoryStore(Protocol):
     """Every method raises ``OperationFailed`` if the database does not do it. Times are Unix, ms, this node's clock."""
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin to write what is added and to let go of what is too old. Opens nothing yet."""
 
     async def close(self) -> None:

@@ -86,7 +86,7 @@ class PostgresHistory:
         """
         await self._server.check()
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Let go of what is too old, from now on."""
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep_for_ever(), name="history-sweep")
@@ -283,7 +283,7 @@ class PostgresHistory:
     async def events(self, query: EventQuery) -> list[Event]:
         """Return events, the newest first."""
         async with self._asked() as connection:
-            return await reading.events(connection, query)
+            return await reading.events(connection, query, own_journal=self._own_journal)
 
     async def gaps(self, rig: bytes) -> list[GapView]:
         """Return what is missing: entries that the rig had forgotten before they were fetched."""

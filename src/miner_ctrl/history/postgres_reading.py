@@ -198,8 +198,8 @@ async def samples(
     ]  # fmt: skip
 
 
-async def events(connection: Connection, query: EventQuery) -> list[Event]:
-    """Return events, the newest first."""
+async def events(connection: Connection, query: EventQuery, *, own_journal: str) -> list[Event]:
+    """Return events, the newest first; of the controllers' journals only ``own_journal`` is this node's own."""
     where = ["at_ms >= $1", "at_ms < $2"]
     values: list[Any] = [query.since_ms, query.until_ms]
 
@@ -211,6 +211,9 @@ async def events(connection: Connection, query: EventQuery) -> list[Event]:
         where.append(f"kind = ANY({value(list(query.kinds))}::text[])")
     if query.rig is not None:
         where.append(f"about.fingerprint = {value(query.rig)}")
+    if query.own:
+        where.append(f"owner.fingerprint = {value(OWN_RIG)}")
+        where.append(f"journal.name = {value(own_journal)}")
     if query.text:
         texts = "kind || chr(10) || miner || chr(10) || who || chr(10) || text"
         where.append(f'position(lower({value(query.text)} COLLATE "C") in lower({texts})) > 0')
@@ -229,7 +232,7 @@ async def events(connection: Connection, query: EventQuery) -> list[Event]:
     )
     return [
         Event(
-            key=EventKey(at_ms, journal, seq), rig=about, own=owner == OWN_RIG, offset_ms=offset_ms, kind=kind,
+            key=EventKey(at_ms, journal, seq), rig=about, own=owner == OWN_RIG and name == own_journal, offset_ms=offset_ms, kind=kind,
             miner=miner, who=who, text=text, journal=name,
         )
         for at_ms, journal, seq, about, owner, offset_ms, kind, miner, who, text, name in (tuple(row) for row in rows)

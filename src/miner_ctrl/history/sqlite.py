@@ -70,7 +70,7 @@ class SqliteHistory:
         self._problem = ""
         self._rig_hours: tuple[float, int] | None = None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Let go of what is too old, from now on."""
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep_for_ever(), name="history-sweep")

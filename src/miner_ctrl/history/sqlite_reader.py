@@ -193,6 +193,9 @@ class SqliteReader:
         if query.kinds:
             conditions.append(f"event.kind IN ({', '.join('?' * len(query.kinds))})")
             bound += query.kinds
+        if query.own:
+            conditions.append("teller.fingerprint = ?")
+            bound.append(OWN_RIG)
         if query.text:
             texts = "event.kind || char(10) || event.miner || char(10) || event.who || char(10) || event.text"
             conditions.append(f"instr(lower({texts}), lower(?))")
