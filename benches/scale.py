@@ -21,6 +21,7 @@ class Scale(msgspec.Struct, frozen=True):
     window_s: float = 60.0
     deployed_to: int = 20
     bundle_mb: int = 100
+    samples: int = 1_000_000
 
 
 FULL = Scale()
@@ -38,4 +39,5 @@ QUICK = Scale(
     window_s=3.0,
     deployed_to=3,
     bundle_mb=8,
+    samples=10_000,
 )

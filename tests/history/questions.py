@@ -7,12 +7,13 @@ The rest has to be the same.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import msgspec
 
 from miner_ctrl.history import HistoryStore
-from miner_ctrl.history.contract import EXPORT_KEYS, EXPORTED, Event, EventQuery, ExportSlice
+from miner_ctrl.history.contract import EXPORT_KEYS, EXPORTED, EventQuery, ExportSlice
 from miner_ctrl.history.points import Span, Table, plan
 
 DIGITS = 12
@@ -32,49 +33,34 @@ class Question(NamedTuple):
 async def questions(history: HistoryStore, rigs: Sequence[bytes], now_ms: int) -> AsyncIterator[Question]:
     """Yield all of them for some rigs; the store is asked when ``ask`` is called."""
     floors = await history.floors()
-    yield Question("floors", "floors", lambda: _same(history.floors()))
+    yield Question("floors", "floors", partial(_plain, history.floors))
     for rig in rigs:
-        yield Question("place", f"since {rig[:4].hex()}", lambda rig=rig: history.since(rig))
-        yield Question("place", f"every {rig[:4].hex()}", lambda rig=rig: history.every_ms(rig))
-        yield Question("gaps", f"gaps {rig[:4].hex()}", lambda rig=rig: history.gaps(rig))
-        for hours, points in ((1, 200), (24, 200), (24, 7), (24 * 7, 500), (24 * 365, 100)):
-            span = plan(now_ms - hours * HOUR_MS, now_ms, points, floors, every_ms=10_000)
-            name = f"{rig[:4].hex()} {hours} h at {points} points of {span.table}"
-            yield Question(
-                "miners of a rig", name, lambda rig=rig, span=span: _sorted(history.miner_buckets(rig, span))
-            )
-            yield Question(
-                "a miner", name, lambda rig=rig, span=span: _sorted(history.miner_buckets(rig, span, miner="miner-1"))
-            )
-            yield Question("a rig", name, lambda rig=rig, span=span: _sorted(history.rig_buckets(rig, span)))
+        name = rig[:4].hex()
+        yield Question("place", f"since {name}", partial(_plain, history.since, rig))
+        yield Question("place", f"every {name}", partial(_plain, history.every_ms, rig))
+        yield Question("gaps", f"gaps {name}", partial(_plain, history.gaps, rig))
+        spans = [
+            plan(now_ms - hours * HOUR_MS, now_ms, points, floors, every_ms=10_000)
+            for hours, points in ((1, 200), (24, 200), (24, 7), (24 * 7, 500), (24 * 365, 100))
+        ]
         begin = now_ms - now_ms % HOUR_MS - 6 * HOUR_MS
-        for table in Table:
-            span = Span(table, begin, begin + 6 * HOUR_MS, HOUR_MS)
-            name = f"{rig[:4].hex()} hours of {table}"
-            yield Question(
-                "miners of a rig", name, lambda rig=rig, span=span: _sorted(history.miner_buckets(rig, span))
-            )
-            yield Question("a rig", name, lambda rig=rig, span=span: _sorted(history.rig_buckets(rig, span)))
+        spans += [Span(table, begin, begin + 6 * HOUR_MS, HOUR_MS) for table in Table]
+        for span in spans:
+            asked = f"{name} {span}"
+            yield Question("miners of a rig", asked, partial(_sorted, history.miner_buckets, rig, span))
+            yield Question("a miner", asked, partial(_sorted, history.miner_buckets, rig, span, miner="miner-1"))
+            yield Question("a rig", asked, partial(_sorted, history.rig_buckets, rig, span))
+        last = partial(_plain, history.samples, rig, since_ms=now_ms - 5 * DAY_MS, until_ms=now_ms)
         for limit in (10, 1_000):
-            yield Question(
-                "last samples", f"{rig[:4].hex()} {limit}",
-                lambda rig=rig, limit=limit: _same(
-                    history.samples(rig, since_ms=now_ms - 5 * DAY_MS, until_ms=now_ms, limit=limit)
-                ),
-            )  # fmt: skip
+            yield Question("last samples", f"{name} {limit}", partial(last, limit=limit))
     for hours, points in ((1, 60), (24, 200), (24 * 7, 200), (24 * 90, 500)):
         span = plan(now_ms - hours * HOUR_MS, now_ms, points, floors, finest=Table.MINUTES)
-        yield Question(
-            "the fleet", f"{hours} h at {points} points of {span.table}",
-            lambda span=span: _sorted(history.fleet_buckets(span)),
-        )  # fmt: skip
+        yield Question("the fleet", str(span), partial(_sorted, history.fleet_buckets, span))
     miners = await history.miners()
-    yield Question("list of miners", "all", history.miners)
-    yield Question("list of miners", "of one rig", lambda: history.miners(rigs[0]))
-    yield Question(
-        "miners' totals", "all",
-        lambda: _same(history.miner_totals(miners, since_ms=now_ms - 30 * DAY_MS, until_ms=now_ms)),
-    )  # fmt: skip
+    yield Question("list of miners", "all", partial(_plain, history.miners))
+    yield Question("list of miners", "of one rig", partial(_plain, history.miners, rigs[0]))
+    totals = partial(_plain, history.miner_totals, miners, since_ms=now_ms - 30 * DAY_MS, until_ms=now_ms)
+    yield Question("miners' totals", "all", totals)
     for query in (
         EventQuery(limit=500),
         EventQuery(since_ms=now_ms - DAY_MS, until_ms=now_ms - HOUR_MS, limit=500),
@@ -83,41 +69,41 @@ async def questions(history: HistoryStore, rigs: Sequence[bytes], now_ms: int) -
         EventQuery(text="BY hand", limit=200),
         EventQuery(text="'; drop", rig=rigs[-1], limit=200),
     ):
-        yield Question("events", repr(query), lambda query=query: _events(history.events(query)))
+        yield Question("events", str(query), partial(_events, history, query))
     page = EventQuery(limit=50)
     for number in range(4):
-        events = await history.events(page)
-        if not events:
-            break
-        page = msgspec.structs.replace(page, before=events[-1].key)
-        yield Question("events", f"page {number}", lambda page=page: _events(history.events(page)))
+        page = msgspec.structs.replace(page, before=(await history.events(page))[-1].key)
+        yield Question("events", f"page {number}", partial(_events, history, page))
     for what in EXPORTED:
         wanted = ExportSlice(what, miners[0], now_ms - 30 * DAY_MS, now_ms)
-        yield Question("export", what, lambda wanted=wanted: _exported(history, wanted))
-    yield Question("hours of rigs", "sizes", lambda: _rig_hours(history))
+        yield Question("export", what, partial(_exported, history, wanted))
+    yield Question("hours of rigs", "sizes", partial(_rig_hours, history))
 
 
-async def _same(asked: Awaitable[Answer]) -> Answer:
-    return rounded(await asked)
+async def _plain(ask: Callable[..., Awaitable[Answer]], *given: Any, **named: Any) -> Answer:
+    return rounded(await ask(*given, **named))
 
 
-async def _sorted(asked: Awaitable[Sequence[Answer]]) -> Answer:
+async def _sorted(ask: Callable[..., Awaitable[Sequence[Answer]]], *given: Any, **named: Any) -> Answer:
     """In an order of its own: buckets are looked up by their time."""
-    return sorted((rounded(each) for each in await asked), key=repr)
+    return sorted((rounded(each) for each in await ask(*given, **named)), key=repr)
 
 
-async def _events(asked: Awaitable[Sequence[Event]]) -> Answer:
-    """A journal's number is the store's own; its name is the same."""
-    return [(each.at_ms, each.key.seq, msgspec.structs.replace(each, key=None)) for each in await asked]  # type: ignore[arg-type]
+async def _events(history: HistoryStore, query: EventQuery) -> Answer:
+    """Without a journal's number, which is the store's own; its name is there."""
+    return [
+        (event.key.seq, {name: value for name, value in msgspec.structs.asdict(event).items() if name != "key"})
+        for event in await history.events(query)
+    ]
 
 
 async def _exported(history: HistoryStore, wanted: ExportSlice) -> Answer:
-    """All of it, in slices; journals, and algorithms within a row's time, in the store's own order."""
+    """All of it, in slices; journals, and algorithms within a row's time, are in the store's own order."""
     found: list[tuple[object, ...]] = []
     columns = EXPORTED[wanted.what]
     while rows := await history.export(wanted):
         found += rows
-        after = tuple(rows[-1][columns.index(name)] for name in EXPORT_KEYS[wanted.what])
+        after: tuple[Any, ...] = tuple(rows[-1][columns.index(name)] for name in EXPORT_KEYS[wanted.what])
         wanted = msgspec.structs.replace(wanted, after=after)
     kept = [index for index, name in enumerate(columns) if name != "journal"]
     return sorted((rounded(tuple(row[index] for index in kept)) for row in found), key=repr)

@@ -60,10 +60,10 @@ async def rounds_of(history: PostgresHistory, rig: bytes = RIG) -> tuple[int, in
     return sum(point.miner == "m-1" for point in raw), sum(bucket.rollup.mining for bucket in buckets)
 
 
-async def rows(database: Database, sql: str) -> list[asyncpg.Record]:
+async def rows(database: Database, sql: str) -> list[tuple[object, ...]]:
     connection = await asyncpg.connect(database.socket_url)
     try:
-        return await connection.fetch(sql)
+        return [tuple(row) for row in await connection.fetch(sql)]
     finally:
         await connection.close()
 

@@ -78,7 +78,7 @@ async def since(connection: Connection, rig: bytes) -> Place:
 
 async def sizes(connection: Connection) -> Sizes:
     """Return what is stored."""
-    stored, rig_hours = await connection.fetchrow(
+    [(stored, rig_hours)] = await connection.fetch(
         "SELECT (SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
         " WHERE relnamespace = to_regnamespace($1) AND relkind = 'r'), (SELECT count(*) FROM rig_hour)",
         SCHEMA,
@@ -232,7 +232,8 @@ async def events(connection: Connection, query: EventQuery, *, own_journal: str)
     )
     return [
         Event(
-            key=EventKey(at_ms, journal, seq), rig=about, own=owner == OWN_RIG and name == own_journal, offset_ms=offset_ms, kind=kind,
+            key=EventKey(at_ms, journal, seq), rig=about, own=(owner, name) == (OWN_RIG, own_journal),
+            offset_ms=offset_ms, kind=kind,
             miner=miner, who=who, text=text, journal=name,
         )
         for at_ms, journal, seq, about, owner, offset_ms, kind, miner, who, text, name in (tuple(row) for row in rows)

@@ -131,7 +131,7 @@ class PartsTransaction:
             "SELECT name, id FROM algorithm WHERE name = ANY($1::text[])",
             list(algorithms),
         )
-        self._algorithms.update(dict(rows))
+        self._algorithms.update((row[0], row[1]) for row in rows)
 
     # --- pure: rows of parts ----------------------------------------------------------------------------
 
@@ -260,8 +260,8 @@ class PartsTransaction:
 
 async def kept(connection: Connection) -> Floors:
     """Return from when on each table has everything, as it was last noted."""
-    known = dict(await connection.fetch("SELECT what, from_ms FROM kept"))
-    return Floors(**{name: int(known.get(name, 0)) for name in Floors.__struct_fields__})
+    rows = await connection.fetch("SELECT what, from_ms FROM kept")
+    return Floors(**{row[0]: row[1] for row in rows if row[0] in Floors.__struct_fields__})
 
 
 async def rig_ids(connection: Connection, fingerprints: Iterable[bytes]) -> dict[bytes, int]:
@@ -274,13 +274,13 @@ async def rig_ids(connection: Connection, fingerprints: Iterable[bytes]) -> dict
     rows = await connection.fetch(
         "SELECT fingerprint, id FROM rig WHERE fingerprint = ANY($1::bytea[]) ORDER BY id FOR NO KEY UPDATE", wanted
     )
-    return dict(rows)
+    return {row[0]: row[1] for row in rows}
 
 
 async def note_own(connection: Connection, events: Sequence[OwnEvent], *, journal: str, now_ms: int) -> None:
     """Store events of this node's own journal, in their order."""
     rigs = await rig_ids(connection, {OWN_RIG, *(event.peer for event in events)})
-    id_, last_seq = await connection.fetchrow(
+    [(id_, last_seq)] = await connection.fetch(
         "INSERT INTO journal (rig, name, last_seq, told_ms, state) VALUES ($1, $2, $3, $4, $5)"
         " ON CONFLICT (rig, name) DO UPDATE SET last_seq = journal.last_seq + $3, told_ms = $4"
         " RETURNING id, last_seq",
