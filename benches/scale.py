@@ -39,5 +39,5 @@ QUICK = Scale(
     window_s=3.0,
     deployed_to=3,
     bundle_mb=8,
-    samples=10_000,
+    samples=50_000,
 )

@@ -156,7 +156,7 @@ class Node:
         up.push_async_callback(endpoint.close)
         controller = ControllerWhenAsked(
             up, home=home, keys=keys, endpoint=endpoint, registry=registry, profiles=profiles,
-            serving=self._serving and role.controls, database=self._settings.database,
+            serving=self._serving and role.controls, database=self._settings.database if role.controls else None,
         )  # fmt: skip
         pairing = Pairing(
             endpoint, registry, invites, pending, trust, own_keys=keys.public, own_role=identity.role,

@@ -296,11 +296,14 @@ class PostgresHistory:
             return await reading.export(connection, wanted)
 
     async def sizes(self) -> Sizes:
-        """Return what is stored, measured a while ago at most."""
+        """Return what is stored, measured a while ago at most; while the database is away, what was known last."""
         if self._sizes is None or self._clock() > self._sizes[0] + COUNTED_EVERY_S:
-            async with self._asked() as connection:
-                self._sizes = self._clock(), await reading.sizes(connection)
-        return self._sizes[1]
+            try:
+                async with self._asked() as connection:
+                    self._sizes = self._clock(), await reading.sizes(connection)
+            except MinerCtrlError as error:
+                self._wrote(error)
+        return self._sizes[1] if self._sizes else Sizes(bytes=0, rig_hours=0)
 
 
 def _settle(stored: asyncio.Future[Place], outcome: Place | BaseException) -> None:
