@@ -23,11 +23,12 @@ GROUPS = {
     "processes": ("benches.processes", "Whole processes (raw: a bare interpreter)"),
     "hashrate": ("benches.hashrate", "What the agent costs real XMRig"),
     "deploys": ("benches.deploys", "A miner program to many rigs (raw: one copy sealed, hashed, written)"),
+    "history": ("benches.history", "History (raw: the first schema, which made nothing of the samples)"),
     "databases": ("benches.databases", "The history in PostgreSQL (raw: in SQLite)"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 
-ON_REQUEST = frozenset({"hashrate", "databases"})
+ON_REQUEST = frozenset({"hashrate", "history", "databases"})
 """Groups that take long or need programs of others: measured only when they are named."""
 
 

@@ -22,6 +22,9 @@ class Scale(msgspec.Struct, frozen=True):
     deployed_to: int = 20
     bundle_mb: int = 100
     samples: int = 1_000_000
+    written: int = 10_000
+    day_samples: int = 8_640
+    charts: int = 400
 
 
 FULL = Scale()
@@ -40,4 +43,7 @@ QUICK = Scale(
     deployed_to=3,
     bundle_mb=8,
     samples=50_000,
+    written=200,
+    day_samples=720,
+    charts=20,
 )

@@ -57,6 +57,10 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("DELETE", "/lock", None, 200, {"locked": False}),
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
     ("GET", "/info", None, 200, {"available_cpu_cores": 16}),
+    ("GET", "/history/status", None, 200, {"enabled": True, "retentionDays": 730}),
+    ("GET", f"/history/miners/{MINER}", None, 200, {"minerName": MINER, "totalPoints": 1}),
+    ("GET", "/history/fleet/hashrate?since=24h", None, 200, {"what": "hashrate", "points": 2}),
+    ("GET", "/history/peers/rig-alpha/series?what=power", None, 200, {"what": "power"}),
     ("POST", "/doctor", None, 200, {"available_cpu_cores": 16}),
     ("POST", "/miners/xmrig/install", {"system": True}, 200, {"status": "installed"}),
     ("DELETE", "/miners/xmrig/uninstall", None, 200, {"status": "uninstalled"}),
@@ -173,7 +177,12 @@ FAILURES: list[tuple[str, str, object, int, str]] = [
     ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"], "keys": ["c2hvcnQ="]}, 400, "BAD_INPUT"),
     ("POST", "/remote/rig-alpha/lock", {"document": "{}", "signature": "c2hvcnQ="}, 400, "BAD_INPUT"),
     ("GET", "/history/peers/rig-alpha/events?limit=0", None, 400, "BAD_INPUT"),
-    ("GET", "/history/peers/rig-alpha/hashrate?since=-1", None, 400, "BAD_INPUT"),
+    ("GET", "/history/peers/rig-alpha/hashrate?since=-1", None, 400, "BAD_TIME"),
+    ("GET", "/history/peers/rig-alpha/hashrate?since=yesterday", None, 400, "BAD_TIME"),
+    ("GET", "/history/peers/rig-alpha/hashrate?points=2001", None, 400, "BAD_INPUT"),
+    ("GET", "/history/peers/rig-alpha/series?what=luck", None, 400, "BAD_INPUT"),
+    ("GET", "/history/miners/none", None, 404, "MINER_NOT_FOUND"),
+    ("GET", "/history/export?format=xml", None, 400, "BAD_INPUT"),
     ("PUT", "/peers", {}, 405, "METHOD_NOT_ALLOWED"),
 ]
 
@@ -205,9 +214,10 @@ async def test_route_fails_in_the_envelope(
 async def test_every_route_is_tried() -> None:
     lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
     lists |= {"/ready"}
-    lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "gaps")}
+    lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "samples", "gaps")}
+    lists |= {"/history/events", "/history/miners", "/history/miners/{name}/hashrate"}
     lists |= {"/miners", "/miners/available", "/miners/{miner}/hashrate-history"}
-    streams = {"/events", "/remote/{peer}/logs/{miner}", "/miners/{miner}/logs"}
+    streams = {"/history/export", "/events", "/remote/{peer}/logs/{miner}", "/miners/{miner}/logs"}
     elsewhere = (
         {("GET", path) for path in lists | streams}
         | {("DELETE", path) for path in lists}
@@ -283,9 +293,9 @@ async def test_history_is_lists_within_the_times_asked_for(client: Client) -> No
     [event] = (await client("GET", f"{place}/events?since=5&limit=9")).data
     assert (event["kind"], event["atMs"], event["seq"]) == ("started", 5, 1)
     assert (await client("GET", f"{place}/events?since=6")).data == []
-    [point] = (await client("GET", f"{place}/hashrate?since=6&until=6")).data
+    [point] = (await client("GET", f"{place}/samples?since=6&until=6")).data
     assert (point["miner"], point["hashrate"], point["shares"]) == (MINER, 1000.0, 0)
-    assert (await client("GET", f"{place}/hashrate?until=5")).data == []
+    assert (await client("GET", f"{place}/samples?until=5")).data == []
     [gap] = (await client("GET", f"{place}/gaps")).data
     assert (gap["first"], gap["last"]) == (1, 3)
 

@@ -8,7 +8,7 @@ from miner_ctrl.controller.history_events import cursor_of, event_view, offline_
 from miner_ctrl.controller.history_export import exported
 from miner_ctrl.errors import Conflict, NotFound
 from miner_ctrl.history import OWN_RIG, HistoryStore
-from miner_ctrl.history.contract import EventQuery, KnownMiner, MinerTotal
+from miner_ctrl.history.contract import Event, EventQuery, KnownMiner, MinerTotal
 from miner_ctrl.history.points import (
     Line,
     Span,
@@ -155,7 +155,9 @@ class RigHistory:
         """Return lines of a rig: ``what`` is hashrate (per algorithm), shares, temperature, power, online or states."""
         rig = self._rig(query)
         span = await self._span(rig, since_ms, until_ms, points)
-        online, known_from_ms = await self._online(rig, span.since_ms, until_ms)
+        events = await self._comings_and_goings(rig, span.since_ms, until_ms)
+        online, known_from_ms = online_intervals(events, span.since_ms, until_ms)
+        reasons = {event.at_ms: event.text for event in events if event.kind != "controller"}
         if what == "online":
             line = online_line(span, online, known_from_ms=known_from_ms, until_ms=until_ms)
             lines = {"online": line}
@@ -165,7 +167,7 @@ class RigHistory:
             what=what, unit=UNITS[what], start_ms=span.since_ms, step_ms=span.step_ms, points=len(span.times()),
             table=span.table.value, lines=_line_views(lines),
             offline=tuple(
-                IntervalView(since_ms=begin, until_ms=end)
+                IntervalView(since_ms=begin, until_ms=end, reason=reasons.get(begin, ""))
                 for begin, end in offline_intervals(online, known_from_ms, until_ms)
             ),
         )  # fmt: skip
@@ -252,8 +254,8 @@ class RigHistory:
         every_ms = await self._store.every_ms(rig)
         return plan(since_ms, until_ms, points, await self._store.floors(), every_ms=every_ms)
 
-    async def _online(self, rig: bytes, since_ms: int, until_ms: int) -> tuple[list[tuple[int, int]], int]:
-        """Return when the rig was online, and from when on that is known."""
+    async def _comings_and_goings(self, rig: bytes, since_ms: int, until_ms: int) -> list[Event]:
+        """Return what ``online_intervals`` wants to know."""
         kinds = ("online", "offline", "flapping")
         before = await self._store.events(EventQuery(rig=rig, kinds=kinds, own=True, until_ms=since_ms, limit=1))
         within = EventQuery(rig=rig, kinds=kinds, own=True, since_ms=since_ms, until_ms=until_ms, limit=10_000)
@@ -266,7 +268,7 @@ class RigHistory:
             limit=10_000,
         )
         found = [*before, *await self._store.events(within), *await self._store.events(here)]
-        return online_intervals(found, since_ms, until_ms)
+        return found
 
     async def _miner(self, name: str, peer: str | None) -> KnownMiner:
         rig = self._rig(peer) if peer else None
