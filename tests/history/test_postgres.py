@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -303,14 +304,11 @@ async def test_a_new_connection_sees_that_the_schema_became_newer(
 
 # --- others who look -----------------------------------------------------------------------------------
 
-GRANTS = """
-CREATE ROLE {role} LOGIN PASSWORD '{password}';
-GRANT CONNECT ON DATABASE {database} TO {role};
-GRANT USAGE ON SCHEMA miner_ctrl TO {role};
-GRANT SELECT ON ALL TABLES IN SCHEMA miner_ctrl TO {role};
-ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA miner_ctrl GRANT SELECT ON TABLES TO {role};
-"""
-"""As in docs/history.md."""
+
+def documented(language: str, place: int) -> str:
+    """Return an example of docs/history.md."""
+    page = (Path(__file__).parents[2] / "docs" / "history.md").read_text()
+    return page.partition("## PostgreSQL")[2].split(f"```{language}\n")[place + 1].partition("```")[0]
 
 
 async def test_a_reader_sees_the_views_and_changes_nothing(postgresql: Database) -> None:
@@ -318,9 +316,16 @@ async def test_a_reader_sees_the_views_and_changes_nothing(postgresql: Database)
         await history.add(RIG, part(1, 120))
         await history.named({RIG: "rig-alpha", OTHER_RIG: "never seen"})
     reader = f"{postgresql.name}_reader"
-    postgresql.run_sql(
-        GRANTS.format(role=reader, password=postgresql.server.password, database=postgresql.name, owner=postgresql.name)
-    )
+    grants = documented("sql", 0).replace("'…'", f"'{postgresql.server.password}'")
+    names = {
+        "grafana": reader,
+        "DATABASE miner_ctrl": f"DATABASE {postgresql.name}",
+        "ROLE miner ": f"ROLE {postgresql.name} ",
+    }
+    for theirs, ours in names.items():
+        assert theirs in grants
+        grants = grants.replace(theirs, ours)
+    postgresql.run_sql(grants)
     connection = await asyncpg.connect(postgresql.url(user=reader, password=postgresql.server.password))
     points = await connection.fetch(
         "SELECT time, rig, miner, algorithm, hashrate, accepted FROM miner_ctrl.miner_minutes"
@@ -336,6 +341,17 @@ async def test_a_reader_sees_the_views_and_changes_nothing(postgresql: Database)
     assert await connection.fetchval("SELECT count(*) FROM miner_ctrl.events WHERE rig = 'rig-alpha'") == 40
     assert await connection.fetchval("SELECT sum(watched_s) FROM miner_ctrl.rig_minutes") > 60
     assert await connection.fetchval("SELECT count(*) FROM miner_ctrl.rig_hours") in (1, 2)
+    panel = documented("sql", 1)
+    for macro, becomes in {
+        "$__timeGroupAlias(time, $__interval)": "date_bin('1m', time, 'epoch') AS time",
+        "$__interval": "1m",
+        "$__timeFilter(time)": "time > to_timestamp(0)",
+    }.items():
+        assert macro in panel
+        panel = panel.replace(macro, becomes)
+    drawn = await connection.fetch(panel)
+    assert {row["metric"] for row in drawn} == {"rig-alpha"}
+    assert sum(row["value"] for row in drawn) > 0
     for sql in (
         "UPDATE miner_ctrl.minute SET accepted = 0",
         "DELETE FROM miner_ctrl.events",

@@ -267,8 +267,7 @@ class RigHistory:
             until_ms=until_ms,
             limit=10_000,
         )
-        found = [*before, *await self._store.events(within), *await self._store.events(here)]
-        return found
+        return [*before, *await self._store.events(within), *await self._store.events(here)]
 
     async def _miner(self, name: str, peer: str | None) -> KnownMiner:
         rig = self._rig(peer) if peer else None
