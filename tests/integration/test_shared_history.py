@@ -113,7 +113,7 @@ def test_two_controllers_share_a_database_and_its_end_stops_neither(
             postgresql.server.password in word for process in controller.processes() for word in process.cmdline()
         )
         assert not controller.places.history_database.exists()
-    assert [row[0] for row in rows(postgresql, "SELECT name FROM miner_ctrl.rig WHERE fingerprint <> '' ORDER BY id")]
+    assert rows(postgresql, "SELECT DISTINCT rig FROM miner_ctrl.miner_minutes") == [("rig-alpha",)]
 
 
 def _problem(controller: NodeProcess) -> str:
