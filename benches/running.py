@@ -29,10 +29,11 @@ GROUPS = {
     "history": ("benches.history", "History (raw: the first schema, which made nothing of the samples)"),
     "metrics": ("benches.metrics", "A scrape (raw: the loop, idle meanwhile)"),
     "everything": ("benches.everything", "A controller with everything on"),
+    "databases": ("benches.databases", "The history in PostgreSQL (raw: in SQLite)"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 
-ON_REQUEST = frozenset({"hashrate", "history"})
+ON_REQUEST = frozenset({"hashrate", "history", "databases"})
 """Groups that take long or need programs of others: measured only when they are named."""
 
 

@@ -10,9 +10,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from miner_ctrl.errors import BadInput
 from miner_ctrl.storage.directories import make_private
+
+if TYPE_CHECKING:
+    from miner_ctrl.storage.database_url import DatabaseUrl
 
 HOME_VARIABLE = "MINER_CTRL_HOME"
 _DESKTOP = "lethean-desktop"
@@ -90,6 +94,11 @@ class Home:
     @property
     def history_database(self) -> Path:
         return self.data / "mining.db"
+
+    @property
+    def database_file(self) -> Path:
+        """Names another database for the history (``storage.database_choice``); may be missing."""
+        return self.config / "database.url"
 
     @property
     def history_file(self) -> Path:
@@ -227,13 +236,15 @@ class ApiSettings:
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What a serving node starts with; ``listen`` is ``None`` for a node that only dials. ``trace``: log every message
-    to and from peers. ``api`` is ``None`` where it is served on the local socket alone."""
+    to and from peers. ``api`` is ``None`` where it is served on the local socket alone. ``database`` keeps the history,
+    if not a file of the home."""
 
     home: Home
     listen: Listen | None = None
     tls: TlsFiles | None = None
     trace: bool = False
     api: ApiSettings | None = None
+    database: DatabaseUrl | None = None
 
 
 DEFAULT_API = Listen("127.0.0.1", 9090)

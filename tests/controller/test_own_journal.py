@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from miner_ctrl.controller import own_journal as module
@@ -55,6 +57,23 @@ async def test_who_comes_and_goes_is_noted_with_the_reason(tmp_path: Path) -> No
     assert own[1].text == "rig-alpha is a worker."
     assert own[3].text
     assert [(view.peer_id, view.own) for view in views] == [(rig.fingerprint.hex(), True)]
+
+
+async def test_the_database_calls_rigs_what_they_are_called_here(tmp_path: Path) -> None:
+    def names() -> list[tuple[object, ...]]:
+        database = apsw.Connection(str(tmp_path / "c" / "data" / "mining.db"), flags=apsw.SQLITE_OPEN_READONLY)
+        with closing(database):
+            return database.execute("SELECT name FROM rig WHERE fingerprint = ?", (rig.fingerprint,)).fetchall()
+
+    async with (
+        running(tmp_path / "c", "desk", Role.CONTROLLER) as controller,
+        running(tmp_path / "r", "rig-alpha", Role.WORKER) as rig,
+    ):
+        await joined(rig, controller)
+        await noted(controller, 3)
+        await until(lambda: names() == [("rig-alpha",)])
+        await controller.pairing.patch("rig-alpha", name="rig-beta", address=None, tags=None, grants=None)
+        await until(lambda: names() == [("rig-beta",)])
 
 
 async def test_a_peer_that_flaps_does_not_fill_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

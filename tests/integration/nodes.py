@@ -124,10 +124,13 @@ class NodeProcess:
 
     # --- the node ---------------------------------------------------------------------------------------
 
-    def serve(self, listen: str = "") -> None:
+    def serve(self, listen: str = "", *words: str) -> None:
         """Run the node and wait until it serves; again where it served before, unless told otherwise."""
         self._run(
-            self._command("node", "serve", "--listen", listen or self.address or "127.0.0.1:0", *self.api_words), {}
+            self._command(
+                "node", "serve", "--listen", listen or self.address or "127.0.0.1:0", *self.api_words, *words
+            ),
+            {},
         )
 
     def serve_as_a_unit(self) -> None:

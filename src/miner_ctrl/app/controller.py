@@ -6,6 +6,7 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 
+from miner_ctrl.app.history import history_store
 from miner_ctrl.config import Home
 from miner_ctrl.controller import (
     Backfill,
@@ -20,13 +21,13 @@ from miner_ctrl.controller import (
     RigHistory,
 )
 from miner_ctrl.deploy.bundles import BundleStore
-from miner_ctrl.history import HistoryStore, SqliteHistory
 from miner_ctrl.history.settings import read_history_settings
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
 from miner_ctrl.peers import PeerRecord, Registry
 from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.storage.database_url import DatabaseUrl
 from miner_ctrl.transport import Endpoint
 
 
@@ -34,7 +35,8 @@ class ControllerHalf:
     """What commands rigs; ``up`` undoes what is started. A node that only works has one when somebody on it asks for a
     rig, and not before: it is memory that a rig does without.
 
-    ``serving``: it watches its rigs and keeps their history filled; without, it only commands.
+    ``serving``: it watches its rigs and keeps their history filled; without, it only commands. ``database`` keeps the
+    history, if not the home's own file.
     """
 
     def __init__(
@@ -48,13 +50,14 @@ class ControllerHalf:
         profiles: ProfileStore,
         pairing: Pairing,
         serving: bool,
+        database: DatabaseUrl | None = None,
     ) -> None:
         self._up = up
         self.endpoint = endpoint
         self._registry = registry
         self._serving = serving
         keep = read_history_settings(home.history_file)
-        self.store: HistoryStore = SqliteHistory(home.history_database, now_ms=now_ms, settings=keep)
+        self.store = history_store(home, database, keep, own_journal=keys.public.fingerprint.hex()[:32])
         self.own_journal = OwnJournal(endpoint, registry, self.store, now_ms=now_ms)
         self.fleet = Fleet(clock=time.monotonic)
         self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
@@ -74,7 +77,14 @@ class ControllerHalf:
             clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )
-        self.history = RigHistory(registry, self.store, settings=keep, recording=serving, now_ms=now_ms)
+        self.history = RigHistory(
+            registry,
+            self.store,
+            settings=keep,
+            recording=serving,
+            now_ms=now_ms,
+            database="postgresql" if database else "sqlite",
+        )
         self.deploys = Deploys(
             self.commands,
             BundleStore(home.bundles, now_ms=now_ms),

@@ -128,7 +128,7 @@ class Node(NodeFacts):
         audit.begin(endpoint, serving=self._serving)
         controller = ControllerWhenAsked(
             up, home=home, keys=keys, endpoint=endpoint, registry=registry, profiles=profiles,
-            serving=self._serving and role.controls,
+            serving=self._serving and role.controls, database=self._settings.database if role.controls else None,
         )  # fmt: skip
         pairing = Pairing(
             endpoint, registry, invites, pending, trust, own_keys=keys.public, own_role=identity.role,

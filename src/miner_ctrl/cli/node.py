@@ -258,6 +258,7 @@ def _api_text(facts: dict[str, Any]) -> str:
     miner-ctrl node serve --listen 192.168.1.10:9091
     miner-ctrl node serve --tls-cert node.crt --tls-key node.key
     miner-ctrl node serve --api 192.168.1.10:9090 --api-tls
+    miner-ctrl node serve --database postgresql://miner@db.lan/miner_ctrl
     """
 )
 @click.option(
@@ -267,6 +268,11 @@ def _api_text(facts: dict[str, Any]) -> str:
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Wrap the listener in TLS: private key.")
 @click.option("--no-init", is_flag=True, help="Do not make an identity if there is none.")
 @click.option("--trace", is_flag=True, help="Log every message to and from peers, as JSON.")
+@click.option(
+    "--database",
+    metavar="URL",
+    help="Keep the history in PostgreSQL; no password here: docs/history.md.  [default: a file of this home]",
+)
 @api_options
 @pass_settings
 def serve(settings: Settings, /, listen: str, tls_cert: str | None, tls_key: str | None, **options: Any) -> None:
@@ -282,4 +288,5 @@ def serve(settings: Settings, /, listen: str, tls_cert: str | None, tls_key: str
         init=not options["no_init"],
         trace=options["trace"],
         api=api_settings(options),
+        database=options["database"],
     )

@@ -25,6 +25,11 @@ from miner_ctrl.config import DEFAULT_API, Listen
 @click.option(
     "--listen", metavar="[HOST]:PORT", default=DEFAULT_LISTEN, show_default=True, help="Where peers can dial this node."
 )
+@click.option(
+    "--database",
+    metavar="URL",
+    help="Keep the history in PostgreSQL; no password here: docs/history.md.  [default: a file of this home]",
+)
 @click.option("--no-init", is_flag=True, help="Do not make an identity if there is none.")
 @api_demands
 @pass_settings
@@ -35,4 +40,10 @@ def serve(settings: Settings, /, host: str | None, port: int | None, listen: str
     """
     asked = host is not None or port is not None
     place = Listen(host or DEFAULT_API.host, DEFAULT_API.port if port is None else port) if asked else None
-    serve_node(settings, listen, init=not options["no_init"], api=api_settings(options, place=place))
+    serve_node(
+        settings,
+        listen,
+        init=not options["no_init"],
+        api=api_settings(options, place=place),
+        database=options["database"],
+    )

@@ -19,6 +19,7 @@ def serve_node(
     init: bool = True,
     trace: bool = False,
     api: ApiSettings | None = None,
+    database: str | None = None,
 ) -> None:
     """Go on as the agent of this home, until it is told to stop."""
     if bool(tls_cert) != bool(tls_key):
@@ -28,6 +29,6 @@ def serve_node(
     code = become(
         settings.home_dir,
         listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init, trace=trace, api=words_of(api),
-        json=settings.json, debug=settings.debug,
+        database=database, json=settings.json, debug=settings.debug,
     )  # fmt: skip
     click.get_current_context().exit(code)

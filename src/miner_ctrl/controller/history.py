@@ -257,17 +257,17 @@ class RigHistory:
     async def _comings_and_goings(self, rig: bytes, since_ms: int, until_ms: int) -> list[Event]:
         """Return what ``online_intervals`` wants to know."""
         kinds = ("online", "offline", "flapping")
-        before = await self._store.events(EventQuery(rig=rig, kinds=kinds, until_ms=since_ms, limit=1))
-        within = EventQuery(rig=rig, kinds=kinds, since_ms=since_ms, until_ms=until_ms, limit=10_000)
+        before = await self._store.events(EventQuery(rig=rig, kinds=kinds, own=True, until_ms=since_ms, limit=1))
+        within = EventQuery(rig=rig, kinds=kinds, own=True, since_ms=since_ms, until_ms=until_ms, limit=10_000)
         here = EventQuery(
             rig=OWN_RIG,
             kinds=("controller",),
+            own=True,
             since_ms=before[0].at_ms if before else since_ms,
             until_ms=until_ms,
             limit=10_000,
         )
-        found = [*before, *await self._store.events(within), *await self._store.events(here)]
-        return [event for event in found if event.own]
+        return [*before, *await self._store.events(within), *await self._store.events(here)]
 
     async def _miner(self, name: str, peer: str | None) -> KnownMiner:
         rig = self._rig(peer) if peer else None

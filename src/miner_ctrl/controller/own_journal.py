@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.history import HistoryStore
@@ -39,6 +40,7 @@ class OwnJournal:
         self._lost = 0
         self._writing: asyncio.Task[None] | None = None
         self._known: set[bytes] = set()
+        self._names: dict[bytes, str] = {}
         self._noted: dict[bytes, tuple[int, int]] = {}
         self._online: set[bytes] = set()
         self._closing = False
@@ -69,14 +71,16 @@ class OwnJournal:
             )
         )  # fmt: skip
         self._bound()
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.get_running_loop().create_task(self._write(), name="own-journal")
+        self._write_soon()
 
     def registered(self, record: PeerRecord) -> None:
         """A peer's entry came, or changed."""
+        self._names[record.keys.fingerprint] = record.name
         if record.keys.fingerprint not in self._known:
             self._known.add(record.keys.fingerprint)
             self.note_own("paired", peer=record.keys.fingerprint, text=f"{record.name} is a {record.role.value}.")
+        elif not self._closing:
+            self._write_soon()
 
     def removed(self, fingerprint: bytes) -> None:
         """A peer's entry has gone."""
@@ -103,15 +107,20 @@ class OwnJournal:
         elif count == FLAPS_AT_MOST + 1:
             self.note_own("flapping", peer=fingerprint, text="It comes and goes; no more of it is noted in this hour.")
 
+    def _write_soon(self) -> None:
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.get_running_loop().create_task(self._write(), name="own-journal")
+
     async def _write(self) -> None:
-        while self._waiting:
+        while self._waiting or self._names:
             batch = list(self._waiting)
             if self._lost:
                 text = f"{self._lost} events before this could not be written."
                 batch.insert(0, OwnEvent(at_ms=self._now_ms(), kind="journal", text=text))
             self._waiting.clear()
             try:
-                await self._store.note(batch)
+                if batch:
+                    await self._store.note(batch)
             except MinerCtrlError:  # the store says so
                 self._waiting.extendleft(reversed(batch[1:] if self._lost else batch))
                 self._bound()
@@ -120,6 +129,18 @@ class OwnJournal:
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:
                 self._lost = 0
+                await self._name({event.peer for event in batch})
+
+    async def _name(self, peers: set[bytes]) -> None:
+        """Tell the store what ``peers`` are called, and who was renamed: for those who look into the database."""
+        names, self._names = self._names, {}
+        for fingerprint in peers:
+            record = self._registry.get(fingerprint)
+            if record is not None:
+                names[fingerprint] = record.name
+        if names:
+            with suppress(MinerCtrlError):  # the store says so; the next time that it comes or goes
+                await self._store.named(names)
 
     def _bound(self) -> None:
         while len(self._waiting) > WAITING_AT_MOST:

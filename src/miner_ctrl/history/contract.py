@@ -31,14 +31,16 @@ class EventKey(msgspec.Struct, frozen=True, array_like=True, order=True):
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Events from ``since_ms`` to before ``until_ms``; with a ``kind``, of a ``rig`` (what it said of itself and what
-    was noted of it), with ``text`` in one of their texts (in capitals or not); before ``before``, where a page ended.
-    The last ``limit`` of them, the newest first."""
+    was noted of it), with ``text`` in one of their texts (in capitals or not); ``own``: those that this node saw
+    itself, and no other controller that shares the database; before ``before``, where a page ended. The last ``limit``
+    of them, the newest first."""
 
     since_ms: int = 0
     until_ms: int = 2**53
     kinds: tuple[str, ...] = ()
     rig: bytes | None = None
     text: str = ""
+    own: bool = False
     before: EventKey | None = None
     limit: int = 1000
 

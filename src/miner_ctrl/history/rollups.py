@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from miner_ctrl.history.parts import kept_text, texts_of
 from miner_ctrl.model.history import JournalEntry, MinerSample, Sample
 from miner_ctrl.model.miners import MinerState
 
@@ -212,7 +213,7 @@ def rows_of(
         if not isinstance(what, Sample):
             at_ms = max(0, min(at_ms, now_ms))
             if at_ms >= floors.events:
-                rows.events.append(EventRow(at_ms, seq, offset_ms, what.kind, what.miner, what.by, what.text))
+                rows.events.append(EventRow(at_ms, seq, offset_ms, *texts_of(what)))
             continue
         gap_ms = what.at_ms - last_ms
         covered_ms = gap_ms if last_ms and 0 < gap_ms <= every_ms * UNUSUAL else every_ms
@@ -263,16 +264,17 @@ def _round(rows: Rows, what: Sample, moment: _Moment) -> None:
 def _miner(rows: Rows, miner: MinerSample, shares: tuple[int, int], moment: _Moment) -> None:
     at_ms, seq, offset_ms, covered_ms, raw = moment
     accepted, rejected = shares
+    algorithm = kept_text(miner.algorithm)
     hashrate, temperature = _plausible(miner.hashrate_hps, least=0.0), _plausible(miner.temperature_c)
     power = _plausible(miner.power_w)
     if raw:
         rows.samples.append(
             SampleRow(
-                miner.name, at_ms, seq, offset_ms, covered_ms, miner.state.value, miner.algorithm, hashrate, accepted,
+                miner.name, at_ms, seq, offset_ms, covered_ms, miner.state.value, algorithm, hashrate, accepted,
                 rejected, temperature, power,
             )
         )  # fmt: skip
-    key = (miner.name, at_ms - at_ms % MINUTE_MS, miner.algorithm)
+    key = (miner.name, at_ms - at_ms % MINUTE_MS, algorithm)
     rollup = rows.minutes.get(key)
     if rollup is None:
         rollup = rows.minutes[key] = MinerRollup()

@@ -75,7 +75,9 @@ class SqliteReader:
     def every_ms(self, rig: bytes | None) -> int:
         where, values = ("", ()) if rig is None else (" WHERE fingerprint = ?", (rig,))
         row = self._rows(
-            f"SELECT state FROM journal JOIN rig ON rig.id = journal.rig{where} ORDER BY told_ms DESC LIMIT 1", values
+            f"SELECT state FROM journal JOIN rig ON rig.id = journal.rig{where} ORDER BY told_ms DESC, journal.id DESC"
+            " LIMIT 1",
+            values,
         )
         return _decode_state(row[0][0]).every_ms if row else FIRST_EVERY_MS
 
@@ -191,6 +193,9 @@ class SqliteReader:
         if query.kinds:
             conditions.append(f"event.kind IN ({', '.join('?' * len(query.kinds))})")
             bound += query.kinds
+        if query.own:
+            conditions.append("teller.fingerprint = ?")
+            bound.append(OWN_RIG)
         if query.text:
             texts = "event.kind || char(10) || event.miner || char(10) || event.who || char(10) || event.text"
             conditions.append(f"instr(lower({texts}), lower(?))")

@@ -16,7 +16,7 @@ import msgspec
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.history import schema_1
 from miner_ctrl.history.contract import OWN_RIG
-from miner_ctrl.history.parts import HistoryPart, Nonsense, Place, new_entries
+from miner_ctrl.history.parts import HistoryPart, Nonsense, Place, new_entries, texts_of
 from miner_ctrl.history.rollups import FleetRollup, Floors, JournalState, Rows, rows_of
 from miner_ctrl.history.schema import EVENT_COLUMNS, LEAST, MOST, RIG_SAMPLE_COLUMNS, ROLLUPS, SAMPLE_COLUMNS, TABLES
 from miner_ctrl.history.shares import Cost, Shares, cost_of_part
@@ -165,13 +165,10 @@ class SqliteWriter:
                 database.executemany(
                     _insert("event", EVENT_COLUMNS),
                     [
-                        (
-                            event.at_ms, journal.id, seq, self._rig(event.peer), 0, event.kind, event.miner, event.by,
-                            event.text,
-                        )
+                        (event.at_ms, journal.id, seq, self._rig(event.peer), 0, *texts_of(event))
                         for seq, event in enumerate(events, journal.last_seq + 1)
                     ],
-                )  # fmt: skip
+                )
                 journal.last_seq += len(events)
                 database.execute(
                     "UPDATE journal SET last_seq = ?, told_ms = ? WHERE id = ?", (journal.last_seq, now_ms, journal.id)
