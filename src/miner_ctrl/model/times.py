@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.text import one_line
@@ -22,7 +23,13 @@ def now_ms() -> int:
 
 def time_text(unix_ms: int) -> str:
     """Return RFC 3339 in UTC, to the second."""
-    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second_text(unix_ms // 1000)
+
+
+@lru_cache(2048)
+def _second_text(unix_s: int) -> str:
+    """A long list has few different seconds in it."""
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def asked_ms(text: str, now_ms: int) -> int:

@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 TRUSTED_RETRY_S = 10.0
 HOUSE_KEPT_EVERY_S = 60.0
 
+_Facts = tuple[PeerRecord, Channel | None, MinerCtrlError | None]
+
 
 class Pairing:
     """The peers of one node.
@@ -62,6 +64,8 @@ class Pairing:
         self._introductions = Introductions(endpoint, registry, registered=registered)
         self._tasks: list[asyncio.Task[None]] = []
         self._awaited: dict[bytes, set[asyncio.Event]] = {}
+        self._seen: dict[bytes, tuple[_Facts, PeerView]] = {}
+        """How each peer was last shown, and after which facts: few change between two looks at a long list."""
 
     def start(self) -> None:
         """Dial, for as long as this node serves, every peer that has an address, and who was provisioned."""
@@ -250,6 +254,7 @@ class Pairing:
         self._registry.remove(fingerprint)
         self._endpoint.stop_dialling(fingerprint)
         self._endpoint.drop(fingerprint, "This peer was removed.")
+        self._seen.pop(fingerprint, None)
         self._removed(fingerprint)
 
     async def connect(self, query: str) -> None:
@@ -319,7 +324,11 @@ class Pairing:
 
     def _view(self, record: PeerRecord) -> PeerView:
         fingerprint = record.keys.fingerprint
-        return peer_view(record, self._endpoint.channel(fingerprint), self._endpoint.dial_failure(fingerprint))
+        facts = (record, self._endpoint.channel(fingerprint), self._endpoint.dial_failure(fingerprint))
+        seen = self._seen.get(fingerprint)
+        if seen is None or any(new is not old for new, old in zip(facts, seen[0], strict=True)):
+            seen = self._seen[fingerprint] = (facts, peer_view(*facts))
+        return seen[1]
 
     def _must_be_free(self, name: str, record: PeerRecord) -> None:
         try:
