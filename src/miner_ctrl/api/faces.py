@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass
 from typing import Protocol
 
-from miner_ctrl.model.audit import Audit, AuditCheckView, AuditEntryView, AuditStatusView
+from miner_ctrl.model.audit import Audit
+from miner_ctrl.model.audit_views import AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo

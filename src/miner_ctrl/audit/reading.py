@@ -11,7 +11,8 @@ from miner_ctrl.audit.checking import CUT, DAMAGED, OK, Check, Verifies, check_c
 from miner_ctrl.audit.entries import COLUMNS, Entry
 from miner_ctrl.audit.file import reading
 from miner_ctrl.errors import OperationFailed
-from miner_ctrl.model.audit import AuditEntryView, AuditHead
+from miner_ctrl.model.audit import AuditHead
+from miner_ctrl.model.audit_views import AskedPeerView, AuditCheckView, AuditEntryView
 
 _IS, _HAS = "{} = ?", "instr(lower({}), lower(?)) > 0"
 _ALL = f"SELECT {COLUMNS} FROM entry WHERE seq >= ? ORDER BY seq"  # noqa: S608 - our own names
@@ -123,6 +124,23 @@ def view_of(entry: Entry) -> AuditEntryView:
     for name in ("prev", "hash", "signature"):
         fields[name] = base64.b64encode(fields[name]).decode()
     return AuditEntryView(**fields)
+
+
+def view_of_check(check: Check, peers: tuple[AskedPeerView, ...] = ()) -> AuditCheckView:
+    """Return what was found as it is shown; ``peers`` are those that were asked for heads."""
+    last = check.last
+    return AuditCheckView(
+        ok=check.found == OK,
+        found=check.found,
+        seq=check.seq,
+        text=check.text,
+        entries=last.seq - check.first + 1 if last else 0,
+        first=check.first,
+        last_at_ms=last.at_ms if last else 0,
+        hash=base64.b64encode(last.hash).decode() if last else "",
+        tail_checked=any(peer.heads for peer in peers),
+        peers=peers,
+    )
 
 
 def _hashes(path: Path) -> Callable[[int], bytes | None]:
