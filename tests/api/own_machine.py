@@ -16,7 +16,19 @@ from miner_ctrl.model.doctor import Diagnosis, Finding, MachineInfo, MinerProgra
 from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
 from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
 from miner_ctrl.model.rig import Lock, Schedule, ScheduleState
-from miner_ctrl.model.views import GapView, HashratePointView, LockView, RigEventView
+from miner_ctrl.model.views import (
+    GapView,
+    HashratePointView,
+    HistoryEventView,
+    HistoryPointView,
+    HistoryStatusView,
+    LineView,
+    LockView,
+    MinerHistoryView,
+    RetentionView,
+    RigEventView,
+    SeriesView,
+)
 
 MINER = "xmrig-1"
 
@@ -72,12 +84,62 @@ class Installs:
 
 
 class History:
-    """One event and one sample of one rig."""
+    """One event, one sample, one miner of one rig. What a real one answers: ``test_history.py``."""
 
-    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
+    async def status(self) -> HistoryStatusView:
+        kept = RetentionView(samples_hours=24, minutes_days=30, hours_days=730, events_days=730)
+        return HistoryStatusView(
+            enabled=True, retention_days=730, retention=kept, database="sqlite", problem="", bytes=1, rig_days=0,
+            bytes_per_rig_day=None,
+        )  # fmt: skip
+
+    async def miners(
+        self, peer: str | None, *, since_ms: int, until_ms: int, offset: int, limit: int
+    ) -> tuple[list[MinerHistoryView], int]:
+        return [await self.miner(MINER, None, since_ms=since_ms, until_ms=until_ms)][offset : offset + limit], 1
+
+    async def miner(self, name: str, peer: str | None, *, since_ms: int, until_ms: int) -> MinerHistoryView:
+        if name != MINER:
+            raise NotFound("There is no history of it.", code="MINER_NOT_FOUND")
+        return MinerHistoryView(
+            miner_name=MINER, peer_id="", peer_name="", total_points=1, average_rate=1.0, max_rate=1.0, min_rate=1.0,
+            algorithm="rx/0", algorithms=("rx/0",), shares=0, rejected=0, mining=1.0, first_at="", last_at="",
+        )  # fmt: skip
+
+    async def miner_hashrate(
+        self, name: str, peer: str | None, *, since_ms: int, until_ms: int, points: int
+    ) -> list[HistoryPointView]:
+        return [HistoryPointView(timestamp="1970-01-01T00:00:00Z", hashrate=None)]
+
+    async def rig_hashrate(
+        self, query: str, *, since_ms: int, until_ms: int, points: int, algorithm: str
+    ) -> list[HistoryPointView]:
+        return [HistoryPointView(timestamp="1970-01-01T00:00:00Z", hashrate=1.0, algorithm="rx/0")]
+
+    async def series(self, query: str, what: str, *, since_ms: int, until_ms: int, points: int) -> SeriesView:
+        line = LineView(name="rx/0", values=(1.0, None))
+        return SeriesView(what=what, unit="", start_ms=0, step_ms=1, points=2, table="minutes", lines=(line,))
+
+    async def fleet_hashrate(self, *, since_ms: int, until_ms: int, points: int) -> SeriesView:
+        return await self.series("", "hashrate", since_ms=since_ms, until_ms=until_ms, points=points)
+
+    async def rig_events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
         return [RigEventView(at_ms=5, rig_at_ms=5, kind="started", journal="j", seq=1)] if since_ms <= 5 else []
 
-    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
+    async def events(
+        self,
+        *,
+        since_ms: int,
+        until_ms: int,
+        kinds: tuple[str, ...],
+        peer: str | None,
+        text: str,
+        cursor: str,
+        limit: int,
+    ) -> list[HistoryEventView]:
+        return [HistoryEventView(at="1970-01-01T00:00:00Z", at_ms=5, kind="started", cursor="5-1-1")]
+
+    async def samples(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
         point = HashratePointView(
             at_ms=6, rig_at_ms=6, miner=MINER, state="mining", hashrate_hps=1000.0, journal="j", seq=2
         )
@@ -85,6 +147,11 @@ class History:
 
     async def gaps(self, query: str) -> list[GapView]:
         return [GapView(journal="j", first=1, last=3, noted_ms=7)]
+
+    async def export(
+        self, what: str, form: str, peer: str | None, *, since_ms: int, until_ms: int
+    ) -> AsyncGenerator[bytes, None]:
+        yield b"time\r\n"
 
 
 class OwnLock:

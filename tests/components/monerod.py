@@ -54,7 +54,7 @@ class Chain:
         *,
         host: str = "127.0.0.1",
         inside: tuple[str, ...] = (),
-        difficulty: int = 100,
+        difficulty: int = 25,
     ) -> None:
         self._program = program
         self._difficulty = difficulty

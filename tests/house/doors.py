@@ -35,16 +35,20 @@ DOORS: Mapping[str, frozenset[str]] = {
         "history": "storage",
         "lock": "identity storage",
         "audit": "storage",
+        "metrics": "",
+        "access": "storage",
         "telemetry": "",
         "doctor": "telemetry",
         "keeper": "",
         "worker": "transport protocol miners profiles deploy lock telemetry storage",
-        "controller": "transport protocol peers profiles deploy history",
-        "api": "controller worker peers pairing profiles history audit telemetry storage",
+        "controller": "transport protocol peers profiles deploy history storage",
+        "api": "controller worker peers pairing profiles history audit access telemetry metrics storage",
         "config": "storage",
-        "rig_settings": "",
+        "rig_settings": "storage",
         "run": "config storage identity",
-        "cli": "audit config deploy lock storage",
+        "late": "",
+        "agent": "cli config late",
+        "cli": "agent audit config deploy lock storage",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})
@@ -52,7 +56,7 @@ CLOSED = frozenset({"keeper", "errors", "__init__"})
 
 WIRES = "app"
 WHOLE_NODE = frozenset({WIRES, "run"})
-MAY_SERVE = frozenset({"run.py", "cli/node.py", "cli/local_node.py", "cli/demo.py"})
+MAY_SERVE = frozenset({"run.py", "agent.py", "cli/local_node.py", "cli/demo.py"})
 """Who may import the whole node: ``run``, which gives it a process, and the commands that serve."""
 
 MAX_APP_LINES = 200

@@ -147,10 +147,10 @@ no_share_factor = 2
 
 
 @pytest.mark.parametrize("watched", [NO_PATIENCE], indirect=True)
-def test_a_pool_that_dies_is_named_and_costs_no_restart(watched: Watched, chain: Chain) -> None:
-    watched.start(chain.address, *FOR_XMRIG)
+def test_a_pool_that_dies_is_named_and_costs_no_restart(watched: Watched, own_chain: Chain) -> None:
+    watched.start(own_chain.address, *FOR_XMRIG)
     pid = watched.mines()
-    chain.stop()
+    own_chain.stop()
     assert "connection refused" in watched.named("The connection to the pool is lost")["reason"]
     restarts = watched.watch().get("restarts", 0)
     time.sleep(15)  # nothing may be restarted in this time
@@ -320,7 +320,7 @@ def test_settings_that_cannot_be_stop_the_start_and_are_named(make_node: MakeNod
     rig = make_node("rig")
     rig.done("node", "init", "--name", "rig-alpha", "--role", "worker")
     rig.places.rig_file.write_text(text)
-    refused = rig.cli("node", "serve", "--listen", "127.0.0.1:0")
+    refused = rig.cli("node", "serve", "--listen", "127.0.0.1:0", "--no-api")
     said = [line for line in refused.err.splitlines() if line.startswith("Error: ")]
     assert (refused.code, len(said)) == (2, 1), refused
     assert str(rig.places.rig_file) in said[0]

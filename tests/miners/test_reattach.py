@@ -10,9 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from miner_ctrl.errors import StateDamaged
+from miner_ctrl.errors import NotFound, StateDamaged
 from miner_ctrl.model.miners import MinerState
-from tests.miners.rig import Rig, ScriptedAdapter, config, hashing, profile, sampled, start_of, stats_of, until
+from tests.miners.rig import (
+    QUICK,
+    Rig,
+    ScriptedAdapter,
+    config,
+    hashing,
+    profile,
+    sampled,
+    start_of,
+    stats_of,
+    until,
+    watch_of,
+)
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 
@@ -58,6 +70,34 @@ async def test_the_log_has_no_gap_where_no_agent_was(rig: Rig) -> None:
         assert part.skipped == 0
         read += part.lines
     assert read == [str(number) for number in range(200)]
+
+
+async def test_a_miner_whose_description_was_removed_goes_on_is_named_and_can_be_stopped(rig: Rig) -> None:
+    name = await killed_agent(rig, FOR_EVER)
+    pid = rig.state(name)["pid"]
+    miners = await rig.agent(settings=QUICK)  # this agent knows the simulated miner alone
+    stats = stats_of(miners, name)
+    assert (stats.type, stats.pid, stats.hashrate_hps) == ("scripted", pid, None)
+    with pytest.raises(NotFound, match="no description of the miner type scripted any more"):
+        await miners.restart(name)
+    await asyncio.sleep(3)  # the watchdog would have acted by then
+    assert start_of(pid)
+    assert watch_of(miners, name).restarts == 0
+    await miners.stop(name)
+    assert start_of(pid) == 0
+    assert miners.names() == ()
+
+
+async def test_a_miner_that_has_ended_and_whose_description_was_removed_says_so(rig: Rig) -> None:
+    name = await killed_agent(rig, FOR_EVER)
+    state = rig.state(name)
+    os.kill(state["keeperPid"], signal.SIGKILL)
+    os.killpg(state["pid"], signal.SIGKILL)
+    await until(lambda: not start_of(state["pid"]) and not start_of(state["keeperPid"]), "a power cut")
+    miners = await rig.agent(settings=QUICK)
+    stats = stats_of(miners, name)
+    assert stats.state is MinerState.CRASHED
+    assert stats.reason.startswith("This rig has no description of the miner type scripted any more")
 
 
 async def test_how_it_ended_is_known_though_no_agent_lived(rig: Rig) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import platform
+import socket
+import sys
 
+import psutil
 import pytest
 
 from miner_ctrl.model.nodes import check_name
@@ -24,6 +27,19 @@ def test_own_addresses_can_be_dialled_by_others_or_are_loopback_alone() -> None:
     assert found
     assert not any(address.is_link_local for address in found)
     assert len(found) == 1 or not any(address.is_loopback for address in found)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere psutil is what is asked")
+def test_own_addresses_are_those_that_psutil_finds() -> None:
+    states = psutil.net_if_stats()
+    expected = {
+        entry.address
+        for name, entries in psutil.net_if_addrs().items()
+        for entry in entries
+        if states[name].isup and entry.family in (socket.AF_INET, socket.AF_INET6) and "%" not in entry.address
+        if not ipaddress.ip_address(entry.address).is_loopback
+    }
+    assert set(own_addresses()) == (expected or {"127.0.0.1"})
 
 
 @pytest.mark.parametrize(

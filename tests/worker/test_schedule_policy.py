@@ -59,6 +59,16 @@ def test_a_rule_that_only_repeats_what_holds_makes_no_edge() -> None:
     assert next_edge(Schedule(), 0, wall("UTC")) is None
 
 
+@pytest.mark.parametrize("rules", [["otherwise run"], ["otherwise pause", "mon 08:00-09:00 pause"]])
+def test_a_schedule_that_always_asks_for_the_same_costs_no_look_at_the_clock(rules: list[str]) -> None:
+    """A rig without a schedule asks for its edges since 1970 when its agent starts; that took a second."""
+
+    def stopped(_unix_s: float) -> datetime:
+        raise AssertionError("nobody needs to know the time")
+
+    assert next_edge(parse_rules(rules), 0, stopped, within_s=60 * 365 * 86400) is None
+
+
 def test_the_hour_that_is_skipped_in_spring() -> None:
     """In Berlin 02:00 becomes 03:00 on 2026-03-29, at 01:00 UTC."""
     starts_in_gap = parse_rules(["sun 02:30-05:00 pause"])

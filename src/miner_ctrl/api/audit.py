@@ -78,7 +78,7 @@ async def verify_audit(audit: AuditFace) -> AuditCheckView:
     "/audit/export",
     errors=_UNREADABLE,
     role=AccessRole.OPERATOR,
-    files=("application/jsonl", "text/csv"),
+    media_types=("application/jsonl", "text/csv"),
 )
 async def export_audit(audit: AuditFace, query: AuditExportQuery) -> Download:
     """Return the audit log as a file.

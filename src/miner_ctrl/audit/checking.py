@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from miner_ctrl.audit.entries import Entry, first_link, hash_of, head_bytes, link
+from miner_ctrl.audit.entries import Entry, first_link, hash_of, head_bytes, is_typed, link
 from miner_ctrl.model.audit import AuditHead
 
 OK, CHANGED, MISSING, REORDERED = "ok", "changed", "missing", "reordered"
@@ -79,14 +79,15 @@ def _wrong_with(entry: Entry, before: Entry | None, fingerprint: bytes, *, whole
             REORDERED, entry.seq, f"Entry {entry.seq} stands after entry {expected - 1}: the order was changed."
         )
     try:
-        sound = hash_of(entry) == entry.hash
+        sound = is_typed(entry) and hash_of(entry) == entry.hash
     except ValueError:
         sound = False
     if entry.seq > expected:
         missing = f"Entry {expected} is" if entry.seq == expected + 1 else f"Entries {expected} to {entry.seq - 1} are"
         return Check(MISSING, expected, f"{missing} missing.")
     if not sound:
-        return _moved(entry) or Check(CHANGED, entry.seq, f"Entry {entry.seq} was changed.")
+        moved = _moved(entry) if is_typed(entry) else None
+        return moved or Check(CHANGED, entry.seq, f"Entry {entry.seq} was changed.")
     linked = link(before.hash, before.signature) if before else first_link(fingerprint) if expected == 1 else entry.prev
     if entry.prev == linked:
         return None

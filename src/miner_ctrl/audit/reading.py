@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from miner_ctrl.audit.checking import CUT, DAMAGED, OK, Check, Verifies, check_chain, check_heads
-from miner_ctrl.audit.entries import COLUMNS, Entry
+from miner_ctrl.audit.entries import COLUMNS, Entry, is_typed
 from miner_ctrl.audit.file import reading
 from miner_ctrl.errors import OperationFailed
 from miner_ctrl.model.audit import AuditHead
@@ -65,7 +65,7 @@ def part(path: Path, wanted: Wanted) -> list[Entry]:
         f" WHERE {' AND '.join(conditions)} ORDER BY entry.seq DESC LIMIT ?"
     )
     with reading(path) as database:
-        return [Entry(*row) for row in database.execute(sql, (*values, wanted.limit))]
+        return [_entry_of(row) for row in database.execute(sql, (*values, wanted.limit))]
 
 
 def every(path: Path, *, since_ms: int = 0, blocks_of: int = 500) -> Iterator[list[Entry]]:
@@ -80,7 +80,7 @@ def every(path: Path, *, since_ms: int = 0, blocks_of: int = 500) -> Iterator[li
         sql = "SELECT min(seq) FROM entry WHERE at_ms >= ?"
         start = 1 if not since_ms else database.execute(sql, (since_ms,)).get
         while isinstance(start, int):
-            block = [Entry(*row) for row in database.execute(f"{_ALL} LIMIT ?", (start, blocks_of))]
+            block = [_entry_of(row) for row in database.execute(f"{_ALL} LIMIT ?", (start, blocks_of))]
             if not block:
                 return
             yield block
@@ -116,6 +116,17 @@ def checked(path: Path, held: list[Held], *, fingerprint: bytes, verifies: Verif
     # Of several, the earliest; of cuts, the peer that holds the most.
     worst = min(wrong, key=lambda found: (found.seq, found.found != CUT), default=None)
     return check if worst is None else worst._replace(first=check.first, last=check.last)
+
+
+def _entry_of(row: Sequence[Any]) -> Entry:
+    entry = Entry(*row)
+    if not is_typed(entry):
+        raise OperationFailed(
+            f"Entry {entry.seq} of the audit log was changed, and cannot be read.",
+            suggestion="Run miner-ctrl audit verify: it says which entry was changed first.",
+            code="AUDIT_UNREADABLE",
+        )
+    return entry
 
 
 def view_of(entry: Entry) -> AuditEntryView:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from miner_ctrl.cli.local_api import LocalApi
-from miner_ctrl.errors import HomeInUse
+from miner_ctrl.errors import HomeInUse, OperationFailed
 
 if TYPE_CHECKING:
     from miner_ctrl.config import Home
@@ -66,3 +66,11 @@ def local_node(home: Home) -> Iterator[LocalApi]:
             momentary.start()
             api.momentary = momentary.ours
         yield api
+
+
+def is_served(home: Home) -> bool:
+    """Return whether a node of ``home`` runs, and peers can reach it."""
+    try:
+        return bool(LocalApi(home.socket).get("/node/info").data.get("serving"))
+    except OperationFailed:
+        return False

@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> int:
         code = _invoke(list(arguments), settings)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the one boundary: whatever ends a command is told in its way
-        return _ended_by(error, settings, "--json" in arguments)
+        return ended_by(error, as_json=settings.json or "--json" in arguments, debug=settings.debug)
     return code
 
 
@@ -69,8 +69,8 @@ def _invoke(arguments: list[str], settings: Settings) -> int:
     return DONE
 
 
-def _ended_by(error: BaseException, settings: Settings, asked_for_json: bool) -> int:
-    as_json = settings.json or asked_for_json
+def ended_by(error: BaseException, *, as_json: bool, debug: bool) -> int:
+    """Tell a person, or a program, what has ended this process, and return its exit code."""
     match error:
         case click.exceptions.Exit():
             code = error.exit_code
@@ -88,7 +88,7 @@ def _ended_by(error: BaseException, settings: Settings, asked_for_json: bool) ->
             code = PIPE_CLOSED
             _silence_stdout()
         case _:
-            if settings.debug:
+            if debug:
                 traceback.print_exception(error)
             told = error if isinstance(error, MinerCtrlError) else _told_of(error)
             code = exit_code_of(told)

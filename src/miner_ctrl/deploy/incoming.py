@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from miner_ctrl.deploy.digest import Sha256
 from miner_ctrl.errors import OperationFailed, RateLimited
 from miner_ctrl.storage.directories import make_private
 
@@ -37,7 +37,7 @@ class Partial:
             os.ftruncate(self._descriptor, 0)
             self.written = 0
         self.expected = self.written
-        self._digest = None if self.written else hashlib.sha256()
+        self._digest = None if self.written else Sha256()
         """Of what was written, if all of it came in this process's life."""
 
     @property
@@ -70,7 +70,7 @@ class Partial:
         """Return the digest of what is there, read again if it came in an earlier life."""
         if self._digest is not None:
             return self._digest.hexdigest()
-        digest = hashlib.sha256()
+        digest = Sha256()
         with self.path.open("rb") as file:
             while piece := file.read(_READ_BYTES):
                 digest.update(piece)

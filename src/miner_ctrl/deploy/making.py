@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import msgspec
 
+from miner_ctrl.deploy.digest import Sha256
 from miner_ctrl.deploy.paths import parts_of
 from miner_ctrl.deploy.program_heads import HEAD_BYTES, Platform, platform_of, this_platform
 from miner_ctrl.deploy.refusals import bad_archive
@@ -95,7 +95,7 @@ def _archive_of(file: BinaryIO) -> str:
 
 
 def _digest(file: BinaryIO) -> tuple[str, int]:
-    digest, size = hashlib.sha256(), 0
+    digest, size = Sha256(), 0
     while piece := file.read(_READ_BYTES):
         digest.update(piece)
         size += len(piece)

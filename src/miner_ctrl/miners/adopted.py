@@ -27,6 +27,10 @@ class Adopted(Instance):
         """Never: it is not ours to stop."""
         raise not_ours(self.record.name, "stopped")
 
+    async def _is_answered_for(self, first: bool) -> bool:
+        """It may be anybody's: its owner was told its port by whoever runs it."""
+        return False
+
     async def _missed(self, error: MinerCtrlError | TimeoutError) -> None:
         why = error.message if isinstance(error, MinerCtrlError) else f"no answer within {READ_WITHIN_S:g} s"
         self._set(MinerState.UNRESPONSIVE, one_line(f"It is not reachable: {why}", 500))

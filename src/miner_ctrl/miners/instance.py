@@ -17,6 +17,7 @@ from miner_ctrl.miners.contract import Adapter, Reading
 from miner_ctrl.miners.keeper_link import KeeperFacts, KeeperLink
 from miner_ctrl.miners.log_file import LogFile
 from miner_ctrl.miners.log_words import api_port_taken, pool_words
+from miner_ctrl.miners.port_owner import answers_for_another
 from miner_ctrl.miners.process import end_process_group, is_stopped, memory_kills, process_start, signal_name
 from miner_ctrl.miners.record import RECORD_FILE, Record
 from miner_ctrl.model.miners import MinerState, MinerStats, WatchStats
@@ -58,6 +59,7 @@ class Instance:
         self._followers: set[asyncio.Event] = set()
         self._stopping = False
         self._memory_kills = 0
+        self._answered_for = False
         self.fell_unseen = False
         """It ended by no fault of its own: the machine went down, or its keeper was told to end."""
         self.watch: WatchStats | None = None
@@ -74,7 +76,7 @@ class Instance:
         """
         self._ended.clear()
         self._facts = self._reading = None
-        self._stopping = self.fell_unseen = False
+        self._stopping = self.fell_unseen = self._answered_for = False
         self._memory_kills = memory_kills()
         self._set(MinerState.STARTING, "")
         if not await self._connect() and not await self._connect_again():
@@ -196,6 +198,12 @@ class Instance:
         except (MinerCtrlError, TimeoutError) as error:
             await self._missed(error)
             return
+        if await self._is_answered_for(self._reading is None):
+            self._answered_for = True
+            self._set(
+                MinerState.UNRESPONSIVE, f"A program of another user answers on its API's port {self.record.api.port}."
+            )
+            return
         reason = reading.reason
         if reading.pool_connected is False and reason:
             words = await asyncio.to_thread(pool_words, self.log)
@@ -206,8 +214,13 @@ class Instance:
             self._set(reading.state, one_line(reason, 900))
 
     async def port_is_taken(self) -> bool:
-        """Return whether the miner has said that it could not open its API, because another program has the port."""
-        return self._reading is None and await asyncio.to_thread(api_port_taken, self.log)
+        """Return whether another program has its API's port: it has said so, or another user's answers in its place."""
+        return self._reading is None and (self._answered_for or await asyncio.to_thread(api_port_taken, self.log))
+
+    async def _is_answered_for(self, first: bool) -> bool:
+        """Whether its first answer came from another user's program. One look is enough: while it has the port, it
+        keeps it."""
+        return first and await asyncio.to_thread(answers_for_another, self.record.api.port)
 
     @property
     def reading(self) -> Reading | None:

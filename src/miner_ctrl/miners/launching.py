@@ -55,6 +55,15 @@ class Launcher:
             await instance.stop(STOP_GRACE_S)
         await self.settle(instance, within_s=PAUSED_WITHIN_S)
 
+    async def start_listed(self, instance: Instance, config: MinerConfig) -> None:
+        """Start a miner that stays on the list whatever comes of it."""
+        try:
+            await self.start(instance, config)
+        except MinerCtrlError as error:
+            if not instance.state.alive:
+                instance.not_started(error.message)
+            raise
+
     async def checked_plan(self, instance: Instance, adapter: Adapter, config: MinerConfig) -> LaunchPlan:
         """Return how ``adapter`` would run ``config`` in the instance's place; its files are written, and the miner's
         program has read them. Raises as ``start``."""

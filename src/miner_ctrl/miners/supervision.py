@@ -6,29 +6,28 @@ import asyncio
 import logging
 import shutil
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
-import msgspec
-
 from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed, Unreachable
-from miner_ctrl.miners.adopted import Adopted, check_adoption, not_ours
+from miner_ctrl.miners.adopted import check_adoption
 from miner_ctrl.miners.contract import Adapter, MinerApi
 from miner_ctrl.miners.folders import Folders
-from miner_ctrl.miners.guard import BASELINES_FILE, Baselines, Guard
+from miner_ctrl.miners.guard import BASELINES_FILE, Baselines
 from miner_ctrl.miners.instance import Instance
 from miner_ctrl.miners.launching import STOP_GRACE_S, Launcher, new_api
 from miner_ctrl.miners.log_file import LogPart
-from miner_ctrl.miners.log_reading import LogReading, no_such_miner
+from miner_ctrl.miners.log_reading import LogReading
+from miner_ctrl.miners.not_described import NotDescribed, no_longer_described
 from miner_ctrl.miners.record import PAUSED, RECORD_FILE, RUNNING, Record, read_record
+from miner_ctrl.miners.roster import Roster
 from miner_ctrl.miners.rounds import Rounds
+from miner_ctrl.miners.switching import switch
 from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.machine import MachineStats
-from miner_ctrl.model.miners import MAX_MINERS, InstalledMiner, MinerState, MinerStats
+from miner_ctrl.model.miners import MAX_MINERS, InstalledMiner, MinerStats
 from miner_ctrl.model.profiles import MinerConfig, Profile
 from miner_ctrl.model.rig import RigSettings
-from miner_ctrl.model.text import one_line
 from miner_ctrl.storage.directories import make_private
 from miner_ctrl.storage.disk import disk_told
 
@@ -65,20 +64,20 @@ class Miners:
         self._adapters = {adapter.type: adapter for adapter in adapters}
         self._folders = Folders(data_dir)
         self._socket_for = socket_for
-        self._note = note
-        self._settings = settings
-        self._machine = machine
         self._now_ms = now_ms
-        self._clock = clock
-        self._instances: dict[str, Instance] = {}
-        self._states: dict[str, MinerState] = {}
         self._launching = 0
         self._launcher = Launcher(rig_name=rig_name, allow=allow)
         self._baselines = Baselines(data_dir / BASELINES_FILE)
+        self._roster = Roster(
+            self._baselines, settings=settings, note=note, machine=machine, now_ms=now_ms, clock=clock,
+            changed=self._told,
+        )  # fmt: skip
+        self._instances = self._roster.instances
         self._rounds = Rounds(
             self._instances, self._launcher, settings=settings, clock=clock, now_ms=now_ms,
-            note=self._happened, sampled=self._all_sampled, changed=self._told,
+            note=self._roster.happened, sampled=self._all_sampled, changed=self._told,
         )  # fmt: skip
+        self._roster.wake, self._roster.forget = self._rounds.wake, self._rounds.forget
         self._logs = LogReading(self._instances, self._folders)
         self.on_change: Callable[[], None] | None = None
         self.on_sampled: Callable[[tuple[MinerStats, ...]], None] | None = None
@@ -99,18 +98,20 @@ class Miners:
             self._rounds.start()
 
     async def _take_up(self, folder: Path, record: Record, watch: bool) -> None:
-        adapter = self._adapters.get(record.profile.miner_type)
-        if adapter is None or (record.stopped and record.settled):
+        if record.stopped and record.settled:
             return
-        instance = self._instance(folder, record, adapter)
+        adapter = self._adapters.get(record.profile.miner_type) or no_longer_described(record.profile.miner_type)
+        instance = self._roster.make(folder, record, adapter)
         if record.stopped:  # the agent ended while it was being stopped
             await instance.attach()
             await instance.stop(STOP_GRACE_S)
             instance.save(settled=True)
             return
         self._instances[record.name] = instance
-        guard = self._guarded(instance)
+        guard = self._roster.guard_for(instance)
         await instance.attach()
+        if isinstance(adapter, NotDescribed) and not instance.state.alive:
+            instance.not_started(adapter.description)
         self._rounds.watch_over(instance, guard)
         fell = instance.fell_unseen and not instance.state.alive
         may_start = fell and guard is not None and not (guard.memory.gave_up or guard.memory.hot)
@@ -210,7 +211,7 @@ class Miners:
         finally:
             self._launching -= len(parts)
         for instance in started:
-            self._happened("started", instance.record.name, by, f"Runs the profile {profile.name}.")
+            self._roster.happened("started", instance.record.name, by, f"Runs the profile {profile.name}.")
         self._told()
         return tuple(instance.record.name for instance in started)
 
@@ -218,7 +219,7 @@ class Miners:
         folder = self._folders.new(adapter.type)
         name = folder.name
         record = Record(name=name, profile=profile, api=new_api(), socket=str(self._socket_for(name)), part=part, by=by)
-        instance = self._instance(folder, record, adapter)
+        instance = self._roster.make(folder, record, adapter)
         try:
             async with instance.busy:
                 await self._launcher.start(instance, config)
@@ -227,12 +228,12 @@ class Miners:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         self._instances[name] = instance
-        self._rounds.watch_over(instance, self._guarded(instance))
+        self._rounds.watch_over(instance, self._roster.guard_for(instance))
         return instance
 
     async def _undo(self, instance: Instance) -> None:
         async with instance.busy:
-            self._drop(instance)
+            self._roster.drop(instance)
             _saved(instance, stopped=True, settled=False)
             await instance.stop(0.0)
             shutil.rmtree(instance.folder, ignore_errors=True)
@@ -244,7 +245,7 @@ class Miners:
             NotFound: no such miner.
             OperationFailed: it was adopted.
         """
-        instance = self._own(name, "stopped")
+        instance = self._roster.own(name, "stopped")
         async with instance.busy:
             if self._instances.get(name) is not instance:
                 return  # somebody else's stop came first
@@ -252,9 +253,9 @@ class Miners:
             await instance.stop(grace_s)
             if saved:
                 _saved(instance, settled=True)
-            self._drop(instance)
+            self._roster.drop(instance)
         self._folders.forget_old({each.folder for each in self._instances.values()})
-        self._happened("stopped", name, by, "")
+        self._roster.happened("stopped", name, by, "")
         self._told()
 
     async def restart(self, name: str, config: MinerConfig | None = None, *, by: str = "") -> None:
@@ -264,8 +265,10 @@ class Miners:
         Raises:
             NotFound, Refused, OperationFailed: as ``launch``; the miner is then listed as crashed.
         """
-        instance = self._own(name, "restarted")
-        async with self._held(instance):
+        instance = self._roster.own(name, "restarted")
+        if isinstance(instance.adapter, NotDescribed):  # it would be ended, and not started again
+            raise instance.adapter.error
+        async with self._roster.held(instance):
             config = config or instance.record.config
             if config is None:
                 raise OperationFailed(
@@ -276,8 +279,8 @@ class Miners:
                 instance.save(by=by)
             await instance.stop(STOP_GRACE_S)
             self._rounds.commanded(instance)
-            await self._start_listed(instance, config)
-        self._happened("started", name, by, "Restarted.")
+            await self._launcher.start_listed(instance, config)
+        self._roster.happened("started", name, by, "Restarted.")
         self._told()
 
     async def pause(self, name: str, *, resume_after_s: float | None = None, by: str = "") -> None:
@@ -287,29 +290,29 @@ class Miners:
             NotFound: no such miner.
             OperationFailed: this miner cannot be paused, or did not answer.
         """
-        instance = self._pausable(name)
+        instance = self._roster.pausable(name)
         now_ms = self._now_ms()
         ends_ms = None if resume_after_s is None else now_ms + round(resume_after_s * 1000)
-        async with self._held(instance):
+        async with self._roster.held(instance):
             changes = {"wanted": PAUSED, "paused_at_ms": now_ms, "resume_at_ms": ends_ms, "by": by}
             await self._want(instance, instance.adapter.pause, changes)
-        self._happened("paused", name, by, "" if resume_after_s is None else f"For {resume_after_s:.0f} s.")
+        self._roster.happened("paused", name, by, "" if resume_after_s is None else f"For {resume_after_s:.0f} s.")
 
     async def resume(self, name: str, *, by: str = "") -> None:
         """Have a paused miner go on; one that has ended meanwhile is started. Raises as ``pause``."""
-        instance = self._running(name)
+        instance = self._roster.running(name)
         changes = {"wanted": RUNNING, "paused_at_ms": None, "resume_at_ms": None, "by": by}
         config = instance.record.config
         if instance.record.wanted == PAUSED and not instance.state.alive and config is not None:
-            async with self._held(instance):
+            async with self._roster.held(instance):
                 with disk_told():
                     instance.save(**changes, settled=True)
                 self._rounds.commanded(instance)
-                await self._start_listed(instance, config)
+                await self._launcher.start_listed(instance, config)
         else:
-            async with self._held(self._pausable(name)):
+            async with self._roster.held(self._roster.pausable(name)):
                 await self._want(instance, instance.adapter.resume, changes)
-        self._happened("resumed", name, by, "")
+        self._roster.happened("resumed", name, by, "")
 
     async def _want(
         self, instance: Instance, tell: Callable[[MinerApi], Awaitable[None]], changes: Mapping[str, object]
@@ -337,7 +340,7 @@ class Miners:
         Raises:
             NotFound, Refused, OperationFailed: as ``launch``; then it runs what it ran before.
         """
-        instance = self._own(name, "switched")
+        instance = self._roster.own(name, "switched")
         adapter = self._adapter(profile.miner_type)
         self._launcher.allow(config)
         parts = dict(config.parts)
@@ -348,54 +351,14 @@ class Miners:
                 code="CANNOT_SWITCH",
             )
         config = parts[instance.record.part]
-        async with self._held(instance):
-            reloaded = await self._switch(instance, adapter, profile, config, by)
+        async with self._roster.held(instance):
+            reloaded = await switch(
+                instance, adapter, profile, config, launcher=self._launcher, commanded=self._rounds.commanded, by=by
+            )
         how = "" if reloaded else " after a restart"
-        self._happened("started", name, by, f"Runs the profile {profile.name} from now on{how}.")
+        self._roster.happened("started", name, by, f"Runs the profile {profile.name} from now on{how}.")
         self._told()
         return reloaded
-
-    async def _switch(
-        self, instance: Instance, adapter: Adapter, profile: Profile, config: MinerConfig, by: str
-    ) -> bool:
-        before, old_adapter = instance.record, instance.adapter
-        plan = await self._launcher.checked_plan(instance, adapter, config)
-        wanted = {"wanted": RUNNING, "paused_at_ms": None, "resume_at_ms": None, "by": by}
-        after = {**wanted, "profile": profile, "config": config}
-        if adapter is old_adapter and adapter.capabilities.reload and instance.is_up:
-            with disk_told():
-                instance.save(**after, settled=before.wanted == RUNNING, reloading=True)
-            try:
-                done = await adapter.reload(plan)
-            except MinerCtrlError:
-                done = False
-            if done:
-                with suppress(OSError):  # then the next agent restarts it once too often
-                    instance.save(reloading=False)
-                self._rounds.commanded(instance)
-                await self._launcher.settle(instance)
-                await instance.sample()
-                return True
-        await instance.stop(STOP_GRACE_S)
-        self._rounds.commanded(instance)
-        instance.adapter = adapter
-        instance.record = msgspec.structs.replace(instance.record, **after)
-        try:
-            await self._launcher.start(instance, config)
-        except MinerCtrlError as error:
-            await instance.stop(STOP_GRACE_S)
-            instance.adapter, instance.record = old_adapter, before
-            back = f"is down: {before.profile.name} could not be started again either"
-            if before.config is not None:
-                with suppress(MinerCtrlError):
-                    await self._start_listed(instance, before.config)
-                    back = f"runs {before.profile.name} again"
-            raise OperationFailed(
-                f"{before.name} could not run {profile.name} and {back}: {error.message}",
-                suggestion=error.suggestion,
-                code=error.code,
-            ) from None
-        return False
 
     async def adopt(self, miner_type: str, api: MinerApi, *, name: str | None = None, by: str = "") -> str:
         """Watch a miner that somebody else started, from now on and by the next agents too; return its name.
@@ -422,7 +385,7 @@ class Miners:
         name = name or folder.name
         profile = Profile(id="", name="adopted", miner_type=miner_type, config={})
         record = Record(name=name, profile=profile, api=api, by=by, adopted=True)
-        instance = self._instance(folder, record, adapter)
+        instance = self._roster.make(folder, record, adapter)
         try:
             with disk_told():
                 instance.save()
@@ -432,7 +395,7 @@ class Miners:
         self._instances[name] = instance
         await instance.attach()
         self._rounds.watch_over(instance, None)
-        self._happened("adopted", name, by, f"Answers on port {api.port}.")
+        self._roster.happened("adopted", name, by, f"Answers on port {api.port}.")
         self._told()
         return name
 
@@ -443,15 +406,15 @@ class Miners:
             NotFound: no such miner.
             OperationFailed: it was started here.
         """
-        instance = self._running(name)
+        instance = self._roster.running(name)
         if not instance.record.adopted:
             raise OperationFailed(
                 f"{name} was started by this rig: it cannot be released.", suggestion="Stop it.", code="NOT_ADOPTED"
             )
-        async with self._held(instance):
-            self._drop(instance)
+        async with self._roster.held(instance):
+            self._roster.drop(instance)
             shutil.rmtree(instance.folder, ignore_errors=True)
-        self._happened("stopped", name, by, "Watched no longer; it goes on.")
+        self._roster.happened("stopped", name, by, "Watched no longer; it goes on.")
         self._told()
 
     def type(self, name: str, line: str) -> None:
@@ -468,7 +431,7 @@ class Miners:
                 suggestion="XMRig takes h (hashrate), p (pause), r (resume), s (results) and c (connection).",
                 code="BAD_MINER_INPUT",
             )
-        if not self._running(name).type(line):
+        if not self._roster.running(name).type(line):
             raise Conflict(
                 f"Nothing can be typed at {name}: it does not run, or its keeper is older than this version.",
                 suggestion=f"Restart it: miner-ctrl restart {name}.",
@@ -481,64 +444,9 @@ class Miners:
         Raises:
             NotFound: no such miner.
         """
-        return self._running(name).record.profile
+        return self._roster.running(name).record.profile
 
     # --- within -----------------------------------------------------------------------------------------
-
-    @asynccontextmanager
-    async def _held(self, instance: Instance) -> AsyncIterator[None]:
-        """Hold a miner for oneself.
-
-        Raises:
-            NotFound: it was stopped for good meanwhile: it would run unseen.
-        """
-        async with instance.busy:
-            if self._instances.get(instance.record.name) is not instance:
-                raise no_such_miner(instance.record.name, self._instances)
-            yield
-
-    async def _start_listed(self, instance: Instance, config: MinerConfig) -> None:
-        """Start a miner that stays on the list whatever comes of it."""
-        try:
-            await self._launcher.start(instance, config)
-        except MinerCtrlError as error:
-            if not instance.state.alive:
-                instance.not_started(error.message)
-            raise
-
-    def _drop(self, instance: Instance) -> None:
-        name = instance.record.name
-        if self._instances.get(name) is instance:
-            del self._instances[name]
-            self._states.pop(name, None)
-            self._rounds.forget(name)
-
-    def _guarded(self, instance: Instance) -> Guard | None:
-        if instance.record.adopted:
-            return None
-        guard = Guard(
-            instance, self._settings.watchdog, self._baselines,
-            machine=self._machine, clock=self._clock, now_ms=self._now_ms,
-        )  # fmt: skip
-        guard.load()
-        return guard
-
-    def _instance(self, folder: Path, record: Record, adapter: Adapter) -> Instance:
-        kind = Adopted if record.adopted else Instance
-        return kind(folder, record, adapter, now_ms=self._now_ms, changed=lambda: self._state_changed(record.name))
-
-    def _state_changed(self, name: str) -> None:
-        instance = self._instances.get(name)
-        if instance is not None:
-            before, self._states[name] = self._states.get(name), instance.state
-            if instance.state is MinerState.CRASHED and before is not MinerState.CRASHED:
-                by_itself = "ended" if instance.fell_unseen or instance.stats().exit_code == 0 else "crashed"
-                self._happened(by_itself, name, "", instance.reason)
-        self._told()
-        self._rounds.wake()
-
-    def _happened(self, kind: str, miner: str, by: str, text: str) -> None:
-        self._note(RigEvent(at_ms=self._now_ms(), kind=kind, miner=miner, by=by, text=one_line(text, 1000)))
 
     def _all_sampled(self) -> None:
         if self.on_sampled is not None:
@@ -557,34 +465,6 @@ class Miners:
                 code="MINER_TYPE_UNKNOWN",
             )
         return adapter
-
-    def _running(self, name: str) -> Instance:
-        instance = self._instances.get(name)
-        if instance is None:
-            raise no_such_miner(name, self._instances)
-        return instance
-
-    def _own(self, name: str, done: str) -> Instance:
-        instance = self._running(name)
-        if instance.record.adopted:
-            raise not_ours(name, done)
-        return instance
-
-    def _pausable(self, name: str) -> Instance:
-        instance = self._running(name)
-        if not instance.adapter.capabilities.pause:
-            raise OperationFailed(
-                f"{name} cannot be paused: {instance.adapter.type} has no such command.",
-                suggestion="Stop it instead.",
-                code="CANNOT_PAUSE",
-            )
-        if not instance.state.alive:
-            raise OperationFailed(
-                f"{name} does not run: it is {instance.state.value}.",
-                suggestion="Restart it.",
-                code="MINER_NOT_RUNNING",
-            )
-        return instance
 
 
 def _saved(instance: Instance, **changes: object) -> bool:

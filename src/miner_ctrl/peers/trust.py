@@ -10,6 +10,7 @@ from miner_ctrl.identity.introductions import Introduction
 from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.nodes import ALL_GRANTS, Role, check_name
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
+from miner_ctrl.peers.allowlist import Allowlist
 from miner_ctrl.peers.invites import Invites
 from miner_ctrl.peers.notes import Note, Notes, no_note
 from miner_ctrl.peers.pending import Pending
@@ -32,9 +33,11 @@ class Trust:
         pending: Pending,
         provisioned: Sequence[ProvisionedTrust],
         *,
+        allowlist: Allowlist | None = None,
         note: Note = no_note,
     ) -> None:
         self._notes = Notes(note)
+        self.allowlist = allowlist or Allowlist(registry.database)
         self._registry = registry
         self._invites = invites
         self._pending = pending
@@ -47,8 +50,8 @@ class Trust:
     def judge(self, introduction: Introduction, remote_host: str) -> Verdict:
         """Decide about a node that introduced itself from ``remote_host``.
 
-        In this order: blocked → refused; a join → the invite decides; pinned → accepted; provisioned → pinned and
-        accepted; anybody else waits. What is accepted is durable before this returns.
+        In this order: blocked → refused; a join → the invite decides; pinned → accepted; provisioned, or its key noted
+        in the allowlist → pinned and accepted; anybody else waits. What is accepted is durable before this returns.
         """
         try:
             return self._judge(introduction, remote_host)
@@ -68,8 +71,8 @@ class Trust:
             return self._accepted(keys)
         if held is not None:
             return self._accepted(keys)
-        if self._pin_provisioned(keys, introduction.name):
-            self._notes.tell("provisioned_peer_pinned", introduction, remote_host)
+        if deed := self._pin(keys, introduction.name):
+            self._notes.tell(deed, introduction, remote_host)
             return self._accepted(keys)
         return self._let_wait(introduction, remote_host)
 
@@ -96,9 +99,25 @@ class Trust:
         self._pending.forget(keys.fingerprint)
         return Verdict(VerdictStatus.ACCEPTED)
 
+    def _pin(self, keys: PublicKeys, name: str) -> str:
+        """Pin who may be pinned unasked, and return what that is called; empty for nobody."""
+        if self._pin_provisioned(keys, name):
+            return "provisioned_peer_pinned"
+        return "allowed_peer_pinned" if self._pin_allowed(keys, name) else ""
+
     def _pin_provisioned(self, keys: PublicKeys, name: str) -> bool:
         if not any(entry.fingerprint == keys.fingerprint for entry in self.provisioned()):
             return False
         record = self._registry.add(keys, name=name, role=Role.CONTROLLER, grants=ALL_GRANTS, verified=True)
         log.info("%s (%s) is trusted as provisioned", record.name, keys.node_id)
+        return True
+
+    def _pin_allowed(self, keys: PublicKeys, name: str) -> bool:
+        grants = self.allowlist.grants_for(keys.x)
+        if grants is None:
+            return False
+        role = Role.CONTROLLER if grants else Role.WORKER
+        record = self._registry.add(keys, name=name, role=role, grants=grants, verified=True)
+        self.allowlist.forget(keys.x)
+        log.info("%s (%s) is let in by the allowlist", record.name, keys.node_id)
         return True

@@ -8,10 +8,16 @@ import platform
 import re
 import socket
 import sys
+from collections.abc import Iterator
+from itertools import pairwise
 
 import msgspec
 
 from miner_ctrl.telemetry.hardware import cpu_name
+from miner_ctrl.telemetry.procfs import read_text
+
+_MAX_ROUTES_BYTES = 4 * 2**20
+"""A machine with containers has thousands of lines of them."""
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -56,21 +62,31 @@ def own_addresses() -> list[str]:
 
     Without link-local and loopback ones; the loopback address alone if there is no other.
     """
-    import psutil  # noqa: PLC0415 - a megabyte, for who asks
+    addresses = map(ipaddress.ip_address, _addresses())
+    found = {str(address) for address in addresses if not (address.is_loopback or address.is_link_local)}
+    return sorted(found, key=lambda text: (":" in text, text)) or ["127.0.0.1"]
+
+
+def _addresses() -> Iterator[str]:
+    """Yield the addresses of all interfaces that are up."""
+    trie = read_text("/proc/net/fib_trie", _MAX_ROUTES_BYTES).splitlines()
+    if trie:
+        for line, kind in pairwise(trie):  # an address stands above what it is
+            if kind.strip() == "/32 host LOCAL":
+                yield line.split()[-1]
+        for line in read_text("/proc/net/if_inet6", _MAX_ROUTES_BYTES).splitlines():
+            yield str(ipaddress.IPv6Address(bytes.fromhex(line[:32])))
+        return
+    import psutil  # noqa: PLC0415 - a megabyte, where the system itself does not tell
 
     states = psutil.net_if_stats()
-    found: list[str] = []
     for interface, entries in psutil.net_if_addrs().items():
-        if interface in states and not states[interface].isup:
-            continue
-        for entry in entries:
-            if entry.family not in (socket.AF_INET, socket.AF_INET6) or "%" in entry.address:
-                continue
-            address = ipaddress.ip_address(entry.address)
-            if not (address.is_loopback or address.is_link_local):
-                found.append(entry.address)
-    found.sort(key=lambda text: (":" in text, text))
-    return found or ["127.0.0.1"]
+        if interface not in states or states[interface].isup:
+            yield from (
+                entry.address
+                for entry in entries
+                if entry.family in (socket.AF_INET, socket.AF_INET6) and "%" not in entry.address
+            )
 
 
 def host_name() -> str:

@@ -10,6 +10,7 @@ from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.nodes import NO_GRANTS, Role
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
 from miner_ctrl.protocol.messages import Hello
+from miner_ctrl.transport.counts import SessionCounts
 from miner_ctrl.transport.limits import CommandLimits
 from miner_ctrl.transport.request import Routes
 from miner_ctrl.transport.timings import Timings
@@ -31,6 +32,7 @@ class Shared:
         "attentive_now",
         "capabilities",
         "clock",
+        "counts",
         "find_psk",
         "grants_of",
         "hasten",
@@ -92,6 +94,7 @@ class Shared:
         self.hasten: Callable[[], None] = _nothing
         """Has the ticker look soon: something that has a time limit has begun."""
         self.routes = Routes()
+        self.counts = SessionCounts()
         self.attentive_now = clock()
         self.tasks: set[asyncio.Future[Any]] = set()
         self._command_limits: dict[bytes, CommandLimits] = {}

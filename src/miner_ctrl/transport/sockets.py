@@ -123,7 +123,8 @@ def _bind_all(port: int) -> list[socket.socket]:
 
 def _bind_each(host: str, port: int) -> list[socket.socket]:
     bound: list[socket.socket] = []
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    name = host.encode() if host.isascii() else host  # a str makes Python load what encodes foreign names
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     with contextlib.ExitStack() as undo:
         for family, _, _, _, address in dict.fromkeys(found):
             sock = _bind_one(family, (str(address[0]), int(address[1]) or _first_port(bound)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import os
 import time
@@ -15,6 +14,7 @@ from typing import IO, BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 from miner_ctrl import __version__
+from miner_ctrl.deploy.digest import Sha256
 from miner_ctrl.errors import MinerCtrlError, OperationFailed, Refused, Unreachable
 from miner_ctrl.model.text import one_line
 from miner_ctrl.worker.archive_url import check_url, shown_url
@@ -108,7 +108,7 @@ def _check_length(announced: str | None, most: int, at: SplitResult) -> None:
 
 
 def _copy(source: BinaryIO, file: BinaryIO, most: int, at: SplitResult, late: Callable[[], bool]) -> str:
-    digest, size = hashlib.sha256(), 0
+    digest, size = Sha256(), 0
     while piece := source.read(_PIECE_BYTES):
         size += len(piece)
         if size > most:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
 import secrets
 import stat
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from miner_ctrl.deploy.digest import Sha256
 from miner_ctrl.errors import BadInput, Conflict, NotFound, OperationFailed, Refused
 from miner_ctrl.model.doctor import MinerProgram
 from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
@@ -253,7 +253,7 @@ def copy_checked(source: Path, to: Path, *, room_bytes: int) -> str:
         NotFound: there is no such file.
         OperationFailed: it is too large.
     """
-    digest, size = hashlib.sha256(), 0
+    digest, size = Sha256(), 0
     try:
         if not stat.S_ISREG(source.stat().st_mode):
             raise NotFound(f"{one_line(str(source), 200)} is no file.", suggestion="Name the archive.", code="NO_FILE")
@@ -289,8 +289,11 @@ def numbers(version: str) -> tuple[int, ...]:
 
 
 def _digest(archive: Path) -> str:
+    digest = Sha256()
     with archive.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _not_ours(known: InstalledMiner) -> NotFound | Refused:

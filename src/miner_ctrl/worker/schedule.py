@@ -32,6 +32,8 @@ def asked_at(schedule: Schedule, unix_s: float, wall: WallClock) -> str:
 def next_edge(schedule: Schedule, after_s: float, wall: WallClock, *, within_s: float = LOOKS_AHEAD_S) -> int | None:
     """Return the Unix time (whole seconds) after ``after_s`` from which ``schedule`` asks for something else than it
     does at ``after_s``; ``None`` if it does not within ``within_s``, which by default is as good as never."""
+    if all(rule.do == schedule.otherwise for rule in schedule.rules):
+        return None  # whatever the time: an agent's first look goes back to 1970
     starts = [minute * 60 for minute in boundaries(schedule)]
     now = asked_at(schedule, after_s, wall)
     at = int(after_s // 1)
