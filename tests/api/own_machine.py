@@ -10,7 +10,7 @@ import msgspec
 
 from miner_ctrl.errors import NotFound
 from miner_ctrl.miners import LogPart
-from miner_ctrl.model.audit import AuditCheckView, AuditEntryView, AuditStatusView
+from miner_ctrl.model.audit_views import AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.doctor import Diagnosis, Finding, MachineInfo, MinerProgram, Severity
 from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView

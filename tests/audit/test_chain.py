@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from miner_ctrl.audit.checking import BAD_SIGNATURE, CHANGED, CUT, DAMAGED, MISSING, OK, REORDERED, REPLACED
 from miner_ctrl.audit.entries import Entry, first_link, hash_of, head_bytes, link
 from miner_ctrl.audit.reading import Held
-from tests.audit.keeping import FINGERPRINT, OTHERS, START_MS, check, entries, put, write
+from tests.audit.keeping import FINGERPRINT, OTHERS, START_MS, around_the_schema, check, entries, put, write
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def _changed(held: int | str | bytes) -> list[int | str | bytes]:
     return [*flipped, held + "x", *([held[:-1]] if held else [])]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_byte_of_the_file_that_changes_what_is_read_shows(path: Path, data: st.DataObject) -> None:
     """The file itself, flipped anywhere: either what is read is the same, or the check says no."""
@@ -88,6 +88,20 @@ def test_any_byte_of_the_file_that_changes_what_is_read_shows(path: Path, data: 
     found = check(other)
     if found.found == OK:
         assert entries(other) == sound
+
+
+@pytest.mark.parametrize("wrong", ["CAST(code AS BLOB)", "X'FF00'", "4", "CAST(X'FFFE' AS TEXT)"])
+@pytest.mark.parametrize("name", ["code", "hash", "signature", "prev", "of", "at_ms"])
+def test_a_field_of_another_kind_shows(path: Path, name: str, wrong: str) -> None:
+    with around_the_schema(path) as database:
+        table = database.execute("SELECT sql FROM sqlite_schema WHERE name = 'entry'").fetchone()[0]
+        database.execute("ALTER TABLE entry RENAME TO old")
+        database.execute(table.replace("STRICT", "").replace("INTEGER NOT NULL", "").replace("TEXT NOT NULL", ""))
+        database.execute("INSERT INTO entry SELECT * FROM old")
+        database.execute(f"UPDATE entry SET {name} = {wrong} WHERE seq = 3")
+    found = check(path)
+    assert found.found != OK
+    assert found.seq == 3
 
 
 @pytest.mark.parametrize("gone", range(1, 8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -67,8 +68,8 @@ def test_what_was_not_ended_is_not_known(node: FakeNode, home: Path) -> None:
 @pytest.mark.parametrize(
     ("answer", "code", "out", "err"),
     [
-        (found(peers=[peer()], tailChecked=True), 0, "Sound: 9 entries, 1 to 9", "1 peer holds heads of it, up to entry 9"),
-        (found(peers=[peer(heads=0, newest=0)]), 0, "Sound", "could not be checked: no peer holds a head of it (1 peer"),
+        (found(peers=[peer()], tailChecked=True), 0, "Sound: 9 entries, 1 to 9", "1 peer holds heads of it, up to"),
+        (found(peers=[peer(heads=0, newest=0)]), 0, "Sound", "no peer holds a head of it (1 peer asked)"),
         (found(peers=[peer(error="It is away.")]), 0, "Sound", "control could not be asked: It is away."),
         (found(entries=0, first=0), 0, "The audit log has no entries.", ""),
         (
@@ -76,8 +77,8 @@ def test_what_was_not_ended_is_not_known(node: FakeNode, home: Path) -> None:
             "The audit log is not as it was written. Entry 4 was changed.\nFirst bad entry: 4 (changed).", "",
         ),
         (
-            found(ok=False, found="cut", seq=8, text="The end is missing: control holds entry 9, and the log ends at 7."),
-            1, "The end is missing: control holds entry 9, and the log ends at 7.", "",
+            found(ok=False, found="cut", seq=8, text="The end is missing."),
+            1, "The end is missing.\nFirst bad entry: 8 (cut).", "",
         ),
     ],
 )  # fmt: skip
@@ -89,8 +90,8 @@ def test_verify(node: FakeNode, home: Path, answer: dict[str, Any], code: int, o
     assert (as_json.code, json.loads(as_json.out)) == (code, answer)
 
 
-async def test_a_file_is_checked_without_a_node(home: Path, tmp_path: Path) -> None:
-    await write(tmp_path / "audit.db")
+def test_a_file_is_checked_without_a_node(home: Path, tmp_path: Path) -> None:
+    asyncio.run(write(tmp_path / "audit.db"))
     file = tmp_path / "audit.jsonl"
     lines = b"".join(json_lines(tmp_path / "audit.db", header())).splitlines(keepends=True)
     key = FINGERPRINT.hex()

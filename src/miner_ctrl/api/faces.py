@@ -10,7 +10,8 @@ import msgspec
 
 from miner_ctrl.metrics import Exposition, RequestCounts
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
-from miner_ctrl.model.audit import Audit, AuditCheckView, AuditEntryView, AuditStatusView
+from miner_ctrl.model.audit import Audit
+from miner_ctrl.model.audit_views import AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -32,12 +33,17 @@ def capabilities(serving: bool) -> tuple[str, ...]:
 
 
 class NodeAudit:
-    """``controls``: it has many peers, and a thread for its log. ``close`` comes after everything that notes."""
+    """A node that ``controls`` has a thread for its log; a rig gives it, as ``thread``, one that it has anyway.
+
+    ``close`` comes after everything that notes.
+    """
 
     def __init__(self, home: Home, keys: NodeKeys, *, controls: bool) -> None:
         self.home = home
         self.keys = keys
+        self.thread: Executor | None = None
         self._controls = controls
+        self._own_thread: Executor | None = None
         self._endpoint: Endpoint | None = None
         self._log: AuditLog | None = None
         self._exchange: HeadExchange | None = None
@@ -56,6 +62,8 @@ class NodeAudit:
             await self._exchange.close()
         if self._log is not None:
             await self._log.close()
+        if self._own_thread is not None:
+            self._own_thread.shutdown()
 
     def asked(self, caller: Caller, action: str, target: Mapping[str, str], body: msgspec.Struct | None) -> int:
         """As ``Audit.asked``."""
@@ -75,13 +83,16 @@ class NodeAudit:
         if self._log is None:
             from miner_ctrl.audit.log import AuditLog  # noqa: PLC0415 - see above
 
+            if self._controls:
+                self._own_thread = ThreadPoolExecutor(1, "audit")
             keys = self.keys
             self._log = AuditLog(
                 self.home.audit_database,
                 fingerprint=keys.public.fingerprint,
                 sign=keys.sign,
                 now_ms=now_ms,
-                own_thread=self._controls,
+                thread=self._own_thread or self.thread,
+                flush_thread=None if self._controls else self.thread,
             )
             if self._endpoint is not None:
                 self._log.on_head = self.exchange.changed

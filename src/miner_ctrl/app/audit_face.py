@@ -11,12 +11,11 @@ import msgspec
 
 from miner_ctrl.app.audit import NodeAudit
 from miner_ctrl.app.audit_heads import Answered
-from miner_ctrl.audit.checking import view_of_check
 from miner_ctrl.audit.exported import Header, comma_separated, json_lines
 from miner_ctrl.audit.heads import Kept
-from miner_ctrl.audit.reading import Held, Wanted, checked, part, view_of
+from miner_ctrl.audit.reading import Held, Wanted, checked, part, view_of, view_of_check
 from miner_ctrl.errors import MinerCtrlError
-from miner_ctrl.model.audit import AskedPeerView, AuditCheckView, AuditEntryView, AuditStatusView, KeptHeadView
+from miner_ctrl.model.audit_views import AskedPeerView, AuditCheckView, AuditEntryView, AuditStatusView, KeptHeadView
 from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.nodes import Identity
 from miner_ctrl.peers import Registry

@@ -47,7 +47,7 @@ class HeadExchange:
     """``endpoint`` is ``None`` for a node that lives for one command: it asks nobody."""
 
     def __init__(self, audit: NodeAudit, endpoint: Endpoint | None) -> None:
-        self.book = HeadBook(audit.home.audit_heads_database, now_ms=now_ms)
+        self.book = HeadBook(audit.home.audit_heads_database, now_ms=now_ms, thread=audit.thread)
         self._audit = audit
         self._endpoint = endpoint
         self._limits: dict[bytes, TokenBucket] = {}

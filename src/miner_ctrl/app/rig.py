@@ -8,13 +8,13 @@ from contextlib import AsyncExitStack
 from typing import NamedTuple
 
 from miner_ctrl import __version__
+from miner_ctrl.app.audit import NodeAudit
 from miner_ctrl.app.deploys import deploys_of
 from miner_ctrl.app.own_machine import OwnMachine, adapters_of
 from miner_ctrl.config import Home
 from miner_ctrl.errors import Conflict
 from miner_ctrl.miners import Miners
 from miner_ctrl.miners.adapters import description_problems
-from miner_ctrl.model.audit import Audit
 from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.nodes import Identity
 from miner_ctrl.model.rig import RigSettings
@@ -54,7 +54,7 @@ class RigHalf:
         identity: Identity,
         profiles: ProfileStore,
         lock: LockDesk | None,
-        audit: Audit,
+        audit: NodeAudit,
     ) -> None:
         self._up = up
         self._audit = audit
@@ -76,6 +76,7 @@ class RigHalf:
         """
         lock = self._its_lock()
         parts = self._built(lock)
+        self._audit.thread = parts.journal.thread
         worker = Worker(
             endpoint,
             parts.miners,

@@ -6,12 +6,11 @@ where that fails is each signature looked at, to name the first entry that is no
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from miner_ctrl.audit.entries import Entry, first_link, hash_of, head_bytes, link
-from miner_ctrl.model.audit import AskedPeerView, AuditCheckView, AuditHead
+from miner_ctrl.audit.entries import Entry, first_link, hash_of, head_bytes, is_typed, link
+from miner_ctrl.model.audit import AuditHead
 
 OK, CHANGED, MISSING, REORDERED = "ok", "changed", "missing", "reordered"
 BAD_SIGNATURE, DAMAGED, CUT, REPLACED = "bad_signature", "damaged", "cut", "replaced"
@@ -67,23 +66,6 @@ def check_heads(held: Iterable[AuditHead], hashes: Callable[[int], bytes | None]
     return Check(CUT, last + 1, f"The end is missing: {who} holds entry {newest}, and the log ends at {last}.")
 
 
-def view_of_check(check: Check, peers: tuple[AskedPeerView, ...] = ()) -> AuditCheckView:
-    """Return what was found as it is shown; ``peers`` are those that were asked for heads."""
-    last = check.last
-    return AuditCheckView(
-        ok=check.found == OK,
-        found=check.found,
-        seq=check.seq,
-        text=check.text,
-        entries=last.seq - check.first + 1 if last else 0,
-        first=check.first,
-        last_at_ms=last.at_ms if last else 0,
-        hash=base64.b64encode(last.hash).decode() if last else "",
-        tail_checked=any(peer.heads for peer in peers),
-        peers=peers,
-    )
-
-
 def is_head_of(head: AuditHead, fingerprint: bytes, verifies: Verifies) -> bool:
     """Whether the node with this fingerprint signed ``head``."""
     return verifies(head.signature, head_bytes(fingerprint, head.seq, head.at_ms, head.hash))
@@ -97,14 +79,15 @@ def _wrong_with(entry: Entry, before: Entry | None, fingerprint: bytes, *, whole
             REORDERED, entry.seq, f"Entry {entry.seq} stands after entry {expected - 1}: the order was changed."
         )
     try:
-        sound = hash_of(entry) == entry.hash
+        sound = is_typed(entry) and hash_of(entry) == entry.hash
     except ValueError:
         sound = False
     if entry.seq > expected:
         missing = f"Entry {expected} is" if entry.seq == expected + 1 else f"Entries {expected} to {entry.seq - 1} are"
         return Check(MISSING, expected, f"{missing} missing.")
     if not sound:
-        return _moved(entry) or Check(CHANGED, entry.seq, f"Entry {entry.seq} was changed.")
+        moved = _moved(entry) if is_typed(entry) else None
+        return moved or Check(CHANGED, entry.seq, f"Entry {entry.seq} was changed.")
     linked = link(before.hash, before.signature) if before else first_link(fingerprint) if expected == 1 else entry.prev
     if entry.prev == linked:
         return None

@@ -81,7 +81,14 @@ class Entry(NamedTuple):
         return AuditHead(self.seq, self.at_ms, self.hash, self.signature)
 
 
+_KINDS = (int, int, str, int, *(str,) * 9, bytes, bytes, bytes)
+
 COLUMNS = ", ".join(Entry._fields)
+
+
+def is_typed(entry: Entry) -> bool:
+    """Whether each field is of its kind; in a damaged file one may be of another."""
+    return all(type(value) is kind for value, kind in zip(entry, _KINDS, strict=True))
 
 
 def first_link(fingerprint: bytes) -> bytes:

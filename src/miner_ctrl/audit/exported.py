@@ -20,7 +20,7 @@ from miner_ctrl.audit.checking import DAMAGED, Check, check_chain
 from miner_ctrl.audit.entries import Entry
 from miner_ctrl.audit.reading import every, view_of
 from miner_ctrl.errors import BadInput, OperationFailed
-from miner_ctrl.model.audit import AuditEntryView
+from miner_ctrl.model.audit_views import AuditEntryView
 
 FORMAT = "miner-ctrl/1 audit"
 MAX_LINE_BYTES = 64 * 1024

@@ -168,7 +168,7 @@ def reading(path: Path) -> Iterator[apsw.Connection]:
             yield database
         finally:
             database.close()
-    except apsw.Error as error:
+    except (apsw.Error, UnicodeDecodeError) as error:
         raise OperationFailed(
             f"The audit log {path} cannot be read: {error}.",
             suggestion="See to its disk and its permissions; miner-ctrl audit verify says what of it is sound.",

@@ -9,11 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 
+from miner_ctrl.audit.threads import in_thread
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.audit import MAX_HEADS_TOLD, AuditHead
 from miner_ctrl.storage.sqlite import open_database, transaction
@@ -56,10 +59,12 @@ class _Asked(NamedTuple):
 
 
 class HeadBook:
-    """Takes heads whose signature was checked. ``now_ms`` is Unix time."""
+    """Takes heads whose signature was checked. ``now_ms`` is Unix time; the disk is waited for in ``thread``, else in
+    one of the loop's."""
 
-    def __init__(self, path: Path, *, now_ms: Callable[[], int]) -> None:
+    def __init__(self, path: Path, *, now_ms: Callable[[], int], thread: Executor | None = None) -> None:
         self._path = path
+        self._thread = thread
         self._now_ms = now_ms
         self._asked: list[_Asked] = []
         self._working: asyncio.Task[None] | None = None
@@ -88,13 +93,13 @@ class HeadBook:
         Raises:
             MinerCtrlError: the file cannot be read.
         """
-        return await asyncio.to_thread(self._all)
+        return await in_thread(self._thread, self._all)
 
     async def _work(self) -> None:
         while self._asked:
             asked, self._asked = self._asked, []
             try:
-                answers = await asyncio.to_thread(self._taken, asked)
+                answers = await in_thread(self._thread, partial(self._taken, asked))
             except MinerCtrlError as error:
                 for each in asked:
                     if not each.answer.done():

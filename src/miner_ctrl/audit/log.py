@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +21,7 @@ import msgspec
 from miner_ctrl.audit.entries import ASKED, ENDED, LOST, NOTED, Draft, Entry
 from miner_ctrl.audit.file import AuditFile, newest
 from miner_ctrl.audit.said import said_body, said_target, said_text
+from miner_ctrl.audit.threads import in_thread
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.audit import AuditHead
 from miner_ctrl.model.callers import Caller
@@ -47,8 +48,8 @@ class Lost(NamedTuple):
 class AuditLog:
     """The log of one node. Its methods are for the loop's thread.
 
-    ``sign`` makes the node's Ed25519 signature; ``now_ms`` is Unix time. ``own_thread``: the file is written in a
-    thread of its own, and not in one of the loop's. ``on_head`` hears of the newest entry when it is on the disk.
+    ``sign`` makes the node's Ed25519 signature; ``now_ms`` is Unix time. The file is written in ``thread`` (else one of
+    the loop's) and flushed in ``flush_thread``. ``on_head`` hears of the newest entry when it is on the disk.
     """
 
     def __init__(
@@ -58,7 +59,8 @@ class AuditLog:
         fingerprint: bytes,
         sign: Callable[[bytes], bytes],
         now_ms: Callable[[], int],
-        own_thread: bool = True,
+        thread: Executor | None = None,
+        flush_thread: Executor | None = None,
     ) -> None:
         self.path = path
         self.on_head: Callable[[AuditHead], None] = lambda head: None
@@ -66,7 +68,8 @@ class AuditLog:
         """Why the log cannot be written, one sentence; empty while it can."""
         self._file = AuditFile(path, fingerprint=fingerprint, sign=sign)
         self._now_ms = now_ms
-        self._thread = ThreadPoolExecutor(1, "audit") if own_thread else None
+        self._thread = thread
+        self._flush_thread = flush_thread
         self._waiting: deque[Draft] = deque()
         self._waiting_bytes = 0
         self._lost = Lost()
@@ -141,7 +144,7 @@ class AuditLog:
         lost = self._lost if len(batch) == len(self._waiting) else Lost()
         drafts = [*batch, _lost_draft(lost, self._now_ms())] if lost.entries else batch
         try:
-            last = await asyncio.get_running_loop().run_in_executor(self._thread, self._file.append, drafts)
+            last = await in_thread(self._thread, lambda: self._file.append(drafts))
         except MinerCtrlError as error:
             self._tell_problem(error.message)
             return False
@@ -172,7 +175,7 @@ class AuditLog:
                 return
             last = self._last
             try:
-                await asyncio.to_thread(self._file.sync)
+                await in_thread(self._flush_thread, self._file.sync)
             except OSError as error:
                 log.warning("The audit log could not be flushed to the disk: %s.", error.strerror)
                 return
@@ -201,9 +204,7 @@ class AuditLog:
         if self.problem:
             missing = len(self._waiting) + self._lost.entries
             log.error("%d entries of the audit log could not be written, and are lost.", missing)
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
-        if self._thread is not None:
-            self._thread.shutdown()
+        await in_thread(self._thread, self._file.close)
 
     # --- how it stands ----------------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class AuditLog:
             OperationFailed: the file cannot be read.
         """
         if self._flushed is None:
-            found = await asyncio.get_running_loop().run_in_executor(self._thread, self._flushed_before)
+            found = await in_thread(self._thread, self._flushed_before)
             self._flushed = self._flushed or found
         return self._flushed.head if self._flushed else None
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from miner_ctrl.audit.checking import CUT, DAMAGED, OK, Check, Verifies, check_chain, check_heads
-from miner_ctrl.audit.entries import COLUMNS, Entry
+from miner_ctrl.audit.entries import COLUMNS, Entry, is_typed
 from miner_ctrl.audit.file import reading
 from miner_ctrl.errors import OperationFailed
-from miner_ctrl.model.audit import AuditEntryView, AuditHead
+from miner_ctrl.model.audit import AuditHead
+from miner_ctrl.model.audit_views import AskedPeerView, AuditCheckView, AuditEntryView
 
 _IS, _HAS = "{} = ?", "instr(lower({}), lower(?)) > 0"
 _ALL = f"SELECT {COLUMNS} FROM entry WHERE seq >= ? ORDER BY seq"  # noqa: S608 - our own names
@@ -64,7 +65,7 @@ def part(path: Path, wanted: Wanted) -> list[Entry]:
         f" WHERE {' AND '.join(conditions)} ORDER BY entry.seq DESC LIMIT ?"
     )
     with reading(path) as database:
-        return [Entry(*row) for row in database.execute(sql, (*values, wanted.limit))]
+        return [_entry_of(row) for row in database.execute(sql, (*values, wanted.limit))]
 
 
 def every(path: Path, *, since_ms: int = 0, blocks_of: int = 500) -> Iterator[list[Entry]]:
@@ -79,7 +80,7 @@ def every(path: Path, *, since_ms: int = 0, blocks_of: int = 500) -> Iterator[li
         sql = "SELECT min(seq) FROM entry WHERE at_ms >= ?"
         start = 1 if not since_ms else database.execute(sql, (since_ms,)).get
         while isinstance(start, int):
-            block = [Entry(*row) for row in database.execute(f"{_ALL} LIMIT ?", (start, blocks_of))]
+            block = [_entry_of(row) for row in database.execute(f"{_ALL} LIMIT ?", (start, blocks_of))]
             if not block:
                 return
             yield block
@@ -117,12 +118,40 @@ def checked(path: Path, held: list[Held], *, fingerprint: bytes, verifies: Verif
     return check if worst is None else worst._replace(first=check.first, last=check.last)
 
 
+def _entry_of(row: Sequence[Any]) -> Entry:
+    entry = Entry(*row)
+    if not is_typed(entry):
+        raise OperationFailed(
+            f"Entry {entry.seq} of the audit log was changed, and cannot be read.",
+            suggestion="Run miner-ctrl audit verify: it says which entry was changed first.",
+            code="AUDIT_UNREADABLE",
+        )
+    return entry
+
+
 def view_of(entry: Entry) -> AuditEntryView:
     """Return an entry as it is shown and exported."""
     fields = entry._asdict()
     for name in ("prev", "hash", "signature"):
         fields[name] = base64.b64encode(fields[name]).decode()
     return AuditEntryView(**fields)
+
+
+def view_of_check(check: Check, peers: tuple[AskedPeerView, ...] = ()) -> AuditCheckView:
+    """Return what was found as it is shown; ``peers`` are those that were asked for heads."""
+    last = check.last
+    return AuditCheckView(
+        ok=check.found == OK,
+        found=check.found,
+        seq=check.seq,
+        text=check.text,
+        entries=last.seq - check.first + 1 if last else 0,
+        first=check.first,
+        last_at_ms=last.at_ms if last else 0,
+        hash=base64.b64encode(last.hash).decode() if last else "",
+        tail_checked=any(peer.heads for peer in peers),
+        peers=peers,
+    )
 
 
 def _hashes(path: Path) -> Callable[[int], bytes | None]:

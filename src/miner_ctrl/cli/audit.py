@@ -211,8 +211,8 @@ def _checked_file(file: Path, key: str | None) -> str:
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
 
-    from miner_ctrl.audit.checking import view_of_check  # noqa: PLC0415
     from miner_ctrl.audit.exported import check_file  # noqa: PLC0415
+    from miner_ctrl.audit.reading import view_of_check  # noqa: PLC0415
 
     def verifies(public: bytes, signature: bytes, data: bytes) -> bool:
         try:

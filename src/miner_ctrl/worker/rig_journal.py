@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -81,6 +81,11 @@ class RigJournal:
             await self._write()
         await self._in_thread(self._file.close)
         self._thread.shutdown()
+
+    @property
+    def thread(self) -> Executor:
+        """Where it waits for the disk: for others of this rig, too, that do so seldom and shortly."""
+        return self._thread
 
     # --- taking in --------------------------------------------------------------------------------------
 
