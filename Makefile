@@ -20,10 +20,10 @@ CHECKED := src tests scripts benches fuzz
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo test lint format docs fuzz bench lock clean
+.PHONY: help demo test lint format docs fuzz api-fuzz bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUN_STAMP) ## a controller and three rigs on this machine, until Ctrl-C
 	@$(BIN)/miner-ctrl demo $(DEMO)
@@ -48,6 +48,9 @@ docs: $(DEV_STAMP) ## write the generated tables in docs/
 fuzz: $(DEV_STAMP) ## feed broken bytes to the parsers for a minute (FUZZ='--seconds 600')
 	$(BIN)/python -m fuzz $(FUZZ)
 
+api-fuzz: $(DEV_STAMP) ## everything the OpenAPI document says and forbids, for ten minutes (API_FUZZ='--seconds 60')
+	$(BIN)/python -m tests.integration.api_fuzz $(API_FUZZ)
+
 bench: $(DEV_STAMP) ## measure, each figure beside a raw echo (BENCH='link fleet')
 	$(BIN)/python -m benches $(BENCH)
 
@@ -66,6 +69,7 @@ $(RUN_STAMP): requirements/runtime.txt requirements/build.txt pyproject.toml | $
 
 $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
+	sh scripts/find-node >/dev/null 2>&1 || $(PIP) install --quiet --require-hashes -r requirements/node.txt
 	@touch $@
 
 # The lock files. uv resolves for every platform and Python version at once; an index other than its default one is
@@ -79,6 +83,7 @@ lock: $(LOCK_VENV)/bin/uv ## resolve the dependencies anew (LOCK=--upgrade)
 	$(COMPILE) --group build -c requirements/runtime.txt -o requirements/build.txt
 	$(COMPILE) pyproject.toml --group build --group dev \
 		-c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+	$(COMPILE) --group node -o requirements/node.txt
 
 $(LOCK_VENV)/bin/uv: Makefile
 	"$$(sh scripts/find-python $(PYTHON))" -m venv --clear $(LOCK_VENV)

@@ -19,14 +19,21 @@ GROUPS = {
     "link": ("benches.round_trips", "One session"),
     "handshakes": ("benches.handshakes", "Handshakes over both cores"),
     "fleet": ("benches.fleet", "A fleet in another process"),
+    "live": ("benches.live", "The live feed: rigs, this node and readers, each in a process"),
     "memory": ("benches.connections", "Memory of a connection"),
     "processes": ("benches.processes", "Whole processes (raw: a bare interpreter)"),
     "hashrate": ("benches.hashrate", "What the agent costs real XMRig"),
     "deploys": ("benches.deploys", "A miner program to many rigs (raw: one copy sealed, hashed, written)"),
+    "access": ("benches.access", "The API's port under a flood (raw: in a quiet moment)"),
+    "audit": ("benches.audit", "The audit log"),
+    "history": ("benches.history", "History (raw: the first schema, which made nothing of the samples)"),
+    "metrics": ("benches.metrics", "A scrape (raw: the loop, idle meanwhile)"),
+    "everything": ("benches.everything", "A controller with everything on"),
+    "databases": ("benches.databases", "The history in PostgreSQL (raw: in SQLite)"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 
-ON_REQUEST = frozenset({"hashrate"})
+ON_REQUEST = frozenset({"hashrate", "history", "databases"})
 """Groups that take long or need programs of others: measured only when they are named."""
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from scripts import cli_table, miner_table, profile_table, protocol_tables, rest_table
+from scripts import cli_table, metric_table, miner_table, profile_table, protocol_tables, rest_table
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -26,6 +26,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "commands": cli_table.command_table,
     "profile-fields": profile_table.field_table,
     "miners": miner_table.miner_table,
+    "metrics": metric_table.metric_table,
 }
 
 

@@ -12,6 +12,9 @@ import pytest
 
 from tests.components import monerod as monerod_component
 from tests.components import namespaces as namespaces_component
+from tests.components import node_js as node_component
+from tests.components import postgresql as postgresql_component
+from tests.components import prometheus as prometheus_component
 from tests.components import systemd as systemd_component
 from tests.components import xmrig as xmrig_component
 from tests.components.packages import CannotHave
@@ -63,9 +66,42 @@ def monerod_program() -> Path:
 
 
 @pytest.fixture(scope="session")
+def prometheus_programs() -> prometheus_component.Programs:
+    """A real Prometheus to start, and its promtool."""
+    return _have("prometheus", prometheus_component.obtain)
+
+
+@pytest.fixture(scope="session")
 def systemd_analyze() -> systemd_component.Analyze:
     """A real systemd-analyze."""
     return _have("systemd-analyze", systemd_component.obtain)
+
+
+@pytest.fixture(scope="session")
+def node_tools() -> node_component.NodeTools:
+    """A real Node.js with the packages of ``web/``."""
+    return _have("Node.js", node_component.obtain)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[postgresql_component.Server]:
+    """A running PostgreSQL, one for all tests of this process. Who stops it starts it again."""
+    server = postgresql_component.Server(_have("postgresql", postgresql_component.obtain))
+    try:
+        server.make()
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def postgresql(postgresql_server: postgresql_component.Server) -> Iterator[postgresql_component.Database]:
+    """An empty database of that server, this test's own."""
+    database = postgresql_server.new_database()
+    yield database
+    postgresql_server.start()
+    database.drop()
 
 
 @contextmanager

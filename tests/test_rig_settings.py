@@ -11,7 +11,8 @@ import pytest
 
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.rig import RigSettings, WatchdogSettings
-from miner_ctrl.rig_settings import MAX_BYTES, read_rig_settings
+from miner_ctrl.rig_settings import read_rig_settings
+from miner_ctrl.storage.toml_file import MAX_BYTES
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "watchdog.md").read_text("utf-8")
 

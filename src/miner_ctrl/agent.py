@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from miner_ctrl.late import put_off
 
 if TYPE_CHECKING:
-    from miner_ctrl.config import Home
+    from miner_ctrl.config import ApiSettings, Home
 
 WAIT_FOR_HOME_S = 10.0
 POLL_S = 0.05
@@ -29,6 +29,21 @@ def become(home_dir: str | None, **options: object) -> int:
     if sys.platform != "win32":
         _replace_this_process([sys.executable, "-P", "-m", "miner_ctrl.agent", *words])
     return run(words)
+
+
+def words_of(api: ApiSettings | None) -> object:
+    """Return the settings of the API's port as JSON has them."""
+    import msgspec  # noqa: PLC0415 - after what is put off
+
+    return msgspec.to_builtins(api, enc_hook=str)
+
+
+def _settings_of(words: object) -> ApiSettings | None:
+    import msgspec  # noqa: PLC0415 - see words_of
+
+    from miner_ctrl.config import ApiSettings  # noqa: PLC0415 - within the boundary
+
+    return msgspec.convert(words, ApiSettings | None, dec_hook=lambda kind, word: kind(word))
 
 
 def _replace_this_process(command: list[str]) -> None:
@@ -58,6 +73,7 @@ def _serve(home: Home, options: dict[str, Any]) -> int:
     from miner_ctrl.errors import HomeInUse  # noqa: PLC0415 - see run
     from miner_ctrl.run import serve  # noqa: PLC0415 - after what is put off
 
+    options["api"] = _settings_of(options.get("api"))
     deadline = time.monotonic() + WAIT_FOR_HOME_S
     while True:
         try:

@@ -10,9 +10,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from miner_ctrl.errors import BadInput
 from miner_ctrl.storage.directories import make_private
+
+if TYPE_CHECKING:
+    from miner_ctrl.storage.database_url import DatabaseUrl
 
 HOME_VARIABLE = "MINER_CTRL_HOME"
 _DESKTOP = "lethean-desktop"
@@ -79,8 +83,27 @@ class Home:
         return self.node_data / "journal.db"
 
     @property
+    def audit_database(self) -> Path:
+        return self.node_data / "audit.db"
+
+    @property
+    def audit_heads_database(self) -> Path:
+        """What this node keeps of its peers' audit logs."""
+        return self.node_data / "audit-heads.db"
+
+    @property
     def history_database(self) -> Path:
         return self.data / "mining.db"
+
+    @property
+    def database_file(self) -> Path:
+        """Names another database for the history (``storage.database_choice``); may be missing."""
+        return self.config / "database.url"
+
+    @property
+    def history_file(self) -> Path:
+        """How long history is kept; may be missing."""
+        return self.config / "history.toml"
 
     @property
     def tls_certificate(self) -> Path:
@@ -108,6 +131,11 @@ class Home:
         return self.node_data / "private.key"
 
     @property
+    def access_database(self) -> Path:
+        """API tokens and logins."""
+        return self.node_data / "access.db"
+
+    @property
     def peers_database(self) -> Path:
         return self.node_data / "peers.db"
 
@@ -122,6 +150,11 @@ class Home:
     @property
     def profiles_database(self) -> Path:
         return self.node_data / "profiles.db"
+
+    @property
+    def jobs_database(self) -> Path:
+        """What was asked of many rigs at once, and what came of it."""
+        return self.node_data / "jobs.db"
 
     @property
     def miners_data(self) -> Path:
@@ -186,14 +219,35 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Where and how the API is served over TCP. ``asked``: somebody chose the place, so that it must be there.
+    ``auth``: credentials are needed on loopback too. ``names``: what a reverse proxy is called. ``tls`` is ``None`` for
+    none; ``own_tls`` is with this node's own certificate. ``hsts``: browsers are told to come with TLS alone."""
+
+    listen: Listen
+    asked: bool = False
+    auth: bool = False
+    names: tuple[str, ...] = ()
+    tls: TlsFiles | None = None
+    own_tls: bool = False
+    hsts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What a serving node starts with; ``listen`` is ``None`` for a node that only dials. ``trace``: log every message
-    to and from peers."""
+    to and from peers. ``api`` is ``None`` where it is served on the local socket alone. ``database`` keeps the history,
+    if not a file of the home."""
 
     home: Home
     listen: Listen | None = None
     tls: TlsFiles | None = None
     trace: bool = False
+    api: ApiSettings | None = None
+    database: DatabaseUrl | None = None
+
+
+DEFAULT_API = Listen("127.0.0.1", 9090)
 
 
 def parse_listen(text: str) -> Listen:

@@ -13,10 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from miner_ctrl.app import Node
-from miner_ctrl.config import Home, NodeSettings, TlsFiles, parse_listen
+from miner_ctrl.config import ApiSettings, Home, NodeSettings, TlsFiles, parse_listen
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.identity.node_file import read_node_file
 from miner_ctrl.model.nodes import Role
+from miner_ctrl.model.views import NodeInfoView
+from miner_ctrl.storage.database_choice import find_database
 from miner_ctrl.storage.home_lock import HomeLock
 
 log = logging.getLogger("miner_ctrl")
@@ -31,14 +33,18 @@ def serve(
     tls_key: str | None = None,
     init: bool = True,
     trace: bool = False,
+    api: ApiSettings | None = None,
+    database: str | None = None,
 ) -> int:
-    """Run the node of ``home`` until SIGINT or SIGTERM; return the process's exit code.
+    """Run the node of ``home`` until SIGINT or SIGTERM; return the process's exit code. ``api`` is where the API is
+    served beside the local socket; ``database`` names another one for the history than what the home or the
+    environment says.
 
     Raises:
         MinerCtrlError: it could not be started.
     """
     tls = TlsFiles(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None
-    settings = NodeSettings(home, parse_listen(listen), tls, trace)
+    settings = NodeSettings(home, parse_listen(listen), tls, trace, api, find_database(database, home.database_file))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home.prepare()
     _allow_many_files()
@@ -56,11 +62,12 @@ def brief_node(home: Home) -> Iterator[Path]:
         MinerCtrlError: it could not be started.
     """
     home.prepare()
+    settings = NodeSettings(home, database=find_database(None, home.database_file))
     with HomeLock(home.lock_file):
         started: concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = (
             concurrent.futures.Future()
         )
-        thread = threading.Thread(target=_run_briefly, args=(home, started), name="node", daemon=True)
+        thread = threading.Thread(target=_run_briefly, args=(settings, started), name="node", daemon=True)
         thread.start()
         loop, stop = started.result()
         try:
@@ -73,6 +80,10 @@ def brief_node(home: Home) -> Iterator[Path]:
 async def _serve(settings: NodeSettings, *, init: bool) -> None:
     stop = asyncio.Event()
     _stop_on_signals(stop)
+    if settings.database is not None and not _only_works(settings.home):
+        from miner_ctrl.app.history import check_database  # noqa: PLC0415 - only where there is one
+
+        await check_database(settings.database)
     node = Node(settings, serving=True)
     try:
         await node.start(init=init)
@@ -82,9 +93,18 @@ async def _serve(settings: NodeSettings, *, init: bool) -> None:
             log.info(
                 "Waiting for an identity: miner-ctrl node init, or node join. Peers cannot reach this node before."
             )
+        _tell_of_api(node.info())
         await stop.wait()
     finally:
         await node.close()
+
+
+def _tell_of_api(info: NodeInfoView) -> None:
+    if info.api_addresses:
+        pinned = f", certificate sha256:{info.api_tls_fingerprint}" if info.api_tls_fingerprint else ""
+        log.info("The API answers at %s%s.", ", ".join(info.api_addresses), pinned)
+    elif info.api_problem:
+        log.warning("%s", info.api_problem)
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:
@@ -97,11 +117,11 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
 
 def _run_briefly(
-    home: Home, started: concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
+    settings: NodeSettings, started: concurrent.futures.Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]
 ) -> None:
     async def live() -> None:
         stop = asyncio.Event()
-        node = Node(NodeSettings(home), serving=False)
+        node = Node(settings, serving=False)
         try:
             await node.start()
             started.set_result((asyncio.get_running_loop(), stop))
@@ -110,7 +130,7 @@ def _run_briefly(
             await node.close()
 
     try:
-        with _runner(home) as runner:
+        with _runner(settings.home) as runner:
             runner.run(live())
     except BaseException as error:
         if started.done():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from miner_ctrl.api import guard
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
@@ -15,8 +16,17 @@ from tests.api.in_memory import Client, World
 
 
 @pytest.fixture
-async def world() -> World:
-    return World()
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    world = World(folder=tmp_path)
+    yield world
+    if world.jobs is not None:
+        await world.jobs.close()
+
+
+@pytest.fixture
+def answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who asks too often hear so without a wait."""
+    monkeypatch.setattr(guard, "HELD_BACK_S", 0.0)
 
 
 @pytest.fixture
@@ -26,7 +36,9 @@ def socket_path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def client(world: World, socket_path: Path) -> AsyncIterator[Client]:
-    door = LocalDoor(lambda: HttpServing(build_app(world.faces), caller=OWNER), socket_path)
+    door = LocalDoor(
+        lambda: HttpServing(build_app(world.faces), caller=OWNER, counts=world.metrics.requests), socket_path
+    )
     await door.open()
     yield Client(socket_path)
     await door.close()

@@ -6,19 +6,29 @@ import asyncio
 import http.client
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
+from miner_ctrl.access import Access
 from miner_ctrl.api.faces import Faces, FleetWatcher
+from miner_ctrl.api.live.feed import Feed
+from miner_ctrl.api.live.topics import jobs_topic, overview_topics
+from miner_ctrl.controller import Fleet as RealFleet
+from miner_ctrl.controller import Jobs, JobStore
+from miner_ctrl.controller.fleet import RigKnown
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
+from miner_ctrl.identity.keys import NodeKeys
+from miner_ctrl.metrics import Metrics
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
-from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
+from miner_ctrl.model.profiles import ConfigValue
 from miner_ctrl.model.rig import BundleOffer, Schedule, ScheduleState
+from miner_ctrl.model.summaries import RigState, RigSummary
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -34,8 +44,11 @@ from miner_ctrl.model.views import (
     TlsView,
     TokenView,
 )
+from miner_ctrl.peers import Registry
 from miner_ctrl.protocol.messages import Logs
-from tests.api.own_machine import MINER, Doctor, History, Installs, OwnLock, Rig
+from tests.api.kept_profiles import Profiles
+from tests.api.overview import Overview
+from tests.api.own_machine import MINER, Audit, Doctor, History, Installs, OwnLock, Rig
 
 BASE = "/api/v1/mining"
 RIG_ID = "a1b2c3d4e5f60718"
@@ -69,6 +82,11 @@ def peer_view(id_: str = RIG_ID, name: str = "rig-alpha", **changes: object) -> 
 def rig_view(id_: str = RIG_ID, name: str = "rig-alpha", hashrate: float = 1000.0) -> RigView:
     miner = MinerStats(name=MINER, type="xmrig", state=MinerState.MINING, hashrate_hps=hashrate, algorithm="rx/0")
     return RigView(node_id=id_, node_name=name, connected=True, age_s=0.5, miners=(miner,))
+
+
+def row_of(rig: RigView) -> RigSummary:
+    hashrate = {miner.algorithm: miner.hashrate_hps or 0.0 for miner in rig.miners}
+    return RigSummary(id=rig.node_id, name=rig.node_name, state=RigState.MINING, hashrate_hps=hashrate)
 
 
 class Node:
@@ -118,12 +136,16 @@ class Pairing:
         self.known = {RIG_ID: peer_view()}
         self.waiting = {WAITING_ID}
         self.made: dict[str, InviteView] = {}
+        self.aliases: dict[str, str] = {}
+        """Other IDs of peers: those of the registry that jobs choose from."""
+        self.keys = ["a/b+c="]
         self.calls: list[tuple[object, ...]] = []
 
     def peers(self) -> list[PeerView]:
         return list(self.known.values())
 
     def peer(self, query: str) -> PeerView:
+        query = self.aliases.get(query, query)
         for peer in self.known.values():
             if query in (peer.id, peer.name):
                 return peer
@@ -153,7 +175,22 @@ class Pairing:
         grants: Grants | None,
     ) -> PeerView:
         self.calls.append(("patch", name, address, tags, grants))
-        return self.peer(query)
+        held = self.peer(query)
+        changes = {"address": address, "tags": tags}
+        changed = {name: value for name, value in changes.items() if value is not None}
+        self.known[held.id] = msgspec.structs.replace(held, **changed)
+        return self.known[held.id]
+
+    def allowlist(self) -> list[str]:
+        return list(self.keys)
+
+    async def allow(self, public_key: str) -> None:
+        self.keys.append(public_key)
+
+    async def disallow(self, public_key: str) -> None:
+        if public_key not in self.keys:
+            raise NotFound("This key is not on the allowlist.", code="KEY_NOT_FOUND")
+        self.keys.remove(public_key)
 
     async def remove(self, query: str) -> None:
         del self.known[self.peer(query).id]
@@ -215,6 +252,9 @@ class Fleet:
 
     def rigs_json(self) -> bytes:
         return msgspec.json.encode(self.known)
+
+    def of(self, node_id: str, /) -> RigView | None:
+        return self.known.get(node_id)
 
     def watch(self, watcher: FleetWatcher, /) -> Callable[[], None]:
         self.watchers.append(watcher)
@@ -404,70 +444,38 @@ class Deploys:
         return BUNDLE
 
 
-class Profiles:
-    def __init__(self) -> None:
-        self.kept: dict[str, Profile] = {}
-
-    def list(self) -> Sequence[Profile]:
-        return [*self.kept.values()]
-
-    def find(self, query: str) -> Profile:
-        if query not in self.kept:
-            raise NotFound(f"There is no profile {query!r}.", code="PROFILE_NOT_FOUND")
-        return self.kept[query]
-
-    def create(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
-        if name in self.kept:
-            raise Conflict("There is a profile of that name.", code="PROFILE_EXISTS")
-        self.kept[name] = Profile(id=f"id-{name}", name=name, miner_type=miner_type, config=dict(config))
-        return self.kept[name]
-
-    def change(
-        self, query: str, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, if_hash: str
-    ) -> Profile:
-        held = self.kept.pop(self.find(query).name)
-        if if_hash not in ("", held.content_hash):
-            raise Conflict("It has changed.", code="PROFILE_CHANGED")
-        self.kept[name] = Profile(id=held.id, name=name, miner_type=miner_type, config=dict(config))
-        return self.kept[name]
-
-    def versions(self, query: str) -> Sequence[ProfileVersion]:
-        held = self.find(query)
-        return [ProfileVersion(hash=held.content_hash, miner_type=held.miner_type, config=held.config, at_ms=None)]
-
-    def revert(self, query: str, hash_prefix: str) -> Profile:
-        held = self.find(query)
-        if not held.content_hash.startswith(hash_prefix):
-            raise NotFound("There is no such version.", code="VERSION_NOT_FOUND")
-        return held
-
-    def import_drafts(self, drafts: Sequence[ProfileDraft], *, replace: bool) -> ImportOutcome:
-        for draft in drafts:
-            self.create(draft.name, draft.miner_type, draft.config)
-        return ImportOutcome(created=tuple(draft.name for draft in drafts))
-
-    def delete(self, query: str) -> None:
-        self.find(query)
-        del self.kept[query]
-
-
 class World:
-    """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``."""
+    """Everything behind one application. Without an identity only ``node`` is there, until ``POST /node/init``.
 
-    def __init__(self, *, identity: bool = True) -> None:
+    ``jobs`` are real ones; they are there if there is a ``folder`` for what they keep.
+    """
+
+    def __init__(self, *, identity: bool = True, access: Access | None = None, folder: Path | None = None) -> None:
         self.node = Node()
         self.pairing = Pairing()
         self.fleet = Fleet()
         self.commands = Commands(self.pairing, self.fleet)
         self.deploys = Deploys(self.commands)
+        self.jobs = None if folder is None else self._jobs(folder)
         self.profiles = Profiles()
         self.history = History()
         self.lock = OwnLock()
+        self.audit = Audit()
         self.rig = Rig()
+        self.overview = Overview()
+        tables, states = overview_topics(self.overview)
+        if self.jobs is not None:
+            tables["jobs"] = jobs_topic(self.jobs)
+        self.live = Feed(
+            tables=tables, states=states, fleet=self.fleet, commands=self.commands, pairing=self.pairing,
+            now_ms=lambda: 1_000_000, holds=lambda caller: access is None or access.holds(caller),
+        )  # fmt: skip
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
-        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs)
+        self.metrics = Metrics()
+        self.metrics.fleet = lambda: tuple((rig, row_of(rig)) for rig in self.fleet.known.values())
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, access=access, metrics=self.metrics)
         if identity:
             self._complete()
 
@@ -480,12 +488,25 @@ class World:
             pairing=self.pairing,
             commands=self.commands,
             deploys=self.deploys,
+            jobs=self.jobs,
             fleet=self.fleet,
+            overview=self.overview,
+            live=self.live,
             profiles=self.profiles,
             history=self.history,
             lock=self.lock,
+            audit=self.audit,
             rig=self._own_rig,
         )
+
+    def _jobs(self, folder: Path) -> Jobs:
+        registry, fleet = Registry.open(folder / "peers.db", now_ms=lambda: 1), RealFleet(clock=lambda: 1.0)
+        keys = NodeKeys.from_secret(bytes(32)).public
+        record = registry.add(keys, name="rig-alpha")
+        fleet.apply(RigKnown(keys.fingerprint, keys.node_id, record.name))
+        self.pairing.aliases[keys.node_id] = RIG_ID
+        ids = (f"job{number}" for number in count(1))
+        return Jobs(registry, fleet, JobStore(folder / "jobs.db"), now_ms=lambda: 1, new_id=lambda: next(ids))
 
     async def _own_rig(self) -> Rig:
         return self.rig
@@ -557,7 +578,7 @@ class EventReader:
         event = await asyncio.wait_for(self._chunk(), 30)
         if event is None:
             return None
-        name, data = event.decode().rstrip("\n").split("\n")
+        *_, name, data = event.decode().rstrip("\n").split("\n")
         return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
 
     async def _chunk(self) -> bytes | None:

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from miner_ctrl.errors import NotFound
 from miner_ctrl.miners import LogPart
+from miner_ctrl.model.audit import AuditCheckView, AuditEntryView, AuditStatusView
+from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.doctor import Diagnosis, Finding, MachineInfo, MinerProgram, Severity
 from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
 from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
 from miner_ctrl.model.rig import Lock, Schedule, ScheduleState
-from miner_ctrl.model.views import GapView, HashratePointView, LockView, RigEventView
+from miner_ctrl.model.views import (
+    GapView,
+    HashratePointView,
+    HistoryEventView,
+    HistoryPointView,
+    HistoryStatusView,
+    LineView,
+    LockView,
+    MinerHistoryView,
+    RetentionView,
+    RigEventView,
+    SeriesView,
+)
 
 MINER = "xmrig-1"
 
@@ -69,12 +84,62 @@ class Installs:
 
 
 class History:
-    """One event and one sample of one rig."""
+    """One event, one sample, one miner of one rig. What a real one answers: ``test_history.py``."""
 
-    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
+    async def status(self) -> HistoryStatusView:
+        kept = RetentionView(samples_hours=24, minutes_days=30, hours_days=730, events_days=730)
+        return HistoryStatusView(
+            enabled=True, retention_days=730, retention=kept, database="sqlite", problem="", bytes=1, rig_days=0,
+            bytes_per_rig_day=None,
+        )  # fmt: skip
+
+    async def miners(
+        self, peer: str | None, *, since_ms: int, until_ms: int, offset: int, limit: int
+    ) -> tuple[list[MinerHistoryView], int]:
+        return [await self.miner(MINER, None, since_ms=since_ms, until_ms=until_ms)][offset : offset + limit], 1
+
+    async def miner(self, name: str, peer: str | None, *, since_ms: int, until_ms: int) -> MinerHistoryView:
+        if name != MINER:
+            raise NotFound("There is no history of it.", code="MINER_NOT_FOUND")
+        return MinerHistoryView(
+            miner_name=MINER, peer_id="", peer_name="", total_points=1, average_rate=1.0, max_rate=1.0, min_rate=1.0,
+            algorithm="rx/0", algorithms=("rx/0",), shares=0, rejected=0, mining=1.0, first_at="", last_at="",
+        )  # fmt: skip
+
+    async def miner_hashrate(
+        self, name: str, peer: str | None, *, since_ms: int, until_ms: int, points: int
+    ) -> list[HistoryPointView]:
+        return [HistoryPointView(timestamp="1970-01-01T00:00:00Z", hashrate=None)]
+
+    async def rig_hashrate(
+        self, query: str, *, since_ms: int, until_ms: int, points: int, algorithm: str
+    ) -> list[HistoryPointView]:
+        return [HistoryPointView(timestamp="1970-01-01T00:00:00Z", hashrate=1.0, algorithm="rx/0")]
+
+    async def series(self, query: str, what: str, *, since_ms: int, until_ms: int, points: int) -> SeriesView:
+        line = LineView(name="rx/0", values=(1.0, None))
+        return SeriesView(what=what, unit="", start_ms=0, step_ms=1, points=2, table="minutes", lines=(line,))
+
+    async def fleet_hashrate(self, *, since_ms: int, until_ms: int, points: int) -> SeriesView:
+        return await self.series("", "hashrate", since_ms=since_ms, until_ms=until_ms, points=points)
+
+    async def rig_events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
         return [RigEventView(at_ms=5, rig_at_ms=5, kind="started", journal="j", seq=1)] if since_ms <= 5 else []
 
-    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
+    async def events(
+        self,
+        *,
+        since_ms: int,
+        until_ms: int,
+        kinds: tuple[str, ...],
+        peer: str | None,
+        text: str,
+        cursor: str,
+        limit: int,
+    ) -> list[HistoryEventView]:
+        return [HistoryEventView(at="1970-01-01T00:00:00Z", at_ms=5, kind="started", cursor="5-1-1")]
+
+    async def samples(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
         point = HashratePointView(
             at_ms=6, rig_at_ms=6, miner=MINER, state="mining", hashrate_hps=1000.0, journal="j", seq=2
         )
@@ -82,6 +147,11 @@ class History:
 
     async def gaps(self, query: str) -> list[GapView]:
         return [GapView(journal="j", first=1, last=3, noted_ms=7)]
+
+    async def export(
+        self, what: str, form: str, peer: str | None, *, since_ms: int, until_ms: int
+    ) -> AsyncGenerator[bytes, None]:
+        yield b"time\r\n"
 
 
 class OwnLock:
@@ -99,6 +169,53 @@ class OwnLock:
     async def clear_lock(self) -> LockView:
         self.held = None
         return self.lock()
+
+
+class Audit:
+    """A log in memory: what was asked, in order, with how it ended (``None``: it has not)."""
+
+    def __init__(self) -> None:
+        self.log: list[list[Any]] = []
+        self.wanted: dict[str, object] = {}
+        self.parts: list[bytes | Exception] = [b"one\n", b"two\n"]
+
+    def asked(self, caller: Caller, action: str, target: Mapping[str, str], body: msgspec.Struct | None) -> int:
+        self.log.append([caller, action, dict(target), body, None])
+        return len(self.log)
+
+    def ended(self, entry: int, code: str) -> None:
+        assert self.log[entry - 1][-1] is None, "it has ended already"
+        self.log[entry - 1][-1] = code
+
+    def noted(self, caller: Caller, action: str, target: Mapping[str, str], code: str = "") -> None:
+        self.log.append([caller, action, dict(target), None, code])
+
+    async def entries(self, **wanted: Any) -> list[AuditEntryView]:
+        self.wanted = wanted
+        return [
+            AuditEntryView(
+                seq=4, at_ms=5, kind="asked", of=0, door="owner", role="admin", caller="", caller_id="", address="",
+                action="stop_miner", target="{}", body="{}", code="", prev="", hash="", signature="",
+            )
+        ]  # fmt: skip
+
+    async def status(self) -> AuditStatusView:
+        return AuditStatusView(
+            entries=4, at_ms=5, hash="aGFzaA==", size_bytes=8192, waiting=0, lost=0, problem="", heads=()
+        )
+
+    async def check(self) -> AuditCheckView:
+        return AuditCheckView(
+            ok=False, found="changed", seq=2, text="Entry 2 was changed.", entries=0, first=1, last_at_ms=0, hash="",
+            tail_checked=False,
+        )  # fmt: skip
+
+    async def export(self, format_: str, *, since_ms: int) -> AsyncGenerator[bytes, None]:
+        self.wanted = {"format": format_, "since_ms": since_ms}
+        for part in self.parts:
+            if isinstance(part, Exception):
+                raise part
+            yield part
 
 
 class Rig:

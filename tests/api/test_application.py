@@ -15,7 +15,7 @@ from miner_ctrl.miners import LogPart
 from miner_ctrl.model.callers import LOOPBACK, OWNER
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.week import parse_rules
-from tests.api import test_profiles
+from tests.api import test_access, test_docs, test_jobs, test_profiles
 from tests.api.in_memory import GOOD_TOKEN, RIG_ID, WAITING_ID, Answer, Client, World
 from tests.api.own_machine import MINER
 
@@ -53,10 +53,16 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("DELETE", "/bundles/abab", None, 200, {"sha256": "ab" * 32}),
     ("POST", "/remote/rig-alpha/lock", {"document": "{}", "signature": "A" * 86 + "=="}, 200, {"status": "locked"}),
     ("GET", "/lock", None, 200, {"locked": False}),
+    ("GET", "/audit/status", None, 200, {"entries": 4, "problem": ""}),
+    ("POST", "/audit/verify", None, 200, {"ok": False, "found": "changed", "seq": 2}),
     ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"]}, 200, {"locked": True, "wallets": ["w"]}),
     ("DELETE", "/lock", None, 200, {"locked": False}),
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
     ("GET", "/info", None, 200, {"available_cpu_cores": 16}),
+    ("GET", "/history/status", None, 200, {"enabled": True, "retentionDays": 730}),
+    ("GET", f"/history/miners/{MINER}", None, 200, {"minerName": MINER, "totalPoints": 1}),
+    ("GET", "/history/fleet/hashrate?since=24h", None, 200, {"what": "hashrate", "points": 2}),
+    ("GET", "/history/peers/rig-alpha/series?what=power", None, 200, {"what": "power"}),
     ("POST", "/doctor", None, 200, {"available_cpu_cores": 16}),
     ("POST", "/miners/xmrig/install", {"system": True}, 200, {"status": "installed"}),
     ("DELETE", "/miners/xmrig/uninstall", None, 200, {"status": "uninstalled"}),
@@ -74,12 +80,19 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("POST", "/miners/resume", None, 200, {"status": "resumed"}),
     ("POST", "/miners/adopt", {"minerType": "xmrig", "port": 80}, 201, {"status": "adopted", "minerName": "xmrig-3"}),
     ("POST", "/profiles/p/start", None, 200, {"status": "started", "minerName": MINER, "miners": [MINER]}),
+    ("GET", "/fleet/totals", None, 200, {"rigs": 1, "critical": 1}),
     ("GET", "/schedule", None, 200, {"rules": [], "otherwise": "run", "now": "run", "until": None}),
     ("PUT", "/schedule", {"otherwise": "pause"}, 200, {"otherwise": "pause", "until": "1970-01-01T00:01:00Z"}),
     ("DELETE", "/schedule", None, 200, {"rules": [], "otherwise": "run"}),
     ("GET", "/remote/rig-alpha/schedule", None, 200, {"otherwise": "pause", "localTime": "mon 01:02"}),
     ("POST", "/remote/rig-alpha/schedule", {"rules": []}, 200, {"status": "schedule"}),
+    ("GET", "/peers/auth/mode", None, 200, {"mode": "allowlist"}),
+    ("PUT", "/peers/auth/mode", {"mode": "allowlist"}, 200, {"mode": "allowlist"}),
+    ("GET", "/peers/auth/allowlist", None, 200, {"publicKeys": ["a/b+c="]}),
+    ("POST", "/peers/auth/allowlist", {"publicKey": "x"}, 201, {"status": "added"}),
+    ("DELETE", "/peers/auth/allowlist/a/b+c=", None, 200, {"status": "removed"}),
     ("GET", "/openapi.json", None, 200, {"openapi": "3.1.0"}),
+    ("GET", "/metrics", None, 200, {"hashrate": {"rx/0": 1000.0}, "shares": 0}),
 ]
 
 FAILURES: list[tuple[str, str, object, int, str]] = [
@@ -168,12 +181,22 @@ FAILURES: list[tuple[str, str, object, int, str]] = [
     ("POST", "/remote/gone/schedule", {}, 504, "PEER_UNREACHABLE"),
     ("POST", "/remote/rig-alpha/schedule", {"every": 1}, 400, "BAD_INPUT"),
     ("GET", "/nowhere", None, 404, "ROUTE_NOT_FOUND"),
+    ("PUT", "/peers/auth/mode", {"mode": "open"}, 403, "OPEN_MODE_REFUSED"),
+    ("PUT", "/peers/auth/mode", {"mode": "shut"}, 400, "BAD_MODE"),
+    ("DELETE", "/peers/auth/allowlist/no/such=", None, 404, "KEY_NOT_FOUND"),
+    ("GET", "/docs/x/docs.py", None, 404, "ROUTE_NOT_FOUND"),
+    ("GET", "/docs/docs.html", None, 404, "FILE_NOT_FOUND"),
     ("GET", "/peers/", None, 404, "ROUTE_NOT_FOUND"),
     ("PUT", "/lock", {"wallets": [], "pools": ["p.example"]}, 400, "BAD_INPUT"),
     ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"], "keys": ["c2hvcnQ="]}, 400, "BAD_INPUT"),
     ("POST", "/remote/rig-alpha/lock", {"document": "{}", "signature": "c2hvcnQ="}, 400, "BAD_INPUT"),
     ("GET", "/history/peers/rig-alpha/events?limit=0", None, 400, "BAD_INPUT"),
-    ("GET", "/history/peers/rig-alpha/hashrate?since=-1", None, 400, "BAD_INPUT"),
+    ("GET", "/history/peers/rig-alpha/hashrate?since=-1", None, 400, "BAD_TIME"),
+    ("GET", "/history/peers/rig-alpha/hashrate?since=yesterday", None, 400, "BAD_TIME"),
+    ("GET", "/history/peers/rig-alpha/hashrate?points=2001", None, 400, "BAD_INPUT"),
+    ("GET", "/history/peers/rig-alpha/series?what=luck", None, 400, "BAD_INPUT"),
+    ("GET", "/history/miners/none", None, 404, "MINER_NOT_FOUND"),
+    ("GET", "/history/export?format=xml", None, 400, "BAD_INPUT"),
     ("PUT", "/peers", {}, 405, "METHOD_NOT_ALLOWED"),
 ]
 
@@ -204,15 +227,21 @@ async def test_route_fails_in_the_envelope(
 
 async def test_every_route_is_tried() -> None:
     lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
-    lists |= {"/ready"}
+    lists |= {"/ready", "/fleet", "/alerts"}
     lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "gaps")}
+    lists |= {"/audit", "/audit/export"}  # test_audit.py
+    lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "samples", "gaps")}
+    lists |= {"/history/events", "/history/miners", "/history/miners/{name}/hashrate"}
     lists |= {"/miners", "/miners/available", "/miners/{miner}/hashrate-history"}
-    streams = {"/events", "/remote/{peer}/logs/{miner}", "/miners/{miner}/logs"}
+    streams = {"/history/export", "/events", "/remote/{peer}/logs/{miner}", "/miners/{miner}/logs"}
     elsewhere = (
         {("GET", path) for path in lists | streams}
         | {("DELETE", path) for path in lists}
         | {("DELETE", "/invites/{id}")}
         | test_profiles.TRIED
+        | test_access.TRIED
+        | test_jobs.TRIED
+        | test_docs.TRIED
     )
     patterns = {(route.method, route.path) for route in ROUTES}
     tried = {
@@ -226,6 +255,8 @@ async def test_every_route_is_tried() -> None:
 
 def _matches(pattern: str, path: str) -> bool:
     wanted, given = pattern.split("/"), path.partition("?")[0].split("/")
+    if pattern.endswith(":path}"):
+        wanted, given = wanted[:-1], given[: len(wanted) - 1]
     return len(wanted) == len(given) and all(a == b or a.startswith("{") for a, b in zip(wanted, given, strict=True))
 
 
@@ -283,9 +314,9 @@ async def test_history_is_lists_within_the_times_asked_for(client: Client) -> No
     [event] = (await client("GET", f"{place}/events?since=5&limit=9")).data
     assert (event["kind"], event["atMs"], event["seq"]) == ("started", 5, 1)
     assert (await client("GET", f"{place}/events?since=6")).data == []
-    [point] = (await client("GET", f"{place}/hashrate?since=6&until=6")).data
+    [point] = (await client("GET", f"{place}/samples?since=6&until=6")).data
     assert (point["miner"], point["hashrate"], point["shares"]) == (MINER, 1000.0, 0)
-    assert (await client("GET", f"{place}/hashrate?until=5")).data == []
+    assert (await client("GET", f"{place}/samples?until=5")).data == []
     [gap] = (await client("GET", f"{place}/gaps")).data
     assert (gap["first"], gap["last"]) == (1, 3)
 

@@ -31,7 +31,7 @@ def _walk(value: object) -> Iterator[dict[str, Any]]:
 
 def test_every_route_is_there_once(openapi: dict[str, Any]) -> None:
     described = {(method.upper(), path) for path, methods in openapi["paths"].items() for method in methods}
-    assert described == {(route.method, BASE_PATH + route.path) for route in ROUTES}
+    assert described == {(route.method, BASE_PATH + route.path.replace(":path}", "}")) for route in ROUTES}
     assert len(described) == len(ROUTES)
     names = [operation["operationId"] for path in openapi["paths"].values() for operation in path.values()]
     assert len(names) == len(set(names))
@@ -88,3 +88,15 @@ async def _body_on_get(node: NodeFace, body: StatusView) -> StatusView:
 def test_a_handler_that_does_not_fit_its_path_stops_the_import(path: str, handler: Any) -> None:
     with pytest.raises(TypeError):
         declared("GET", path, "x", handler)
+
+
+def test_the_feeds_messages_are_described_each_with_its_type(openapi: dict[str, Any]) -> None:
+    components = openapi["components"]["schemas"]
+    [(path, feed)] = openapi["x-websocket"].items()
+    assert path == f"{BASE_PATH}/ws/events"
+    for side, tag in (("sends", "type"), ("hears", "op")):
+        union = components[feed[side]["$ref"].rpartition("/")[2]]
+        kinds = [components[part["$ref"].rpartition("/")[2]] for part in union["oneOf"]]
+        assert all(len(kind["properties"][tag]["enum"]) == 1 and tag in kind["required"] for kind in kinds)
+    patch = components[components["LiveFleetDelta"]["properties"]["changed"]["items"]["$ref"].rpartition("/")[2]]
+    assert (patch["required"], patch["properties"]) == (["id"], components["RigSummary"]["properties"])

@@ -17,9 +17,21 @@ EXPECTED = {
     "link": {"ping, round trip", "ping over raw echo", "get_stats, round trip", "get_stats, 64 at once"},
     "handshakes": {"handshakes, 64 dialers"},
     "fleet": {"sweep of 32 rigs", "state of 32 from memory"},
+    "live": {"snapshot of 32 rigs", "rig to reader, one change", "snapshot of 500 rigs"},
     "memory": {"a connection, listener", "a connection, dialler"},
     "processes": {"miner-ctrl --help", "remote status", "worker, resident (RSS)", "keeper, resident (RSS)"},
     "deploys": {"  unpacked and switched to", "  links cut", "  a rig, more memory (RSS)"},
+    "metrics": {"page of 32 rigs", "page of 500 rigs", "  longest without a turn, CPU"},
+    "everything": {
+        "snapshot of 32 rigs",
+        "rig to reader, one change",
+        "a rig's day in 200 points",
+        "a scrape",
+        "the loop is late by",
+        "controller's CPU",
+    },
+    "access": {"asked under wrong tokens", "asked under slow heads", "asked under connections"},
+    "audit": {"entries written, in bursts", "entries checked", "an entry on the disk", "a request (raw: no log)"},
     "crypto": {"seal 300 bytes", "open 300 bytes", "sign", "verify", "handshake, both sides"},
 }
 

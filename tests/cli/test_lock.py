@@ -158,7 +158,7 @@ def point(**changed: Any) -> dict[str, Any]:
 
 
 def test_history_shows_samples_as_people_read_them_and_says_what_is_missing(node: FakeNode, home: Path) -> None:
-    node.on("GET", "/history/peers/rig-alpha/hashrate", [point(), point(state=HOSTILE, hashrate=None)])
+    node.on("GET", "/history/peers/rig-alpha/samples", [point(), point(state=HOSTILE, hashrate=None)])
     node.on("GET", "/history/peers/rig-alpha/gaps", [{"journal": "j", "first": 3, "last": 12, "notedMs": 1}])
     ended = run(home, "remote", "history", "rig-alpha", "--hours", "2", "--limit", "9")
     lines = ended.out.splitlines()
@@ -181,6 +181,6 @@ def test_history_shows_events(node: FakeNode, home: Path) -> None:
 
 
 def test_history_that_is_empty_says_so(node: FakeNode, home: Path) -> None:
-    node.on("GET", "/history/peers/rig-alpha/hashrate", [])
+    node.on("GET", "/history/peers/rig-alpha/samples", [])
     node.on("GET", "/history/peers/rig-alpha/gaps", [])
     assert "Nothing is known of rig-alpha within 24 h." in done(home, "remote", "history", "rig-alpha")

@@ -40,11 +40,18 @@ def alone(name: str) -> Iterator[Path]:
         yield folder / name
 
 
-def unpack(packages: Sequence[str], into: Path, *, suite: str | None = None, with_depends: bool = False) -> None:
+def unpack(
+    packages: Sequence[str],
+    into: Path,
+    *,
+    suite: str | None = None,
+    with_depends: bool = False,
+    without: Sequence[str] = (),
+) -> None:
     """Download ``packages`` and unpack them to ``into``, which appears whole or not at all.
 
     ``suite`` names another Debian suite to take them from, on the machine's own mirror. ``with_depends`` adds
-    everything they depend on but the C library.
+    everything they depend on but the C library and what begins with one of ``without``.
 
     Raises:
         CannotHave: this is no Debian machine, or its mirror does not have them.
@@ -55,7 +62,8 @@ def unpack(packages: Sequence[str], into: Path, *, suite: str | None = None, wit
         work = Path(work_name)
         options = _own_apt(work, suite)
         _run(["apt-get", *options, "-q", "update"])
-        wanted = [*packages, *_depends(packages, options)] if with_depends else list(packages)
+        depends = _depends(packages, options) if with_depends else []
+        wanted = [*packages, *(name for name in depends if not name.startswith(tuple(without)))]
         downloads = work / "downloads"
         downloads.mkdir()
         _run(["apt-get", *options, "-q", "download", *wanted], cwd=downloads)

@@ -16,16 +16,18 @@ from miner_ctrl.model.history import JournalEntry, MinerSample, Sample
 from miner_ctrl.model.miners import MinerState
 from miner_ctrl.model.nodes import Role
 from miner_ctrl.model.times import now_ms
+from miner_ctrl.model.views import RigEventView
 from miner_ctrl.protocol.messages import GetHistory, History
 from tests.integration.inside import Inside, joined, running, until
 from tests.integration.raw_peer import RawPeer, dialled
 
 KEYS = NodeKeys.from_secret(b"\1" * 32)
 JOURNAL = "a" * 32
+BEGAN_MS = now_ms() - 3_600_000
 
 
 def sample(seq: int) -> JournalEntry:
-    return JournalEntry(seq, Sample(1_000 * seq, (MinerSample("m-1", MinerState.MINING, "rx/0", 100.0),)))
+    return JournalEntry(seq, Sample(BEGAN_MS + 1_000 * seq, (MinerSample("m-1", MinerState.MINING, "rx/0", 100.0),)))
 
 
 def told(first: int, last: int, *, more: bool = False, journal: str = JOURNAL) -> History:
@@ -39,8 +41,14 @@ def history_of(controller: Inside) -> RigHistory:
 
 
 async def seqs(controller: Inside, name: str = "rig") -> list[int]:
-    points = await history_of(controller).hashrate(name, since_ms=0, until_ms=2**53, limit=100_000)
+    points = await history_of(controller).samples(name, since_ms=0, until_ms=2**53, limit=100_000)
     return [point.seq for point in points]
+
+
+async def rigs_own(controller: Inside) -> list[RigEventView]:
+    """What the rig said itself."""
+    events = await history_of(controller).rig_events("rig-alpha", since_ms=0, limit=10)
+    return [event for event in events if event.journal != "own"]
 
 
 async def settled(controller: Inside, wanted: list[int]) -> None:
@@ -149,7 +157,7 @@ async def test_a_real_rigs_start_is_in_the_history(tmp_path: Path) -> None:
     ):
         await joined(rig, controller)
         async with asyncio.timeout(30):
-            while not (events := await history_of(controller).events("rig-alpha", since_ms=0, limit=10)):  # noqa: ASYNC110 - no event
+            while not (events := await rigs_own(controller)):  # noqa: ASYNC110 - no event
                 await asyncio.sleep(0.02)
         assert events[0].kind == "agent_started"
         assert (events[0].seq, events[0].at_ms) == (1, events[0].rig_at_ms)

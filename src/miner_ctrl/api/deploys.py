@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
@@ -43,6 +43,7 @@ class RollbackOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, ren
 @DEPLOYS.post(
     "/remote/{peer}/deploy",
     errors=_FAILURES,
+    keyed=True,
     events={"progress": DeployProgress, "done": DeployView, "end": EndView},
 )
 async def deploy(deploys: DeploysFace, peer: str, body: DeployOrder) -> DeployView | Stream:
@@ -51,20 +52,39 @@ async def deploy(deploys: DeploysFace, peer: str, body: DeployOrder) -> DeployVi
     A program's transfer rides over lost links. When the reader of events is gone it stops, and goes on where it was
     with the next deploy.
     """
-    programs = body.miner_type is not None or body.sha256 is not None
-    if programs == (body.profile_id is not None):
+    check_deploy(body)
+    if body.progress and body.profile_id is None:
+        return Stream(_told(deploys, peer, body))
+    return await deployed(deploys, peer, body, lambda _: None)
+
+
+def check_deploy(order: DeployOrder) -> None:
+    """Raise ``BadInput`` if it does not say what to deploy, or says two things."""
+    programs = order.miner_type is not None or order.sha256 is not None
+    if programs == (order.profile_id is not None):
         raise BadInput(
             "A deploy is of a profile or of a miner program, one of them.",
             suggestion="Give a profileId, or a minerType, or a bundle's sha256.",
         )
-    if body.profile_id is not None:
-        return await deploys.deploy_profile(peer, body.profile_id)
-    if body.progress:
-        return Stream(_told(deploys, peer, body))
-    return await _deploy_program(deploys, peer, body, _Newest())
 
 
-@DEPLOYS.post("/remote/{peer}/rollback", errors=_FAILURES)
+async def deployed(
+    deploys: DeploysFace, peer: str, order: DeployOrder, told: Callable[[DeployProgress], None]
+) -> DeployView:
+    """Deploy to one rig; ``told`` hears how far a program is."""
+    if order.profile_id is not None:
+        return await deploys.deploy_profile(peer, order.profile_id)
+    return await deploys.deploy_program(
+        peer,
+        miner_type=order.miner_type,
+        version=order.version,
+        sha256=order.sha256,
+        restart=order.restart,
+        told=told,
+    )
+
+
+@DEPLOYS.post("/remote/{peer}/rollback", errors=_FAILURES, keyed=True)
 async def rollback(deploys: DeploysFace, peer: str, body: RollbackOrder) -> DeployView:
     """Have a rig go back to the version of a miner program that it had before."""
     return await deploys.rollback(peer, body.miner_type, restart=body.restart)
@@ -82,20 +102,9 @@ class _Newest:
         self.came.set()
 
 
-async def _deploy_program(deploys: DeploysFace, peer: str, order: DeployOrder, told: _Newest) -> DeployView:
-    return await deploys.deploy_program(
-        peer,
-        miner_type=order.miner_type,
-        version=order.version,
-        sha256=order.sha256,
-        restart=order.restart,
-        told=told,
-    )
-
-
 async def _told(deploys: DeploysFace, peer: str, order: DeployOrder) -> AsyncGenerator[Event, None]:
     newest = _Newest()
-    work = asyncio.create_task(_deploy_program(deploys, peer, order, newest), name="deploy")
+    work = asyncio.create_task(deployed(deploys, peer, order, newest), name="deploy")
     work.add_done_callback(lambda _: newest.came.set())
     try:
         while True:

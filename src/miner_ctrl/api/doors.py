@@ -26,6 +26,7 @@ def local_door(faces: Callable[[], Faces], socket: Path) -> Door:
         from miner_ctrl.api.application import build_app  # noqa: PLC0415 - 9 MB that most rigs never need
         from miner_ctrl.api.serving import HttpServing  # noqa: PLC0415
 
-        return HttpServing(build_app(faces), caller=OWNER)
+        metrics = faces().metrics
+        return HttpServing(build_app(faces), caller=OWNER, counts=metrics.requests if metrics else None)
 
     return Door(http, socket.with_suffix(".token") if sys.platform == "win32" else socket)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from miner_ctrl.model.callers import Caller
+from miner_ctrl.metrics import Exposition, RequestCounts
+from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
+from miner_ctrl.model.audit import Audit, AuditCheckView, AuditEntryView, AuditStatusView
+from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
+from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
+from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -22,18 +27,28 @@ from miner_ctrl.model.views import (
     DeployView,
     GapView,
     HashratePointView,
+    HistoryEventView,
+    HistoryPointView,
+    HistoryStatusView,
     IdentityView,
     InviteView,
     LockView,
+    MetricsView,
+    MinerHistoryView,
     NodeInfoView,
     PeerView,
     PendingView,
     PingView,
     RigEventView,
     RigView,
+    SeriesView,
     TlsView,
     TokenView,
+    View,
 )
+
+if TYPE_CHECKING:
+    from miner_ctrl.api.live.feed import Feed
 
 FleetWatcher = Callable[[str, RigView | None], None]
 """Called with a rig's node ID and its state, or ``None`` when it was removed."""
@@ -89,6 +104,13 @@ class PairingFace(Protocol):
     def pending(self) -> list[PendingView]: ...
     async def approve(self, id_: str, grants: Grants | None) -> PeerView: ...
     async def deny(self, id_: str) -> None: ...
+    def allowlist(self) -> list[str]:
+        """The public keys (base64) that may connect: of registered peers, and those noted ahead."""
+
+    async def allow(self, public_key: str) -> None: ...
+    async def disallow(self, public_key: str) -> None:
+        """Take a key off the list; a peer that has it is removed."""
+
     def invite(self, *, for_: str | None, addresses: list[str], uses: int, lifetime_s: float) -> InviteView: ...
     def invites(self) -> list[InviteView]: ...
     def revoke(self, id_: str) -> InviteView: ...
@@ -154,6 +176,30 @@ class DeploysFace(Protocol):
     async def remove_bundle(self, query: str) -> BundleView: ...
 
 
+class JobsFace(Protocol):
+    """Commands to many rigs at once."""
+
+    async def start(
+        self,
+        caller: Caller,
+        action: str,
+        selection: Selection,
+        act: Callable[[str, Callable[[DeployProgress], None]], Awaitable[View]],
+        *,
+        order: msgspec.Struct,
+        can_be_stopped: bool = False,
+        dry_run: bool = False,
+    ) -> JobView:
+        """Begin to ``act`` on each rig of ``selection`` (by its ID; what it is told goes to the job's progress)."""
+
+    async def all(self) -> list[JobView]: ...
+    async def get(self, id_: str) -> JobView: ...
+    async def peers(self, id_: str) -> list[JobPeerView]: ...
+    async def cancel(self, id_: str) -> JobView: ...
+    def watch(self, watcher: Callable[[JobView, JobPeerView | None], None], /) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+
 class FleetFace(Protocol):
     """What is known of the rigs, from memory."""
 
@@ -161,8 +207,27 @@ class FleetFace(Protocol):
     def rigs_json(self) -> bytes:
         """``rigs`` as JSON, of which little is encoded anew."""
 
+    def of(self, node_id: str, /) -> RigView | None:
+        """One rig by its full ID."""
+
     def watch(self, watcher: FleetWatcher, /) -> Callable[[], None]:
         """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+
+class OverviewFace(Protocol):
+    """The fleet at a glance, from memory: a row for each rig, totals, alerts."""
+
+    def rows(self) -> Mapping[str, RigSummary]: ...
+    def totals(self) -> FleetTotals: ...
+    def alerts(self) -> list[Alert]:
+        """The worst first."""
+
+    def alerts_by_id(self) -> Mapping[str, Alert]: ...
+    def watch_rows(self, watcher: Callable[[str, RigSummary | None], None], /) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+
+    def watch_alerts(self, watcher: Callable[[str, Alert | None], None], /) -> Callable[[], None]:
+        """As ``watch_rows``."""
 
 
 class RigFace(Protocol):
@@ -226,11 +291,48 @@ class InstallsFace(Protocol):
 
 
 class HistoryFace(Protocol):
-    """What is remembered of rigs. Times are Unix, ms; the last ``limit`` are given, the oldest first."""
+    """What is remembered of rigs. Times are Unix, ms; a range ends before ``until_ms``. ``peer`` and ``query`` name a
+    peer as in ``PairingFace``; a ``peer`` of ``None`` is every one."""
 
-    async def events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]: ...
-    async def hashrate(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]: ...
+    async def status(self) -> HistoryStatusView: ...
+    async def miners(
+        self, peer: str | None, *, since_ms: int, until_ms: int, offset: int, limit: int
+    ) -> tuple[list[MinerHistoryView], int]:
+        """Return a part of all miners, and how many they are."""
+
+    async def miner(self, name: str, peer: str | None, *, since_ms: int, until_ms: int) -> MinerHistoryView: ...
+    async def miner_hashrate(
+        self, name: str, peer: str | None, *, since_ms: int, until_ms: int, points: int
+    ) -> list[HistoryPointView]: ...
+    async def rig_hashrate(
+        self, query: str, *, since_ms: int, until_ms: int, points: int, algorithm: str
+    ) -> list[HistoryPointView]: ...
+    async def series(self, query: str, what: str, *, since_ms: int, until_ms: int, points: int) -> SeriesView: ...
+    async def fleet_hashrate(self, *, since_ms: int, until_ms: int, points: int) -> SeriesView: ...
+    async def samples(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
+        """Return the last ``limit``, the oldest first."""
+
+    async def rig_events(self, query: str, *, since_ms: int, limit: int) -> list[RigEventView]:
+        """Return the last ``limit``, the oldest first."""
+
+    async def events(
+        self,
+        *,
+        since_ms: int,
+        until_ms: int,
+        kinds: tuple[str, ...],
+        peer: str | None,
+        text: str,
+        cursor: str,
+        limit: int,
+    ) -> list[HistoryEventView]:
+        """Return the last ``limit`` of those before ``cursor``, the newest first."""
+
     async def gaps(self, query: str) -> list[GapView]: ...
+    def export(
+        self, what: str, form: str, peer: str | None, *, since_ms: int, until_ms: int
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield a file of samples, minutes, hours or events, as ``csv`` or ``jsonl``, part by part."""
 
 
 class LockFace(Protocol):
@@ -241,21 +343,66 @@ class LockFace(Protocol):
     async def clear_lock(self) -> LockView: ...
 
 
-class AuditFace(Protocol):
-    """The log of who asked for what. Neither method waits for the disk."""
+class AuditFace(Audit, Protocol):
+    """The log of who asked for what: written (``Audit``), read, checked and exported. Times are Unix, ms."""
 
-    def asked(self, caller: Caller, action: str, target: Mapping[str, str], body: msgspec.Struct | None) -> int:
-        """Note that ``caller`` asked for ``action`` (a route's handler) on ``target`` (the values in its path); what
-        is secret in ``body`` is left out. Returns what names this entry for ``ended``."""
+    async def entries(
+        self, *, limit: int, before: int, caller: str, action: str, peer: str, q: str, since_ms: int, until_ms: int
+    ) -> Sequence[AuditEntryView]:
+        """Return entries, the newest first; what is empty or 0 narrows nothing."""
 
-    def ended(self, entry: int, code: str) -> None:
-        """Note how it ended: empty for done, else the error's code."""
+    async def status(self) -> AuditStatusView: ...
+    async def check(self) -> AuditCheckView:
+        """Check all of it, and ask the peers that are connected what they hold of it."""
+
+    def export(self, format_: str, *, since_ms: int) -> AsyncGenerator[bytes, None]:
+        """Yield all of it as a file, ``jsonl`` or ``csv``, in parts."""
+
+
+class MetricsFace(Protocol):
+    """What this node counts; there also while it has no identity."""
+
+    @property
+    def requests(self) -> RequestCounts:
+        """Where what serves the routes counts them."""
+
+    async def exposition(self, form: Exposition) -> Sequence[bytes]:
+        """Return the page that Prometheus reads, in parts."""
+
+    async def summary(self) -> MetricsView: ...
+    def problems(self) -> Sequence[str]:
+        """Return what is wrong with this node, one sentence each; none of it keeps it from its work."""
+
+
+class AccessFace(Protocol):
+    """Who may ask over the port: tokens, logins and sessions; there also while the node has no identity."""
+
+    async def log_in(self, name: str, password: str, visit: Visit) -> tuple[str, SessionView]:
+        """Return a new session's secret, and who that is now. Raises ``Refused`` or ``RateLimited``."""
+
+    async def log_out(self, session: str) -> None:
+        """End a session; one that is over stays so."""
+
+    def holds(self, caller: Caller) -> bool:
+        """Whether what ``caller`` came in with still counts; asked while it follows the feed, which uses a session."""
+
+    async def session(self, caller: Caller) -> SessionView: ...
+    async def tokens(self) -> list[ApiTokenView]: ...
+    async def create_token(self, caller: Caller, name: str, role: AccessRole, lifetime_s: float | None) -> ApiTokenView:
+        """Make a token, which can do no more than ``caller`` and for no longer; the answer alone holds its text."""
+
+    async def revoke_token(self, query: str) -> ApiTokenView: ...
+    async def logins(self) -> list[LoginView]: ...
+    async def set_login(self, caller: Caller, name: str, role: AccessRole, password: str) -> LoginView:
+        """Make a login, or give the one of this name another password and role: its sessions end."""
+
+    async def remove_login(self, query: str) -> LoginView: ...
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Everything the routes reach. All but ``node``, ``doctor`` and ``installs``, which a node always has, are ``None``
-    while it has no identity.
+    """Everything the routes reach. All but ``node``, ``doctor``, ``installs``, ``access`` and ``metrics``, which a node
+    always has, are ``None`` while it has no identity.
 
     ``rig`` is called at each request, and returns the rig, brought up if it was not needed before.
     """
@@ -264,11 +411,16 @@ class Faces:
     pairing: PairingFace | None = None
     commands: CommandsFace | None = None
     deploys: DeploysFace | None = None
+    jobs: JobsFace | None = None
     fleet: FleetFace | None = None
+    overview: OverviewFace | None = None
+    live: Feed | None = None
     profiles: ProfilesFace | None = None
     doctor: DoctorFace | None = None
     installs: InstallsFace | None = None
     history: HistoryFace | None = None
     lock: LockFace | None = None
     audit: AuditFace | None = None
+    metrics: MetricsFace | None = None
+    access: AccessFace | None = None
     rig: Callable[[], Awaitable[RigFace]] | None = None

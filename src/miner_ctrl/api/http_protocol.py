@@ -19,6 +19,11 @@ from miner_ctrl.errors import BadInput, MinerCtrlError
 if TYPE_CHECKING:
     from miner_ctrl.api.serving import HttpServing
 
+WEBSOCKET_MESSAGE_BYTES = 4096
+PING_EVERY_S = 20.0
+DEAD_AFTER_S = 40.0
+"""A WebSocket without a pong, or anything being read, for this long after a ping."""
+
 Admit = Callable[[asyncio.Transport], bool]
 """Whether the process at the other end may speak here at all."""
 
@@ -42,6 +47,8 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_parsed_bytes = 0
         self._request_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._upgraded = False
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -60,7 +67,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm_head_timer()
+        self._disarm_unread_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._limits.unread_within_s is not None and self._unread_timer is None:
+            self._unread_timer = self.loop.call_later(self._limits.unread_within_s, self.abort)
+
+    def resume_writing(self) -> None:
+        self._disarm_unread_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -69,7 +86,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_received_bytes += len(data)
         self._request_bytes += len(data)
         super().data_received(data)
-        if self.transport.is_closing():
+        if self.transport.is_closing() or self._upgraded:
             return
         if self._in_head and self._head_received_bytes > self._limits.head_bytes:
             self._refuse(self._head_too_large())
@@ -115,6 +132,36 @@ class HttpProtocol(HttpToolsProtocol):
             self.cycle.disconnected = True
         self.transport.abort()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to a WebSocket."""
+        from miner_ctrl.api.websocket_protocol import WebSocketProtocol  # noqa: PLC0415 - for who follows the feed
+
+        if not self._idle:
+            self.abort()  # it has not waited for the answer before
+            return
+        self._upgraded = True
+        self._disarm_head_timer()
+        self._disarm_unread_timer()
+        self._unset_keepalive_if_required()
+        self.connections.discard(self)
+        head = [self.scope["method"].encode(), b" ", self.url, b" HTTP/1.1\r\n"]
+        for name, value in self.headers:
+            head += [name, b": ", value, b"\r\n"]
+        socket = WebSocketProtocol(self._serving, self.app_state, self.upgraded_lost)
+        socket.begin(self.transport, b"".join([*head, b"\r\n"]))
+
+    def upgraded_lost(self) -> None:
+        """The connection was handed over, and is gone now."""
+
+    def _should_upgrade(self) -> bool:
+        """Whether the request is one for the WebSocket there is; others are answered as the plain ones they are."""
+        return (
+            self._get_upgrade() == b"websocket"
+            and self.scope["method"] == "GET"
+            and self.url.partition(b"?")[0] == self._serving.websocket_path
+            and any(name == b"sec-websocket-key" for name, _ in self.headers)
+        )
+
     def _unsupported_upgrade_warning(self) -> None:
         """Answer the request as the plain one that it is; after it, nothing more is read as HTTP."""
         self.cycle.keep_alive = False
@@ -145,10 +192,12 @@ class HttpProtocol(HttpToolsProtocol):
         if not self._idle or self.transport.is_closing():
             self.transport.abort()
             return
+        self._serving.counts.note_refusal(status_of(error))
         body = envelope(error)
         length = str(len(body)).encode()
-        headers = b"content-type: application/json\r\ncontent-length: %s\r\nconnection: close\r\n\r\n" % length
-        self.transport.write(STATUS_LINE[status_of(error)] + headers + body)
+        headers = b"content-type: application/json\r\ncontent-length: %s\r\nconnection: close\r\n" % length
+        more = b"".join(b"%s: %s\r\n" % header for header in self._serving.refusal_headers)
+        self.transport.write(STATUS_LINE[status_of(error)] + headers + more + b"\r\n" + body)
         self.transport.close()
 
     def _arm_head_timer(self) -> None:
@@ -159,6 +208,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _disarm_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _head_too_slow(self) -> None:
         self._head_timer = None

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
-from msgspec.inspect import BoolType, EnumType, FloatType, IntType, NoneType, StrType, UnionType, type_info
+from msgspec.inspect import (
+    BoolType,
+    EnumType,
+    FloatType,
+    IntType,
+    NoneType,
+    StrType,
+    UnionType,
+    VarTupleType,
+    type_info,
+)
 from msgspec.structs import fields
 
 from miner_ctrl.errors import BadInput
 
 T = TypeVar("T", bound=msgspec.Struct)
+_Values = Callable[[Any], tuple[Any, ...]]
+_BETWEEN = "\0"
+"""Between texts that are searched as one: nobody can ask for it across two."""
 _SORTABLE = (StrType, IntType, FloatType, BoolType, EnumType, NoneType)
 
 
@@ -43,30 +56,33 @@ def select(items: Sequence[T], query: ListQuery, kind: type[T]) -> Listing[T]:
     Raises:
         BadInput: they have no such field to sort by.
     """
-    found = items if not query.q else [item for item in items if _matches(item, query.q.casefold())]
-    if query.sort:
-        descending = query.sort.startswith("-")
-        attribute = _attribute(kind, query.sort.removeprefix("-"))
-        known = [item for item in found if getattr(item, attribute) is not None]
-        known.sort(key=lambda item: _sort_key(getattr(item, attribute)), reverse=descending)
-        found = known + [item for item in found if getattr(item, attribute) is None]
-    end = None if query.limit is None else query.offset + query.limit
-    return Listing(found[query.offset : end], len(found))
+    found = items if not query.q else _with_text(items, query.q.casefold(), kind)
+    part = slice(query.offset, None if query.limit is None else query.offset + query.limit)
+    if not query.sort:
+        return Listing(found[part], len(found))
+    values = list(map(attrgetter(_attribute(kind, query.sort.removeprefix("-"))), found))
+    keys = [value.casefold() if isinstance(value, str) else value for value in values]
+    order = [place for place, value in enumerate(values) if value is not None]
+    order.sort(key=keys.__getitem__, reverse=query.sort.startswith("-"))
+    if len(order) < len(values):
+        order += [place for place, value in enumerate(values) if value is None]
+    return Listing([found[place] for place in order[part]], len(found))
 
 
-def _matches(item: msgspec.Struct, wanted: str) -> bool:
-    return any(wanted in text.casefold() for field in fields(item) for text in _texts(getattr(item, field.name)))
-
-
-def _texts(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, tuple):
-        yield from (part for part in value if isinstance(part, str))
-
-
-def _sort_key(value: Any) -> Any:
-    return str(value).casefold() if isinstance(value, str | StrEnum) else value
+def _with_text(items: Sequence[T], wanted: str, kind: type[T]) -> list[T]:
+    """Return the items that have ``wanted`` within one of their texts."""
+    texts, others = _searched(kind)
+    found = []
+    for item in items:
+        text = _BETWEEN.join(texts(item))
+        for value in others(item):
+            if isinstance(value, str):
+                text += _BETWEEN + value
+            elif value:
+                text += _BETWEEN + _BETWEEN.join(part for part in value if isinstance(part, str))
+        if wanted in text.casefold():
+            found.append(item)
+    return found
 
 
 def _attribute(kind: type[msgspec.Struct], name: str) -> str:
@@ -78,6 +94,34 @@ def _attribute(kind: type[msgspec.Struct], name: str) -> str:
             code="BAD_SORT",
         )
     return known[name]
+
+
+@cache
+def _searched(kind: type[msgspec.Struct]) -> tuple[_Values, _Values]:
+    """Return what gives the texts of an item, and what gives those that may be ``None``, and its lists."""
+    described = type_info(kind).fields  # type: ignore[attr-defined]
+    texts, others = [], []
+    for field, attribute in zip(described, kind.__struct_fields__, strict=True):
+        parts = _alternatives(field.type)
+        if all(isinstance(part, StrType) or _is_text_enum(part) for part in parts):
+            texts.append(attribute)
+        elif any(isinstance(part, StrType | VarTupleType) or _is_text_enum(part) for part in parts):
+            others.append(attribute)
+    return _getter(texts), _getter(others)
+
+
+def _is_text_enum(kind: object) -> bool:
+    return isinstance(kind, EnumType) and issubclass(kind.cls, str)
+
+
+def _getter(attributes: list[str]) -> _Values:
+    match attributes:
+        case []:
+            return lambda _: ()
+        case [only]:
+            return lambda item: (getattr(item, only),)
+        case _:
+            return attrgetter(*attributes)
 
 
 @cache

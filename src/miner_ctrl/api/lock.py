@@ -25,19 +25,19 @@ class NewLock(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: Annotated[tuple[Annotated[bytes, Meta(min_length=32, max_length=32)], ...], Meta(max_length=8)] = ()
 
 
-@LOCK.get("/lock", errors=(503,))
+@LOCK.get("/lock", errors=(503,), tag=lambda view: (view.locked, view.wallets, view.pools, view.keys, view.serial))
 async def get_lock(lock: LockFace) -> LockView:
     """Return this rig's wallet lock."""
     return lock.lock()
 
 
-@LOCK.put("/lock", errors=(409, 502), role=AccessRole.ADMIN)
+@LOCK.put("/lock", errors=(409, 502), role=AccessRole.ADMIN, edits=get_lock)
 async def set_lock(lock: LockFace, body: NewLock) -> LockView:
     """Set this rig's wallet lock; miners that it forbids are stopped."""
     return await lock.set_lock(Lock(wallets=body.wallets, pools=body.pools, keys=body.keys))
 
 
-@LOCK.delete("/lock", errors=(409, 502), role=AccessRole.ADMIN)
+@LOCK.delete("/lock", errors=(409, 502), role=AccessRole.ADMIN, edits=get_lock)
 async def clear_lock(lock: LockFace) -> LockView:
     """Have no wallet lock on this rig any more."""
     return await lock.clear_lock()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from miner_ctrl.api.faces import NodeFace
+from miner_ctrl.api.faces import MetricsFace, NodeFace
 from miner_ctrl.api.routes import Resource
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.nodes import Role, check_name
 from miner_ctrl.model.values import ShortText
-from miner_ctrl.model.views import IdentityView, NodeInfoView, StatusView, TlsView
+from miner_ctrl.model.views import IdentityView, NodeInfoView, ReadyView, StatusView, TlsView
 
 NODE = Resource("node")
 
@@ -26,20 +26,22 @@ class NewIdentity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @NODE.get("/health")
 async def health() -> StatusView:
-    """Return that this process answers."""
+    """Return that this process answers: nothing else is looked at, no disk and no peer."""
     return StatusView(status="ok")
 
 
 @NODE.get("/ready", errors=(503,))
-async def ready(node: NodeFace) -> StatusView:
-    """Return whether this node can do its work: it has an identity."""
+async def ready(node: NodeFace, metrics: MetricsFace) -> ReadyView:
+    """Return whether this node can do its work: it has an identity. What is wrong without keeping it from that (the
+    history cannot be written) is in `problems`.
+    """
     if not node.info().has_identity:
         raise MinerCtrlError(
             "This node is not ready: it has no identity yet.",
             suggestion="Make one with `miner-ctrl node init --name NAME`, or POST /api/v1/mining/node/init.",
             code="NOT_READY",
         )
-    return StatusView(status="ready")
+    return ReadyView(status="ready", problems=tuple(metrics.problems()))
 
 
 @NODE.get("/node/info")

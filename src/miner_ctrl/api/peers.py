@@ -47,7 +47,7 @@ async def list_peers(pairing: PairingFace, query: ListQuery) -> Listing[PeerView
     return select(pairing.peers(), query, PeerView)
 
 
-@PEERS.post("/peers", status=201, errors=(403, 409, 502, 504), role=AccessRole.ADMIN)
+@PEERS.post("/peers", status=201, errors=(403, 409, 502, 504), role=AccessRole.ADMIN, keyed=True)
 async def add_peer(pairing: PairingFace, body: NewPeer) -> PeerView:
     """Dial a node and register it.
 
@@ -66,20 +66,20 @@ async def add_peer(pairing: PairingFace, body: NewPeer) -> PeerView:
     return await pairing.add(body.address, name=name, fingerprint=body.fingerprint)
 
 
-@PEERS.get("/peers/{peer}")
+@PEERS.get("/peers/{peer}", tag=lambda view: (view.id, view.name, view.address, view.tags, view.grants))
 async def get_peer(pairing: PairingFace, peer: str) -> PeerView:
     """Return one peer."""
     return pairing.peer(peer)
 
 
-@PEERS.patch("/peers/{peer}", role=AccessRole.ADMIN)
+@PEERS.patch("/peers/{peer}", role=AccessRole.ADMIN, edits=get_peer)
 async def change_peer(pairing: PairingFace, peer: str, body: PeerChange) -> PeerView:
     """Change a peer's name, address, tags, or what it may do here."""
     name = None if body.name is None else check_name(body.name)
     return await pairing.patch(peer, name=name, address=body.address, tags=body.tags, grants=body.grant)
 
 
-@PEERS.delete("/peers/{peer}", role=AccessRole.ADMIN)
+@PEERS.delete("/peers/{peer}", role=AccessRole.ADMIN, edits=get_peer)
 async def remove_peer(pairing: PairingFace, peer: str) -> StatusView:
     """Forget a peer; its sessions end at once."""
     await pairing.remove(peer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -11,6 +12,7 @@ from msgspec import Meta
 from miner_ctrl.api.faces import ProfilesFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.routes import Resource
+from miner_ctrl.model.callers import AccessRole, Caller
 from miner_ctrl.model.profiles import MAX_DOCUMENT_BYTES, ConfigValue, Profile, check_profile_name
 from miner_ctrl.model.times import time_text
 from miner_ctrl.model.values import ShortText
@@ -23,7 +25,7 @@ from miner_ctrl.model.views import (
     StatusView,
     VersionView,
 )
-from miner_ctrl.profiles import FIELDS, DocumentFormat, has_passwords, read_document, write_document
+from miner_ctrl.profiles import FIELDS, DocumentFormat, has_passwords, read_document, without_passwords, write_document
 
 PROFILES = Resource("profiles")
 MAX_IMPORT_BYTES = MAX_DOCUMENT_BYTES * 3 // 2
@@ -69,19 +71,19 @@ class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which profiles, and how they are written: all of them without ``names`` (IDs or names with commas between)."""
 
     format: DocumentFormat = DocumentFormat.YAML
-    names: Annotated[str, Meta(max_length=16_000)] = ""
+    names: Annotated[str, Meta(max_length=8_000, pattern=r"^[A-Za-z0-9._, -]*\Z")] = ""
 
 
 @PROFILES.get("/profiles")
-async def list_profiles(profiles: ProfilesFace, query: ListQuery) -> Listing[ProfileView]:
-    """Return this node's profiles."""
-    return select([_view(profile) for profile in profiles.list()], query, ProfileView)
+async def list_profiles(profiles: ProfilesFace, caller: Caller, query: ListQuery) -> Listing[ProfileView]:
+    """Return this node's profiles. A viewer does not see their pools' passwords."""
+    return select([_view(profile, caller) for profile in profiles.list()], query, ProfileView)
 
 
-@PROFILES.post("/profiles", status=201, errors=(409,))
-async def create_profile(profiles: ProfilesFace, body: NewProfile) -> ProfileView:
+@PROFILES.post("/profiles", status=201, errors=(409,), keyed=True)
+async def create_profile(profiles: ProfilesFace, caller: Caller, body: NewProfile) -> ProfileView:
     """Keep a new profile; its config is checked."""
-    return _view(profiles.create(check_profile_name(body.name), body.miner_type, body.config))
+    return _view(profiles.create(check_profile_name(body.name), body.miner_type, body.config), caller)
 
 
 @PROFILES.get("/profiles/fields")
@@ -96,7 +98,7 @@ async def list_profile_fields(query: ListQuery) -> Listing[FieldView]:
     return select(views, query, FieldView)
 
 
-@PROFILES.get("/profiles/export")
+@PROFILES.get("/profiles/export", role=AccessRole.OPERATOR)
 async def export_profiles(profiles: ProfilesFace, query: ExportQuery) -> DocumentView:
     """Return profiles as a file, with their pools' passwords.
 
@@ -135,19 +137,19 @@ async def import_profiles(profiles: ProfilesFace, body: DocumentToImport) -> Imp
     return ImportView(created=done.created, replaced=done.replaced, unchanged=done.unchanged)
 
 
-@PROFILES.get("/profiles/{profile}")
-async def get_profile(profiles: ProfilesFace, profile: str) -> ProfileView:
-    """Return one profile, by ID or name."""
-    return _view(profiles.find(profile))
+@PROFILES.get("/profiles/{profile}", tag=lambda view: (view.id, view.name, view.hash))
+async def get_profile(profiles: ProfilesFace, caller: Caller, profile: str) -> ProfileView:
+    """Return one profile, by ID or name. A viewer does not see its pools' passwords."""
+    return _view(profiles.find(profile), caller)
 
 
-@PROFILES.put("/profiles/{profile}", errors=(409,))
-async def change_profile(profiles: ProfilesFace, profile: str, body: ChangedProfile) -> ProfileView:
+@PROFILES.put("/profiles/{profile}", errors=(409,), edits=get_profile)
+async def change_profile(profiles: ProfilesFace, caller: Caller, profile: str, body: ChangedProfile) -> ProfileView:
     """Replace all of a profile but its ID; what it was stays as a version, and what runs from it goes on."""
-    return _view(profiles.change(profile, body.name, body.miner_type, body.config, if_hash=body.if_hash))
+    return _view(profiles.change(profile, body.name, body.miner_type, body.config, if_hash=body.if_hash), caller)
 
 
-@PROFILES.delete("/profiles/{profile}")
+@PROFILES.delete("/profiles/{profile}", edits=get_profile)
 async def delete_profile(profiles: ProfilesFace, profile: str) -> StatusView:
     """Delete a profile and its versions; what runs from it goes on."""
     profiles.delete(profile)
@@ -155,14 +157,16 @@ async def delete_profile(profiles: ProfilesFace, profile: str) -> StatusView:
 
 
 @PROFILES.get("/profiles/{profile}/versions")
-async def list_profile_versions(profiles: ProfilesFace, profile: str, query: ListQuery) -> Listing[VersionView]:
-    """Return what a profile is and was, the present first."""
+async def list_profile_versions(
+    profiles: ProfilesFace, caller: Caller, profile: str, query: ListQuery
+) -> Listing[VersionView]:
+    """Return what a profile is and was, the present first. A viewer does not see its pools' passwords."""
     current = profiles.find(profile)
     views = [
         VersionView(
             hash=version.hash,
             miner_type=version.miner_type,
-            config=dict(version.config),
+            config=_config(version.config, caller),
             at=None if version.at_ms is None else time_text(version.at_ms),
             current=version.hash == current.content_hash,
         )
@@ -171,17 +175,22 @@ async def list_profile_versions(profiles: ProfilesFace, profile: str, query: Lis
     return select(views, query, VersionView)
 
 
-@PROFILES.post("/profiles/{profile}/revert", errors=(409,))
-async def revert_profile(profiles: ProfilesFace, profile: str, body: VersionChoice) -> ProfileView:
+@PROFILES.post("/profiles/{profile}/revert", errors=(409,), edits=get_profile)
+async def revert_profile(profiles: ProfilesFace, caller: Caller, profile: str, body: VersionChoice) -> ProfileView:
     """Make a profile again what it was in one of its versions."""
-    return _view(profiles.revert(profile, body.hash))
+    return _view(profiles.revert(profile, body.hash), caller)
 
 
-def _view(profile: Profile) -> ProfileView:
+def _config(config: Mapping[str, ConfigValue], caller: Caller) -> dict[str, object]:
+    """Return a config as ``caller`` may see it."""
+    return dict(config) if caller.role.includes(AccessRole.OPERATOR) else without_passwords(config)
+
+
+def _view(profile: Profile, caller: Caller) -> ProfileView:
     return ProfileView(
         id=profile.id,
         name=profile.name,
         miner_type=profile.miner_type,
-        config=dict(profile.config),
+        config=_config(profile.config, caller),
         hash=profile.content_hash,
     )

@@ -94,44 +94,49 @@ async def rig_info(commands: CommandsFace, peer: str) -> NodeInfo:
     return await commands.info(peer)
 
 
-@REMOTE.post("/remote/{peer}/start", errors=(409, *_FAILURES))
+@REMOTE.post("/remote/{peer}/start", errors=(409, *_FAILURES), keyed=True)
 async def start_miner(commands: CommandsFace, peer: str, body: StartOrder) -> CommandView:
     """Start a miner on a rig."""
-    if body.profile_id is None and body.miner_type is None:
-        raise BadInput(
-            "Nothing says what to start.",
-            suggestion="Give a profileId (the ID or name of a profile), or a minerType with a config.",
-        )
+    check_start(body)
     return await commands.start(
         peer, profile=body.profile_id, miner_type=body.miner_type, config=body.config, replace=body.replace
     )
 
 
-@REMOTE.post("/remote/{peer}/stop", errors=_FAILURES)
+def check_start(body: StartOrder) -> None:
+    """Raise ``BadInput`` if it does not say what to start."""
+    if body.profile_id is None and body.miner_type is None:
+        raise BadInput(
+            "Nothing says what to start.",
+            suggestion="Give a profileId (the ID or name of a profile), or a minerType with a config.",
+        )
+
+
+@REMOTE.post("/remote/{peer}/stop", errors=_FAILURES, keyed=True)
 async def stop_miner(commands: CommandsFace, peer: str, body: MinerChoice) -> CommandView:
     """Stop one miner of a rig, or all."""
     return await commands.stop(peer, body.miner_name)
 
 
-@REMOTE.post("/remote/{peer}/restart", errors=_FAILURES)
+@REMOTE.post("/remote/{peer}/restart", errors=_FAILURES, keyed=True)
 async def restart_miner(commands: CommandsFace, peer: str, body: MinerChoice) -> CommandView:
     """Stop and start one miner of a rig, or all."""
     return await commands.restart(peer, body.miner_name)
 
 
-@REMOTE.post("/remote/{peer}/pause", errors=_FAILURES)
+@REMOTE.post("/remote/{peer}/pause", errors=_FAILURES, keyed=True)
 async def pause_miner(commands: CommandsFace, peer: str, body: PauseOrder) -> CommandView:
     """Pause one miner of a rig, or all; for good, or for some time."""
     return await commands.pause(peer, body.miner_name, body.resume_after_s)
 
 
-@REMOTE.post("/remote/{peer}/resume", errors=_FAILURES)
+@REMOTE.post("/remote/{peer}/resume", errors=_FAILURES, keyed=True)
 async def resume_miner(commands: CommandsFace, peer: str, body: MinerChoice) -> CommandView:
     """Resume one miner of a rig, or all."""
     return await commands.resume(peer, body.miner_name)
 
 
-@REMOTE.post("/remote/{peer}/lock", errors=(409, *_FAILURES))
+@REMOTE.post("/remote/{peer}/lock", errors=(409, *_FAILURES), keyed=True)
 async def change_lock(commands: CommandsFace, peer: str, body: LockChange) -> CommandView:
     """Change a rig's wallet lock with a document that a key of that lock has signed."""
     return await commands.set_lock(peer, body.document.encode(), body.signature)

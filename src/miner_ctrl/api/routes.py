@@ -1,25 +1,32 @@
 """Typed routes: a handler's signature is the declaration, and validation and OpenAPI both come from it.
 
 A handler's parameters are what it needs: ``body`` (a struct, from JSON), ``query`` (a struct, from the query string),
-one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), and faces by their type. Its return type is what it
-answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these, a ``Stream``, or
-``list[...] | Stream`` (docs/decisions/0003-typed-routes.md).
+one ``str`` for each ``{name}`` in the path, ``caller`` (who asks), ``visit`` (where from), and faces by their type. Its
+return type is what it answers: a struct, a list or dict of structs, a ``Listing``, ``Encoded[...]`` of one of these,
+``WithHeaders[...]`` of any of these, an ``Asset``, a ``Download``, a ``Stream``, or ``list[...] | Stream``
+(docs/decisions/0003-typed-routes.md).
+
+What people edit has a tag: the GET that reads it says with ``tag`` what of its answer can be edited, and the routes
+that change it name that GET with ``edits`` (``api/versions.py``). Commands take an ``Idempotency-Key``
+(``api/repeats.py``).
 """
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import UnionType
-from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from miner_ctrl.api.downloads import Download, send_download
 from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
 from miner_ctrl.api.faces import (
+    AccessFace,
     AuditFace,
     CommandsFace,
     DeploysFace,
@@ -28,23 +35,35 @@ from miner_ctrl.api.faces import (
     FleetFace,
     HistoryFace,
     InstallsFace,
+    JobsFace,
     LockFace,
+    MetricsFace,
     NodeFace,
+    OverviewFace,
     PairingFace,
     ProfilesFace,
     RigFace,
 )
 from miner_ctrl.api.lists import Listing
+from miner_ctrl.api.live.feed import Feed
+from miner_ctrl.api.repeats import REPLAYED, Answer, Repeats, digest_of, key_of, seed_for
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
-from miner_ctrl.api.streams import Stream, send_stream
+from miner_ctrl.api.streams import Event, Stream, send_stream
+from miner_ctrl.api.versions import Turns, has_condition, is_unchanged, must_match, tag_of
 from miner_ctrl.errors import MinerCtrlError
-from miner_ctrl.model.callers import AccessRole, Caller, Door
+from miner_ctrl.model.callers import STRANGER, AccessRole, Caller, Door, Visit
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 T = TypeVar("T")
 
 CALLER = "miner_ctrl.caller"
 """Key in ``scope["state"]``: the ``Caller``, set by the door or by what checks credentials there."""
+Edits = Callable[..., Awaitable[object]] | None
+"""The handler of the GET that reads what a route edits."""
+VISIT = "miner_ctrl.visit"
+"""Key in ``scope["state"]``: the ``Visit``; missing at the local door."""
+INTERRUPTED = "INTERRUPTED"
+"""In the audit log: how something ended whose caller went, or that was cut off."""
 _RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
@@ -53,16 +72,20 @@ _FACES: dict[object, str] = {
     PairingFace: "pairing",
     CommandsFace: "commands",
     DeploysFace: "deploys",
+    JobsFace: "jobs",
     FleetFace: "fleet",
+    OverviewFace: "overview",
+    Feed: "live",
     ProfilesFace: "profiles",
     HistoryFace: "history",
     LockFace: "lock",
     AuditFace: "audit",
+    AccessFace: "access",
+    MetricsFace: "metrics",
     RigFace: _RIG,
 }
-_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
-_JSON_HEADERS = [
-    (b"content-type", b"application/json"),
+_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs", "access", "metrics"})
+_ALWAYS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
@@ -78,6 +101,33 @@ class Encoded(Generic[T]):
     """A ``T`` whose JSON is there already."""
 
     json: bytes
+
+
+class Asset(NamedTuple):
+    """A file that is answered as it is; its route says which media types it may have."""
+
+    media_type: str
+    content: bytes
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+@dataclass(frozen=True)
+class WithHeaders(Generic[T]):
+    """A ``T`` (what a handler may return otherwise, but for a ``Stream``), and headers of its answer: names, in lower
+    case, and values."""
+
+    answer: T
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class _Call(NamedTuple):
+    """A request that has been checked; ``target`` is what its path names, ``values`` all that its handler gets."""
+
+    faces: Faces
+    scope: Scope
+    caller: Caller
+    target: dict[str, str]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -100,6 +150,7 @@ class Route:
     events: Mapping[str, object]
     decoder: msgspec.json.Decoder[Any] | None = field(repr=False)
     takes_caller: bool = False
+    takes_visit: bool = False
     max_body_bytes: int = MAX_BODY_BYTES
     local_only: bool = False
     """Refused at every door but those that only this machine's user can come through."""
@@ -107,20 +158,53 @@ class Route:
     """What a caller must be."""
     audited: bool = False
     """Whether the audit log has who asked for it: it changes something."""
+    tag: Callable[[Any], object] | None = None
+    """What of its answer can be edited: the answer's ``ETag`` is made from it."""
+    edits: Route | None = None
+    """The GET that reads what this changes."""
+    keyed: bool = False
+    """Takes an ``Idempotency-Key``."""
+    secret: bool = False
+    """Its answer holds a secret: it is not kept for a repeat."""
+    media_types: tuple[str, ...] = ()
+    """Of an ``Asset`` or a ``Download``."""
+    public: bool = False
+    """Answered whoever asks, without credentials too: it tells nothing, or is where one says who one is."""
 
     @property
     def needs_identity(self) -> bool:
         """Whether it answers 409 while the node has no identity."""
         return not _WITHOUT_IDENTITY.issuperset(self.faces.values())
 
-    async def answer_to(self, faces: Faces, scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer_to(
+        self, faces: Faces, scope: Scope, receive: Receive, send: Send, *, repeats: Repeats, turns: Turns
+    ) -> None:
         """Check the request, run the handler and send what it returns.
 
         Raises:
             MinerCtrlError: why not; nothing has been sent yet.
         """
-        caller = self._admitted(scope)
+        call = await self._called(faces, scope, receive)
+        key = key_of(scope) if self.keyed else None
+        if key is None:
+            await self._send(await self._acted(call, turns), scope, receive, send)
+            return
+        with repeats.request(seed_for(call.caller, key), digest_of(scope, call.values.get("body"))) as request:
+            if request.earlier is not None:
+                await _send_answer(send, request.earlier, REPLAYED)
+                return
+            result = await self._acted(call, turns)
+            if isinstance(result, Stream):
+                await send_stream(result, scope, receive, send)
+                return
+            answer = self._answered(result)
+            request.answered(answer, holds_secret=self.secret)
+        await _send_answer(send, answer)
+
+    async def _called(self, faces: Faces, scope: Scope, receive: Receive) -> _Call:
+        """Check a request, and return what its handler gets."""
         target: dict[str, str] = dict(scope["path_params"])
+        caller = self._admitted(scope, target, faces.audit)
         check_path(target)
         values = {**target, **await self._reached(faces)}
         if self.query is not None:
@@ -131,24 +215,83 @@ class Route:
                 values["body"] = body
         if self.takes_caller:
             values["caller"] = caller
-        if self.audited and faces.audit is not None:
-            result = await self._audited(faces.audit, caller, target, values)
-        else:
-            result = await self.handler(**values)
+        if self.takes_visit:
+            values["visit"] = scope.get("state", {}).get(VISIT) or Visit()
+        return _Call(faces, scope, caller, target, values)
+
+    async def _acted(self, call: _Call, turns: Turns) -> Any:
+        """Run the handler; an edit in its turn, and only if its ``If-Match`` still holds."""
+        if self.tag is not None:
+            return self._tagged(call.scope, self.tag, await self.handler(**call.values))
+        if self.edits is None or self.edits.tag is None:
+            return await self._run(call)
+        async with turns.of(self.edits.path.format_map(call.target)):
+            if has_condition(call.scope):
+                must_match(call.scope, await self.edits.tag_now(call))
+            result = await self._run(call)
+        if self.answer is self.edits.answer:
+            tag = tag_of(self.edits.tag(result))
+            return Answer(self.status, _encoder.encode(result), ((b"etag", tag.encode()),))
+        return result
+
+    def _tagged(self, scope: Scope, tag: Callable[[Any], object], result: Any) -> Any:
+        if isinstance(result, Stream):
+            return result
+        etag = tag_of(tag(result))
+        headers = ((b"etag", etag.encode()),)
+        if is_unchanged(scope, etag):
+            return Answer(304, b"", headers)
+        return Answer(self.status, _encoder.encode(result), headers)
+
+    async def tag_now(self, call: _Call) -> str:
+        """Return the tag of what this GET reads for the same path."""
+        values = {**call.target, **await self._reached(call.faces)}
+        if self.takes_caller:
+            values["caller"] = call.caller
+        seen = await self.handler(**values)
+        return tag_of(seen if self.tag is None else self.tag(seen))
+
+    async def _run(self, call: _Call) -> Any:
+        if self.audited and call.faces.audit is not None:
+            return await self._audited(call.faces.audit, call.caller, call.target, call.values)
+        return await self.handler(**call.values)
+
+    async def _send(self, result: Any, scope: Scope, receive: Receive, send: Send) -> None:
         if isinstance(result, Stream):
             await send_stream(result, scope, receive, send)
-        elif isinstance(result, Listing):
-            total = (b"x-total-count", str(result.total).encode())
-            await send_json(send, self.status, _encoder.encode(result.items), total)
+        elif isinstance(result, Download):
+            await send_download(result, scope, receive, send)
         else:
-            await send_json(send, self.status, result.json if isinstance(result, Encoded) else _encoder.encode(result))
+            await _send_answer(send, self._answered(result))
 
-    def _admitted(self, scope: Scope) -> Caller:
+    def _answered(self, result: Any) -> Answer:
+        """Return what a handler returned as it is sent."""
+        headers: tuple[tuple[bytes, bytes], ...] = ()
+        if isinstance(result, WithHeaders):
+            result, headers = result.answer, result.headers
+        if isinstance(result, Answer):
+            return result
+        if isinstance(result, Asset):
+            return Answer(self.status, result.content, result.headers, result.media_type.encode())
+        if isinstance(result, Listing):
+            total = (b"x-total-count", str(result.total).encode())
+            return Answer(self.status, _encoder.encode(result.items), (total, *headers))
+        body = result.json if isinstance(result, Encoded) else _encoder.encode(result)
+        return Answer(self.status, body, headers)
+
+    def _admitted(self, scope: Scope, target: dict[str, str], audit: AuditFace | None) -> Caller:
+        if self.public:
+            return STRANGER
         caller = caller_of(scope)
-        if not caller.role.includes(self.role):
-            raise not_allowed(caller.role, self.role)
-        if self.local_only and caller.door is not Door.OWNER:
-            raise only_local()
+        try:
+            if not caller.role.includes(self.role):
+                raise not_allowed(caller.role, self.role)
+            if self.local_only and caller.door is not Door.OWNER:
+                raise only_local()
+        except MinerCtrlError as error:
+            if self.audited and audit is not None:
+                audit.noted(caller, self.handler.__name__, target, error.code)
+            raise
         return caller
 
     async def _reached(self, faces: Faces) -> dict[str, Any]:
@@ -165,14 +308,36 @@ class Route:
         entry = audit.asked(caller, self.handler.__name__, target, values.get("body"))
         try:
             result = await self.handler(**values)
-        except MinerCtrlError as error:
-            audit.ended(entry, error.code)
+        except BaseException as error:
+            audit.ended(entry, _code_of(error))
             raise
-        except BaseException:
-            audit.ended(entry, "INTERRUPTED")
-            raise
+        if isinstance(result, Stream):
+            return Stream(_until_ended(result.events, lambda code: audit.ended(entry, code)))
         audit.ended(entry, "")
         return result
+
+
+def _code_of(error: BaseException) -> str:
+    if isinstance(error, MinerCtrlError):
+        return error.code
+    return "INTERNAL_ERROR" if isinstance(error, Exception) else INTERRUPTED
+
+
+async def _until_ended(
+    events: AsyncGenerator[Event, None], ended: Callable[[str], None]
+) -> AsyncGenerator[Event, None]:
+    """Yield ``events``, and say how they ended: what was asked for goes on for as long as they come."""
+    code = INTERRUPTED
+    try:
+        async for event in events:
+            yield event
+        code = ""
+    except Exception as error:
+        code = _code_of(error)
+        raise
+    finally:
+        await events.aclose()
+        ended(code)
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -201,8 +366,14 @@ class Resource:
         errors: tuple[int, ...] = (),
         events: Mapping[str, object] | None = None,
         role: AccessRole = AccessRole.VIEWER,
+        tag: Callable[[Any], object] | None = None,
+        public: bool = False,
+        media_types: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
-        return self._added("GET", path, 200, errors, events or {}, role=role)
+        """Add a GET; ``tag`` returns what of its answer can be edited, ``media_types`` are those of a file."""
+        return self._added(
+            "GET", path, 200, errors, events or {}, role=role, tag=tag, public=public, media_types=media_types
+        )
 
     def post(
         self,
@@ -215,27 +386,47 @@ class Resource:
         local_only: bool = False,
         role: AccessRole = AccessRole.OPERATOR,
         changes: bool = True,
+        edits: Edits = None,
+        keyed: bool = False,
+        secret: bool = False,
+        public: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Add a POST; ``changes`` is false for one that only asks (its body is too long for a query)."""
+        """Add a POST; ``changes`` is false for one that only asks (its body is too long for a query), ``keyed`` true
+        for one that takes an ``Idempotency-Key``, ``secret`` for one whose answer holds a secret."""
         return self._added(
             "POST", path, status, errors, events or {}, max_body_bytes=max_body_bytes, local_only=local_only,
-            role=role, audited=changes,
+            role=role, audited=changes, edits=edits, keyed=keyed, secret=secret, public=public,
         )  # fmt: skip
 
     def put(
-        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+        self,
+        path: str,
+        *,
+        errors: tuple[int, ...] = (),
+        role: AccessRole = AccessRole.OPERATOR,
+        edits: Edits = None,
     ) -> Callable[[Handler], Handler]:
-        return self._added("PUT", path, 200, errors, {}, role=role, audited=True)
+        return self._added("PUT", path, 200, errors, {}, role=role, audited=True, edits=edits)
 
     def patch(
-        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+        self,
+        path: str,
+        *,
+        errors: tuple[int, ...] = (),
+        role: AccessRole = AccessRole.OPERATOR,
+        edits: Edits = None,
     ) -> Callable[[Handler], Handler]:
-        return self._added("PATCH", path, 200, errors, {}, role=role, audited=True)
+        return self._added("PATCH", path, 200, errors, {}, role=role, audited=True, edits=edits)
 
     def delete(
-        self, path: str, *, errors: tuple[int, ...] = (), role: AccessRole = AccessRole.OPERATOR
+        self,
+        path: str,
+        *,
+        errors: tuple[int, ...] = (),
+        role: AccessRole = AccessRole.OPERATOR,
+        edits: Edits = None,
     ) -> Callable[[Handler], Handler]:
-        return self._added("DELETE", path, 200, errors, {}, role=role, audited=True)
+        return self._added("DELETE", path, 200, errors, {}, role=role, audited=True, edits=edits)
 
     def _added(
         self,
@@ -249,12 +440,23 @@ class Resource:
         max_body_bytes: int = MAX_BODY_BYTES,
         local_only: bool = False,
         audited: bool = False,
+        tag: Callable[[Any], object] | None = None,
+        edits: Edits = None,
+        keyed: bool = False,
+        secret: bool = False,
+        public: bool = False,
+        media_types: tuple[str, ...] = (),
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             route = declared(method, path, self.name, handler, status=status, errors=errors, events=events)
-            self.routes.append(
-                replace(route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited)
-            )
+            read = next((one for one in self.routes if edits is not None and one.handler is edits), None)
+            if edits is not None and (read is None or read.tag is None):
+                raise TypeError(f"{handler.__qualname__}: nothing before it with a tag reads what it edits")
+            added = replace(
+                route, max_body_bytes=max_body_bytes, local_only=local_only, role=role, audited=audited, tag=tag,
+                edits=read, keyed=keyed, secret=secret, public=public, media_types=media_types,
+            )  # fmt: skip
+            self.routes.append(added)
             return handler
 
         return add
@@ -279,10 +481,11 @@ def declared(
     returned = hints.pop("return", None)
     if set(hints) != set(inspect.signature(handler).parameters) or returned is None:
         raise TypeError(f"{handler.__qualname__}: every parameter and the answer need a type")
-    path_values = tuple(re.findall(r"{(\w+)}", path))
+    path_values = tuple(re.findall(r"{(\w+)(?::path)?}", path))
     faces = {name: _FACES[kind] for name, kind in hints.items() if kind in _FACES}
-    takes_caller = hints.get("caller") is Caller
-    expected = {*path_values, *faces, *({"body", "query"} & set(hints)), *({"caller"} if takes_caller else ())}
+    takes_caller, takes_visit = hints.get("caller") is Caller, hints.get("visit") is Visit
+    special = {*(["caller"] if takes_caller else []), *(["visit"] if takes_visit else [])}
+    expected = {*path_values, *faces, *({"body", "query"} & set(hints)), *special}
     if expected != set(hints):
         raise TypeError(f"{handler.__qualname__}: {expected ^ set(hints)} is not in both {path} and the signature")
     takes_body = method in ("POST", "PUT", "PATCH")
@@ -305,23 +508,32 @@ def declared(
         events=events or {},
         decoder=msgspec.json.Decoder(hints.get("body", Nothing)) if takes_body else None,
         takes_caller=takes_caller,
+        takes_visit=takes_visit,
     )
 
 
 async def send_json(send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes]) -> None:
     """Send a whole JSON answer."""
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*_JSON_HEADERS, length, *headers]})
-    await send({"type": "http.response.body", "body": body})
+    await _send_answer(send, Answer(status, body, headers))
+
+
+async def _send_answer(send: Send, answer: Answer, *more: tuple[bytes, bytes]) -> None:
+    headers = [*_ALWAYS, *answer.headers, *more]
+    if answer.status != 304:
+        headers += [(b"content-type", answer.media_type), (b"content-length", str(len(answer.body)).encode())]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
 
 
 def _answer(returned: object) -> tuple[object, bool]:
     """Return the JSON type of a handler's return type, and whether it is a part of a longer list."""
-    if returned is Stream:
+    if returned in (Stream, Asset, Download):
         return None, False
     if isinstance(returned, UnionType):
         (json_answer,) = (kind for kind in get_args(returned) if kind is not Stream)
         return json_answer, False
+    if get_origin(returned) is WithHeaders:
+        return _answer(get_args(returned)[0])
     if get_origin(returned) is Listing:
         return list[get_args(returned)[0]], True  # type: ignore[misc]
     if get_origin(returned) is Encoded:

@@ -9,26 +9,37 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
+from typing import Protocol, cast
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from miner_ctrl.api.http_protocol import Admit, HttpProtocol
+from miner_ctrl.api.counting import counted
+from miner_ctrl.api.http_protocol import (
+    DEAD_AFTER_S,
+    PING_EVERY_S,
+    WEBSOCKET_MESSAGE_BYTES,
+    Admit,
+    HttpProtocol,
+)
 from miner_ctrl.api.routes import CALLER
 from miner_ctrl.api.streams import CLOSING
+from miner_ctrl.metrics import RequestCounts
 from miner_ctrl.model.callers import Caller
 
+WEBSOCKET_PATH = "/api/v1/mining/ws/events"
 CLOSE_WITHIN_S = 1.0
 """For requests that run when a door closes; then their connections are cut."""
 
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """What one door takes. ``request_bytes`` bounds a whole request with its chunk framing and trailers."""
+    """What one door takes. ``request_bytes`` bounds a whole request with its chunk framing and trailers;
+    ``unread_within_s`` is how long a reader may leave an answer unread (``None``: as long as it likes)."""
 
     head_bytes: int = 32 * 1024
     head_within_s: float = 10.0
@@ -36,11 +47,19 @@ class HttpLimits:
     pipelined: int = 16
     connections: int = 128
     keep_alive_s: int = 30
+    unread_within_s: float | None = None
+
+
+class Connection(Protocol):
+    """What all connections of a door can."""
+
+    def abort(self) -> None: ...
 
 
 class HttpServing:
     """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``caller`` is who
-    comes through it, ``None`` where each request has to say so."""
+    comes through it, ``None`` where each request has to say so; ``refusal_headers`` are those of answers that the
+    application has no part in; ``counts`` are those of the node's doors together."""
 
     def __init__(
         self,
@@ -49,7 +68,13 @@ class HttpServing:
         limits: HttpLimits | None = None,
         now: Callable[[], float] = time.time,
         caller: Caller | None = None,
+        websocket_path: str = WEBSOCKET_PATH,
+        refusal_headers: Sequence[tuple[bytes, bytes]] = (),
+        counts: RequestCounts | None = None,
     ) -> None:
+        self.counts = counts or RequestCounts()
+        self.websocket_path = websocket_path.encode()
+        self.refusal_headers = refusal_headers
         self.limits = limits or HttpLimits()
         self.state = ServerState()
         self.closing = asyncio.Event()
@@ -65,6 +90,10 @@ class HttpServing:
             access_log=False,
             proxy_headers=False,
             timeout_keep_alive=self.limits.keep_alive_s,
+            ws_max_size=WEBSOCKET_MESSAGE_BYTES,
+            ws_ping_interval=PING_EVERY_S,
+            ws_ping_timeout=DEAD_AFTER_S,
+            ws_per_message_deflate=False,
         )
         self.config.load()
         self._app = app
@@ -92,9 +121,8 @@ class HttpServing:
             connection.shutdown()
         if self.state.tasks:
             await asyncio.wait(tuple(self.state.tasks), timeout=within_s)
-        for connection in tuple(self.state.connections):
-            if isinstance(connection, HttpProtocol):
-                connection.abort()
+        for left in cast("tuple[Connection, ...]", tuple(self.state.connections)):
+            left.abort()
         running = tuple(self.state.tasks)
         for task in running:
             task.cancel()
@@ -102,7 +130,7 @@ class HttpServing:
 
     async def _stoppable(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._app(scope, receive, send)
+            await counted(self._app, self.counts, scope, receive, send)
         except asyncio.CancelledError:
             # The door has given this request up, and its connection with it: not an error to log.
             if not self.closing.is_set():

@@ -32,10 +32,11 @@ _HEADERS = [
 
 
 class Event(NamedTuple):
-    """One server-sent event: its name, and what is sent as JSON."""
+    """One server-sent event: its name, what is sent as JSON, and its number, if it has one."""
 
     name: str
     data: object
+    id: int | None = None
 
 
 class EndView(View, frozen=True, kw_only=True, omit_defaults=True):
@@ -156,7 +157,8 @@ def _end_of(error: MinerCtrlError) -> EndView:
 
 
 def _encoded(event: Event) -> bytes:
-    return b"event: %s\ndata: %s\n\n" % (event.name.encode(), msgspec.json.encode(event.data, enc_hook=str))
+    number = b"" if event.id is None else b"id: %d\n" % event.id
+    return b"%sevent: %s\ndata: %s\n\n" % (number, event.name.encode(), msgspec.json.encode(event.data, enc_hook=str))
 
 
 def _chunk(body: bytes) -> dict[str, Any]:

@@ -6,15 +6,28 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 
+from miner_ctrl.app.history import history_store
 from miner_ctrl.config import Home
-from miner_ctrl.controller import Backfill, Commands, Deploys, Fleet, FleetWatch, RigHistory
+from miner_ctrl.controller import (
+    Backfill,
+    Commands,
+    Deploys,
+    Fleet,
+    FleetWatch,
+    Jobs,
+    JobStore,
+    Overview,
+    OwnJournal,
+    RigHistory,
+)
 from miner_ctrl.deploy.bundles import BundleStore
-from miner_ctrl.history import HistoryStore
+from miner_ctrl.history.settings import read_history_settings
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
-from miner_ctrl.peers import Registry
+from miner_ctrl.peers import PeerRecord, Registry
 from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.storage.database_url import DatabaseUrl
 from miner_ctrl.transport import Endpoint
 
 
@@ -22,7 +35,8 @@ class ControllerHalf:
     """What commands rigs; ``up`` undoes what is started. A node that only works has one when somebody on it asks for a
     rig, and not before: it is memory that a rig does without.
 
-    ``serving``: it watches its rigs and keeps their history filled; without, it only commands.
+    ``serving``: it watches its rigs and keeps their history filled; without, it only commands. ``database`` keeps the
+    history, if not the home's own file.
     """
 
     def __init__(
@@ -36,14 +50,24 @@ class ControllerHalf:
         profiles: ProfileStore,
         pairing: Pairing,
         serving: bool,
+        database: DatabaseUrl | None = None,
     ) -> None:
         self._up = up
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._registry = registry
         self._serving = serving
-        self._store = HistoryStore(home.history_database, now_ms=now_ms)
+        keep = read_history_settings(home.history_file)
+        self.store = history_store(home, database, keep, own_journal=keys.public.fingerprint.hex()[:32])
+        self.own_journal = OwnJournal(endpoint, registry, self.store, now_ms=now_ms)
         self.fleet = Fleet(clock=time.monotonic)
         self.watch = FleetWatch(endpoint, registry, self.fleet, clock=time.monotonic, subscribe=serving)
+        self.overview = Overview(
+            self.fleet,
+            clock=time.monotonic,
+            now_ms=now_ms,
+            hashes=lambda: {profile.id: profile.content_hash for profile in profiles.list()},
+            pending=pairing.pending,
+        )
         self.commands = Commands(
             registry,
             profiles,
@@ -53,7 +77,14 @@ class ControllerHalf:
             clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )
-        self.history = RigHistory(registry, self._store)
+        self.history = RigHistory(
+            registry,
+            self.store,
+            settings=keep,
+            recording=serving,
+            now_ms=now_ms,
+            database="postgresql" if database else "sqlite",
+        )
         self.deploys = Deploys(
             self.commands,
             BundleStore(home.bundles, now_ms=now_ms),
@@ -61,13 +92,34 @@ class ControllerHalf:
             sign=keys.sign,
             clock=time.monotonic,
         )
-        up.push_async_callback(self._store.close)
+        self.jobs = Jobs(
+            registry, self.fleet, JobStore(home.jobs_database), now_ms=now_ms, new_id=lambda: secrets.token_hex(12)
+        )
+        up.push_async_callback(self.store.close)
         up.push_async_callback(self.watch.close)
+        up.push_async_callback(self.overview.close)
+        up.push_async_callback(self.jobs.close)
 
     def start(self) -> None:
         """Enter every registered rig, follow sessions from now on, and fill the history."""
         self.watch.start()
+        self.overview.start()
         if self._serving:
-            backfill = Backfill(self._endpoint, self._registry, self._store, clock=time.monotonic, now_ms=now_ms)
+            self._up.push_async_callback(self.own_journal.close)
+            self.own_journal.start()
+            self.store.start()
+            backfill = Backfill(self.endpoint, self._registry, self.store, clock=time.monotonic, now_ms=now_ms)
             self._up.push_async_callback(backfill.close)
             backfill.start()
+
+    def registered(self, record: PeerRecord) -> None:
+        """A peer's entry came, or changed."""
+        self.watch.registered(record)
+        if self._serving:
+            self.own_journal.registered(record)
+
+    def removed(self, fingerprint: bytes) -> None:
+        """A peer's entry has gone."""
+        self.watch.removed(fingerprint)
+        if self._serving:
+            self.own_journal.removed(fingerprint)

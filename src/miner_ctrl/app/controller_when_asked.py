@@ -15,6 +15,7 @@ from miner_ctrl.transport import Endpoint
 if TYPE_CHECKING:
     from miner_ctrl.app.controller import ControllerHalf
     from miner_ctrl.pairing import Pairing
+    from miner_ctrl.storage.database_url import DatabaseUrl
 
 
 class ControllerWhenAsked:
@@ -32,6 +33,7 @@ class ControllerWhenAsked:
         registry: Registry,
         profiles: ProfileStore,
         serving: bool,
+        database: DatabaseUrl | None = None,
     ) -> None:
         self._up = up
         self._home = home
@@ -40,6 +42,7 @@ class ControllerWhenAsked:
         self._registry = registry
         self._profiles = profiles
         self._serving = serving
+        self._database = database
         self._half: ControllerHalf | None = None
 
     def now(self) -> ControllerHalf:
@@ -56,6 +59,7 @@ class ControllerWhenAsked:
                 profiles=self._profiles,
                 pairing=self.pairing,
                 serving=self._serving,
+                database=self._database,
             )
             self._half.start()
         return self._half
@@ -63,9 +67,9 @@ class ControllerWhenAsked:
     def registered(self, record: PeerRecord) -> None:
         """A peer's entry came, or changed."""
         if self._half is not None:
-            self._half.watch.registered(record)
+            self._half.registered(record)
 
     def removed(self, fingerprint: bytes) -> None:
         """A peer's entry has gone."""
         if self._half is not None:
-            self._half.watch.removed(fingerprint)
+            self._half.removed(fingerprint)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from miner_ctrl.api.faces import Faces, NodeFace
+from miner_ctrl.api.faces import AccessFace, AuditFace, Faces, NodeFace
+from miner_ctrl.api.live.feed import Feed
+from miner_ctrl.api.live.topics import jobs_topic, overview_topics
 from miner_ctrl.app.controller import ControllerHalf
+from miner_ctrl.app.metrics import follow
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home
+from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.worker.lock_desk import LockDesk
@@ -24,18 +28,37 @@ def faces_of(
     lock: LockDesk | None,
     home: Home,
     fingerprint: str,
+    access: AccessFace,
+    audit: AuditFace,
 ) -> Faces:
     """Return everything."""
+    follow(own.metrics, info=node.info, controller=controller)
+    tables, states = overview_topics(controller.overview)
+    live = Feed(
+        tables={**tables, "jobs": jobs_topic(controller.jobs)},
+        states=states,
+        fleet=controller.fleet,
+        commands=controller.commands,
+        pairing=pairing,
+        now_ms=now_ms,
+        holds=access.holds,
+    )
     return Faces(
         node,
         doctor=own.doctor,
         installs=own.installs,
+        metrics=own.metrics,
         pairing=pairing,
         commands=controller.commands,
         deploys=controller.deploys,
+        jobs=controller.jobs,
         fleet=controller.fleet,
+        overview=controller.overview,
+        live=live,
         history=controller.history,
         profiles=profiles,
         rig=rig.local,
+        access=access,
         lock=LockFace(lock, file=home.lock_json, fingerprint=fingerprint),
+        audit=audit,
     )

@@ -43,12 +43,12 @@ EVENTS = (Column("TIME"), Column("WHAT"), Column("MINER", shrinks=True), Column(
 def history(settings: Settings, peer: str, events: bool, hours: float, limit: int) -> None:
     """Show what PEER did, filled in from its own journal.
 
-    It is fetched once a minute: the newest may still be on its way. What is now: `remote status`.
+    It is fetched three times a minute: the newest may still be on its way. What is now: `remote status`.
     """
     since = max(0, int((time.time() - hours * 3600) * 1000))
     place = f"/history/peers/{part(peer)}"
     with local_node(settings.home) as api:
-        answer = api.get(f"{place}/{'events' if events else 'hashrate'}", since=since, limit=limit)
+        answer = api.get(f"{place}/{'events' if events else 'samples'}", since=since, limit=limit)
         if printed_json(settings, answer):
             return
         gaps = api.get(f"{place}/gaps").data

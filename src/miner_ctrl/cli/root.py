@@ -9,6 +9,9 @@ from miner_ctrl.cli.command import Lazy, LazyGroup
 
 COMMANDS = {
     "node": Lazy("miner_ctrl.cli.node:node", "This node: its identity, joining a controller, serving."),
+    "serve": Lazy("miner_ctrl.cli.serve:serve", "Run this node, named from the side of its API."),
+    "token": Lazy("miner_ctrl.cli.token:token", "API tokens: who may use the API over its port."),
+    "login": Lazy("miner_ctrl.cli.login:login", "Logins: who may use the page over its port."),
     "peer": Lazy("miner_ctrl.cli.peer:peer", "The nodes this one knows: invite, add, approve, remove."),
     "remote": Lazy("miner_ctrl.cli.remote:remote", "The rigs: status, start, stop, logs, deploy, history."),
     "profile": Lazy("miner_ctrl.cli.profile:profile", "Profiles: what a miner should run."),
@@ -19,6 +22,7 @@ COMMANDS = {
     "doctor": Lazy("miner_ctrl.cli.doctor:doctor", "What mining lacks on this machine, and how to get it."),
     "service": Lazy("miner_ctrl.cli.autostart:service", "Start this node with the machine: install, remove, print."),
     "lock": Lazy("miner_ctrl.cli.lock:lock", "Which wallets and pools this rig may mine to."),
+    "audit": Lazy("miner_ctrl.cli.audit:audit", "Who asked this node to change something: show, verify, export."),
     "start": Lazy("miner_ctrl.cli.miners:start", "Start a miner on this machine."),
     "stop": Lazy("miner_ctrl.cli.miners:stop", "Stop this machine's miners, or one of them."),
     "restart": Lazy("miner_ctrl.cli.miners:restart", "Restart this machine's miners, or one of them."),

@@ -5,6 +5,13 @@ from miner_ctrl.controller.commands import Commands
 from miner_ctrl.controller.deploys import Deploys
 from miner_ctrl.controller.fleet import Fleet
 from miner_ctrl.controller.history import RigHistory
+from miner_ctrl.controller.job_store import JobStore
+from miner_ctrl.controller.jobs import Jobs
+from miner_ctrl.controller.overview import Overview
+from miner_ctrl.controller.own_journal import OwnJournal
 from miner_ctrl.controller.watch import FleetWatch
 
-__all__ = ["Backfill", "Commands", "Deploys", "Fleet", "FleetWatch", "RigHistory"]
+__all__ = [
+    "Backfill", "Commands", "Deploys", "Fleet", "FleetWatch", "JobStore", "Jobs", "Overview", "OwnJournal",
+    "RigHistory",
+]  # fmt: skip

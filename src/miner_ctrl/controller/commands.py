@@ -7,17 +7,21 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mappin
 from contextlib import aclosing, contextmanager
 from typing import Protocol
 
+import msgspec
+
 from miner_ctrl.controller.answers import expect, wrong_answer
 from miner_ctrl.controller.fleet import Fleet, RigMissing, RigPinged, RigReported
 from miner_ctrl.controller.log_parts import ReaderTooSlow, parts_of, read_log
 from miner_ctrl.errors import MinerCtrlError, NotFound, Refused, RequestTimedOut, Unreachable
 from miner_ctrl.model.miners import NodeInfo
 from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.repeats import COMMAND_SEED, id_from
 from miner_ctrl.model.rig import Schedule, ScheduleState
 from miner_ctrl.model.text import one_line
 from miner_ctrl.model.views import CommandView, PingView, RigView
 from miner_ctrl.peers import PeerRecord, Registry
 from miner_ctrl.profiles import ProfileStore, validate
+from miner_ctrl.protocol.codec import TYPE_NAMES
 from miner_ctrl.protocol.messages import (
     IN_PROGRESS,
     Deploy,
@@ -90,7 +94,7 @@ class Commands:
             channel = await self._reach(record)
             rtt_s, offset_ms = await channel.ping(ANSWER_WITHIN_S)
         self._registry.record_ping(record.keys.fingerprint, rtt_s)
-        self._fleet.apply(RigPinged(record.keys.fingerprint, rtt_s * 1000))
+        self._fleet.apply(RigPinged(record.keys.fingerprint, rtt_s * 1000, offset_ms))
         return PingView(rtt_ms=round(rtt_s * 1000, 3), clock_offset_ms=round(offset_ms, 3))
 
     async def sweep(self, timeout_s: float = ANSWER_WITHIN_S) -> dict[str, RigView]:
@@ -281,13 +285,21 @@ class Commands:
         with _advised(record):
             return await (await self.reach(record)).request(payload, timeout_s=within_s)
 
-    async def command(self, record: PeerRecord, payload: Payload, *, within_s: float = COMMAND_WITHIN_S) -> Payload:
+    async def command(
+        self,
+        record: PeerRecord,
+        payload: Payload,
+        *,
+        within_s: float = COMMAND_WITHIN_S,
+        each_anew: bool = False,
+    ) -> Payload:
         """Send a command until it is answered, under one message id: the rig carries it out once.
 
         A link that is lost meanwhile is waited for, and so is a rig that is still at it, until ``within_s`` have passed
-        in all.
+        in all. Where the request has an idempotency key the message id follows from it, so that the rig knows a repeat
+        of the request, unless ``each_anew``: what was said before is to be said again.
         """
-        message_id = self._new_message_id()
+        message_id = self._message_id(record, payload, each_anew=each_anew)
         deadline_s = self._clock() + within_s
         sent = False
         with _advised(record), _Scored(self._registry, record.keys.fingerprint):
@@ -311,6 +323,14 @@ class Commands:
                             suggestion="It may still take effect: look at miner-ctrl remote status.",
                         )
                 await asyncio.sleep(REPEAT_EVERY_S)
+
+    def _message_id(self, record: PeerRecord, payload: Payload, *, each_anew: bool) -> str:
+        seed = COMMAND_SEED.get()
+        if seed is None or each_anew:
+            return self._new_message_id()
+        return id_from(
+            seed, record.keys.fingerprint, TYPE_NAMES[type(payload)].encode(), msgspec.msgpack.encode(payload)
+        )
 
     def rig(self, query: str) -> PeerRecord:
         """Return the peer that ``query`` names.

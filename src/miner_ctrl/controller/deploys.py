@@ -213,7 +213,7 @@ class Deploys:
     async def _offer(self, record: PeerRecord, offer: BundleOffer, progress: Progress, told: Told) -> DeployAck:
         state = "installing" if progress.arrived >= offer.size_bytes else "offering"
         told(progress_at(state, offer, progress.arrived))
-        answer = await self._commands.command(record, Deploy(bundle=offer), within_s=INSTALL_WITHIN_S)
+        answer = await self._commands.command(record, Deploy(bundle=offer), within_s=INSTALL_WITHIN_S, each_anew=True)
         ack = expect(answer, DeployAck)
         progress.arrived_up_to(ack.next_offset)
         return ack

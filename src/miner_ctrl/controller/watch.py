@@ -8,12 +8,14 @@ from contextlib import suppress
 
 from miner_ctrl.controller.fleet import (
     Fleet,
+    RigAbout,
     RigConnected,
     RigGone,
     RigKnown,
     RigMissing,
     RigPinged,
     RigReported,
+    RigScored,
 )
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.nodes import Grant
@@ -51,6 +53,7 @@ class FleetWatch:
         """Enter every registered rig, and follow sessions, those that stand already among them."""
         for record in self._registry.all():
             self.registered(record)
+        self._registry.on_score.append(self._scored)
         self._endpoint.on_event.append(self._session_event)
         self._endpoint.on_dial_failure.append(self._dial_failed)
         for channel in self._endpoint.channels():
@@ -68,13 +71,16 @@ class FleetWatch:
         """A peer was registered, renamed or changed."""
         fingerprint = record.keys.fingerprint
         if is_rig(record):
-            self._fleet.apply(RigKnown(fingerprint, record.keys.node_id, record.name))
+            self._fleet.apply(RigKnown(fingerprint, record.keys.node_id, record.name, _about(record)))
         else:
             self._fleet.apply(RigGone(fingerprint))
 
     def removed(self, fingerprint: bytes) -> None:
         """A peer was removed."""
         self._fleet.apply(RigGone(fingerprint))
+
+    def _scored(self, fingerprint: bytes, score: int) -> None:
+        self._fleet.apply(RigScored(fingerprint, score))
 
     def _dial_failed(self, fingerprint: bytes, error: MinerCtrlError) -> None:
         if self._endpoint.channel(fingerprint) is None:
@@ -90,7 +96,7 @@ class FleetWatch:
         if record is None:
             return
         self.registered(record)
-        self._fleet.apply(RigConnected(fingerprint, event.channel.hello.version))
+        self._fleet.apply(RigConnected(fingerprint, event.channel.hello.version, event.channel.remote_host))
         self._unpinged.set()
         if not is_rig(record):
             return
@@ -126,9 +132,9 @@ class FleetWatch:
 
     async def _ping(self, channel: Channel) -> None:
         with suppress(MinerCtrlError):
-            rtt_s, _ = await channel.ping(PING_WITHIN_S)
+            rtt_s, offset_ms = await channel.ping(PING_WITHIN_S)
             self._registry.record_ping(channel.fingerprint, rtt_s)
-            self._fleet.apply(RigPinged(channel.fingerprint, round(rtt_s * 1000, 3)))
+            self._fleet.apply(RigPinged(channel.fingerprint, round(rtt_s * 1000, 3), offset_ms))
 
     def _may_not_watch(self, fingerprint: bytes, name: str) -> None:
         self._fleet.apply(
@@ -139,3 +145,13 @@ class FleetWatch:
 def is_rig(record: PeerRecord) -> bool:
     """Whether a peer is one of our rigs: it runs miners, and it lets us watch, or we are not merely its rig."""
     return record.role.works and (Grant.OBSERVE in record.granted or not record.grants)
+
+
+def _about(record: PeerRecord) -> RigAbout:
+    return RigAbout(
+        role=record.role,
+        tags=record.tags,
+        address=record.address,
+        score=record.score,
+        last_seen_ms=record.last_seen_ms,
+    )

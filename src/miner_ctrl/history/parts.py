@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from miner_ctrl.errors import OperationFailed
-from miner_ctrl.model.history import JournalEntry, Sample
+from miner_ctrl.model.history import JournalEntry, OwnEvent, RigEvent, Sample
 
 MAX_TIME_MS = 2**53
 NEAR_ENOUGH_MS = 2_000
@@ -85,15 +85,27 @@ def _check(entry: JournalEntry) -> None:
         raise Nonsense("The rig's journal has an entry at a time that cannot be.")
     if isinstance(what, Sample) and len({miner.name for miner in what.miners}) != len(what.miners):
         raise Nonsense("The rig's journal has one miner twice in one sample.")
+    if isinstance(what, Sample) and any("\0" in miner.name for miner in what.miners):
+        raise Nonsense("The rig's journal has a miner with a name that cannot be one.")
 
 
-def cost_of(entries: tuple[JournalEntry, ...]) -> int:
-    """Return about how many bytes entries take here."""
-    cost = 0
+def kept_text(text: str) -> str:
+    """Return ``text`` as every database takes it: PostgreSQL has no NUL."""
+    return text.replace("\0", "\ufffd") if "\0" in text else text
+
+
+def texts_of(event: RigEvent | OwnEvent) -> tuple[str, str, str, str]:
+    """Return kind, miner, who and text of an event, as they are kept."""
+    return kept_text(event.kind), kept_text(event.miner), kept_text(event.by), kept_text(event.text)
+
+
+def cost_of(entries: tuple[JournalEntry, ...]) -> tuple[int, int]:
+    """Return about how many bytes entries take here, and how many of them events."""
+    samples = events = 0
     for entry in entries:
         what = entry.what
         if isinstance(what, Sample):
-            cost += 32 + sum(64 + len(miner.name) + len(miner.algorithm) for miner in what.miners)
+            samples += 32 + sum(64 + len(miner.name) + len(miner.algorithm) for miner in what.miners)
         else:
-            cost += 64 + 4 * (len(what.kind) + len(what.miner) + len(what.by) + len(what.text))
-    return cost
+            events += 64 + 4 * (len(what.kind) + len(what.miner) + len(what.by) + len(what.text))
+    return samples + events, events

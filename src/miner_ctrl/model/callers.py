@@ -28,18 +28,21 @@ _RANK = {AccessRole.VIEWER: 0, AccessRole.OPERATOR: 1, AccessRole.ADMIN: 2}
 
 class Door(StrEnum):
     """How a caller came in: through the local socket that only this user can open, over loopback without
-    credentials, with an API token, with a login, or as a peer over its session."""
+    credentials, with an API token, with a login, or as a peer over its session; a stranger has not said who it is, and
+    is answered by public routes alone."""
 
     OWNER = "owner"
     LOOPBACK = "loopback"
     TOKEN = "token"  # noqa: S105 - the name of a door
     LOGIN = "login"
     PEER = "peer"
+    STRANGER = "stranger"
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks. ``name`` is that of the token, of the login or of the peer, empty for the others; ``id`` tells it from
-    others of that name for ever (a token's ID, a node ID); ``address`` is where from, empty on the local socket."""
+    others of that name for ever (the ID of a token, of a session, of a node); ``address`` is where from, empty on the
+    local socket."""
 
     door: Door
     role: AccessRole
@@ -52,3 +55,14 @@ OWNER = Caller(door=Door.OWNER, role=AccessRole.ADMIN)
 """Whoever can open the local socket: this machine's user."""
 LOOPBACK = Caller(door=Door.LOOPBACK, role=AccessRole.ADMIN)
 """Whoever reaches a port on loopback that asks for no credentials."""
+STRANGER = Caller(door=Door.STRANGER, role=AccessRole.VIEWER)
+"""Who asks a public route: nobody has looked."""
+
+
+class Visit(msgspec.Struct, frozen=True, kw_only=True):
+    """How a request reached the port, for the routes where one says who one is. ``secure``: the browser's connection is
+    TLS. ``session`` is the session that the browser sent, a secret."""
+
+    address: str = ""
+    secure: bool = False
+    session: str = ""

@@ -57,3 +57,28 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
 
     seq: Count
     what: Sample | RigEvent
+
+
+class OwnEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a controller saw or did itself, of the peer with this fingerprint (empty: of none).
+
+    ``kind``: online, offline (``text`` says why), flapping, paired, unpaired, refused, settings, deploy, controller.
+    ``by``: who asked for it: ``owner``, a token's or a login's name, a node ID, or empty.
+    """
+
+    at_ms: int
+    kind: ShortText
+    peer: bytes = b""
+    miner: ShortText = ""
+    by: ShortText = ""
+    text: Sentence = ""
+
+
+class HistorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``<config>/history.toml``: how long a controller remembers what. A minute's or an hour's rows outlive what they
+    are made of."""
+
+    samples_hours: Annotated[float, Meta(ge=1, le=24 * 31)] = 24.0
+    minutes_days: Annotated[float, Meta(ge=1, le=366)] = 30.0
+    hours_days: Annotated[float, Meta(ge=7, le=3660)] = 730.0
+    events_days: Annotated[float, Meta(ge=1, le=3660)] = 730.0

@@ -29,7 +29,8 @@ class IdentityView(View, frozen=True, kw_only=True):
 
 
 class NodeInfoView(View, frozen=True, kw_only=True):
-    """``GET /node/info``. ``addresses`` are where this node listens for peers, as a peer would dial them."""
+    """``GET /node/info``. ``addresses`` are where this node listens for peers, as a peer would dial them;
+    ``api_addresses`` are where this API is served over TCP, ``api_problem`` is why it is not although it should be."""
 
     has_identity: bool
     identity: IdentityView | None = None
@@ -39,6 +40,9 @@ class NodeInfoView(View, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()
     tls_fingerprint: str = ""
     version: str = ""
+    api_addresses: tuple[str, ...] = ()
+    api_tls_fingerprint: str = ""
+    api_problem: str = ""
 
 
 class TlsView(View, frozen=True, kw_only=True):
@@ -77,6 +81,18 @@ class PeerView(View, frozen=True, kw_only=True):
     verified: bool
     tags: tuple[str, ...] = ()
     last_failure: FailureView | None = None
+
+
+class AuthModeView(View, frozen=True, kw_only=True):
+    """How it is decided who may connect: always ``allowlist``."""
+
+    mode: str
+
+
+class AllowlistView(View, frozen=True, kw_only=True):
+    """The public keys (X25519, base64) that may connect."""
+
+    public_keys: tuple[str, ...]
 
 
 class PendingView(View, frozen=True, kw_only=True):
@@ -291,6 +307,12 @@ class StatusView(View, frozen=True, kw_only=True):
     status: str
 
 
+class ReadyView(StatusView, frozen=True, kw_only=True):
+    """``problems``: what is wrong with this node, one sentence each; it works in spite of it."""
+
+    problems: tuple[str, ...] = ()
+
+
 class LockView(View, frozen=True, kw_only=True):
     """The wallet lock of this rig. ``locked`` is false where there is none. ``keys`` are base64; ``stopped`` are the
     miners that were stopped because a new lock forbids what they mined to."""
@@ -307,7 +329,7 @@ class LockView(View, frozen=True, kw_only=True):
 
 class RigEventView(View, frozen=True, kw_only=True):
     """Something that happened on a rig. ``at_ms`` (Unix, ms) is on this node's clock, ``rig_at_ms`` on the rig's;
-    ``journal`` and ``seq`` name the entry."""
+    ``journal`` and ``seq`` name the entry; the journal of what this node noted of the rig is ``own``."""
 
     at_ms: int
     rig_at_ms: int
@@ -319,8 +341,110 @@ class RigEventView(View, frozen=True, kw_only=True):
     seq: int
 
 
+class HistoryEventView(View, frozen=True, kw_only=True):
+    """Something that happened. ``peer_id`` and ``peer_name`` say of whom (empty: of none; the name is empty where the
+    peer is no longer known); ``own``: this node saw or did it, and not the rig. ``by``: who asked for it. With
+    ``cursor`` the events before this one can be asked for."""
+
+    at: str
+    at_ms: int
+    kind: str
+    peer_id: str = ""
+    peer_name: str = ""
+    miner: str = ""
+    by: str = ""
+    text: str = ""
+    own: bool = False
+    cursor: str
+
+
+class HistoryPointView(View, frozen=True, kw_only=True):
+    """A hashrate over a time that begins at ``timestamp``: the mean of the samples in it, in H/s, with the least
+    and the most where they are of one miner. ``None``: nothing is known of that time."""
+
+    timestamp: str
+    hashrate: float | None
+    min_rate: float | None = None
+    max_rate: float | None = None
+    algorithm: str = ""
+
+
+class LineView(View, frozen=True, kw_only=True):
+    """One line of a chart; a value for each bucket, ``None`` where nothing is known."""
+
+    name: str
+    values: tuple[float | None, ...]
+
+
+class IntervalView(View, frozen=True, kw_only=True):
+    """From ``since_ms`` to before ``until_ms``, and why."""
+
+    since_ms: int
+    until_ms: int
+    reason: str = ""
+
+
+class SeriesView(View, frozen=True, kw_only=True):
+    """Lines over buckets of ``step_ms``, the first of which begins at ``start_ms``. ``table`` (samples, minutes,
+    hours) is where they come from; ``offline`` is when the rig is known to have been offline."""
+
+    what: str
+    unit: str
+    start_ms: int
+    step_ms: int
+    points: int
+    table: str
+    lines: tuple[LineView, ...]
+    offline: tuple[IntervalView, ...] = ()
+
+
+class MinerHistoryView(View, frozen=True, kw_only=True):
+    """A miner over a time: its samples, and of those with a hashrate the mean, the most and the least (H/s) on the
+    algorithm that it mined for longest; ``algorithms`` are all of them."""
+
+    miner_name: str
+    peer_id: str
+    peer_name: str
+    total_points: int
+    average_rate: float | None
+    max_rate: float | None
+    min_rate: float | None
+    algorithm: str
+    algorithms: tuple[str, ...]
+    shares: int
+    rejected: int
+    mining: float | None
+    """Which part of its samples it was mining in, 0 to 1."""
+    first_at: str
+    last_at: str
+
+
+class RetentionView(View, frozen=True, kw_only=True):
+    """How long what is kept."""
+
+    samples_hours: float
+    minutes_days: float
+    hours_days: float
+    events_days: float
+
+
+class HistoryStatusView(View, frozen=True, kw_only=True):
+    """The history of this node. ``enabled``: it records its rigs; ``problem`` is why nothing is recorded at present, or
+    empty. ``bytes`` are on the disk, ``rig_days`` what they hold, ``bytes_per_rig_day`` one by the other."""
+
+    enabled: bool
+    retention_days: float
+    retention: RetentionView
+    database: str
+    problem: str
+    bytes: int
+    rig_days: float
+    bytes_per_rig_day: float | None
+
+
 class HashratePointView(View, frozen=True, kw_only=True):
-    """One miner at one moment; times and entry as in ``RigEventView``, the rest as in a rig's miners."""
+    """One miner at one moment; times and entry as in ``RigEventView``, the rest as in a rig's miners. ``shares`` and
+    ``rejected`` are those since the sample before."""
 
     at_ms: int
     rig_at_ms: int
@@ -334,6 +458,23 @@ class HashratePointView(View, frozen=True, kw_only=True):
     power_w: float | None = None
     journal: str
     seq: int
+
+
+class MetricsView(View, frozen=True, kw_only=True):
+    """What ``/metrics`` says, in short. Rigs and miners are counted by state, ``hashrate`` (H/s) is by algorithm; all
+    but rigs is of those that are up. ``answers`` are the API's by class of status, ``refused`` by reason; ``values``
+    has every other metric without labels, by its name."""
+
+    rigs: dict[str, int]
+    miners: dict[str, int]
+    hashrate: dict[str, float]
+    accepted: int = msgspec.field(name="shares")
+    rejected: int
+    power_w: float | None
+    hottest_c: float | None
+    answers: dict[str, int]
+    refused: dict[str, int]
+    values: dict[str, float]
 
 
 class GapView(View, frozen=True, kw_only=True):

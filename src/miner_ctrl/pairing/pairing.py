@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 import logging
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Sequence
 
 from miner_ctrl.errors import BadInput, BadToken, Conflict, MinerCtrlError, NotFound, Unreachable
 from miner_ctrl.identity.fingerprints import parse_fingerprint, words_of
-from miner_ctrl.identity.keys import PublicKeys
+from miner_ctrl.identity.keys import PublicKeys, is_sound_x25519
 from miner_ctrl.model.addresses import parse_address
 from miner_ctrl.model.nodes import Grant, Grants, Role, check_name
 from miner_ctrl.model.times import time_text
 from miner_ctrl.model.views import InviteView, PeerView, PendingView
 from miner_ctrl.pairing.introductions import Introductions, check_pinned
 from miner_ctrl.pairing.views import peer_view
-from miner_ctrl.peers import Invites, PeerRecord, Pending, Registry, Trust, parse_token
+from miner_ctrl.peers import Invites, PeerRecord, Pending, PendingEntry, Registry, Trust, parse_token
 from miner_ctrl.transport import Channel, ChannelDown, ChannelUp, Endpoint
 
 log = logging.getLogger(__name__)
 
 TRUSTED_RETRY_S = 10.0
 HOUSE_KEPT_EVERY_S = 60.0
+
+_Facts = tuple[PeerRecord, Channel | None, MinerCtrlError | None]
 
 
 class Pairing:
@@ -60,6 +64,8 @@ class Pairing:
         self._introductions = Introductions(endpoint, registry, registered=registered)
         self._tasks: list[asyncio.Task[None]] = []
         self._awaited: dict[bytes, set[asyncio.Event]] = {}
+        self._seen: dict[bytes, tuple[_Facts, PeerView]] = {}
+        """How each peer was last shown, and after which facts: few change between two looks at a long list."""
 
     def start(self) -> None:
         """Dial, for as long as this node serves, every peer that has an address, and who was provisioned."""
@@ -142,9 +148,12 @@ class Pairing:
 
     async def approve(self, query: str, grants: Grants | None) -> PeerView:
         """Let a waiting node in; ``query`` is its full ID or fingerprint. Its next dial gets a session."""
-        entry = self._pending.get(query)
-        if grants is None:
-            grants = frozenset({Grant.OBSERVE, Grant.CONTROL}) if self._own_role.works else frozenset()
+        return self._approved(self._pending.get(query), self._usual_grants() if grants is None else grants)
+
+    def _usual_grants(self) -> Grants:
+        return frozenset({Grant.OBSERVE, Grant.CONTROL}) if self._own_role.works else frozenset()
+
+    def _approved(self, entry: PendingEntry, grants: Grants) -> PeerView:
         role = Role.CONTROLLER if grants else Role.WORKER
         record = self._registry.add(entry.keys, name=entry.name, address="", role=role, grants=grants, verified=True)
         self._pending.forget(entry.keys.fingerprint)
@@ -154,6 +163,35 @@ class Pairing:
     async def deny(self, query: str) -> None:
         """Turn a waiting node away; ``query`` is its full ID or fingerprint."""
         self._pending.deny(query)
+
+    def allowlist(self) -> list[str]:
+        """Return the public keys (X25519, base64) that may connect: of registered peers, and those noted ahead."""
+        keys = [record.keys.x for record in self._registry.all() if not record.blocked]
+        return [b64encode(key).decode() for key in (*keys, *self._trust.allowlist.keys())]
+
+    async def allow(self, public_key: str) -> None:
+        """Let the holder of a key in: who waits for approval now, or the first that comes with it."""
+        key = _x25519(public_key)
+        if any(record.keys.x == key for record in self._registry.all()):
+            return
+        for entry in self._pending.list():
+            if entry.keys.x == key:
+                self._approved(entry, self._usual_grants())
+                return
+        self._trust.allowlist.note(key, self._usual_grants())
+
+    async def disallow(self, public_key: str) -> None:
+        """Take a key off the allowlist; a peer that has it is removed."""
+        key = _x25519(public_key)
+        known = [record for record in self._registry.all() if record.keys.x == key]
+        for record in known:
+            await self.remove(record.keys.fingerprint.hex())
+        if not self._trust.allowlist.forget(key) and not known:
+            raise NotFound(
+                "This key is not on the allowlist.",
+                suggestion="GET /api/v1/mining/peers/auth/allowlist has those that are.",
+                code="KEY_NOT_FOUND",
+            )
 
     def invite(self, *, for_: str | None, addresses: Sequence[str], uses: int, lifetime_s: float) -> InviteView:
         """Make a join token. Without ``for_``, a worker's is for a controller, any other node's for a rig."""
@@ -216,6 +254,7 @@ class Pairing:
         self._registry.remove(fingerprint)
         self._endpoint.stop_dialling(fingerprint)
         self._endpoint.drop(fingerprint, "This peer was removed.")
+        self._seen.pop(fingerprint, None)
         self._removed(fingerprint)
 
     async def connect(self, query: str) -> None:
@@ -285,7 +324,11 @@ class Pairing:
 
     def _view(self, record: PeerRecord) -> PeerView:
         fingerprint = record.keys.fingerprint
-        return peer_view(record, self._endpoint.channel(fingerprint), self._endpoint.dial_failure(fingerprint))
+        facts = (record, self._endpoint.channel(fingerprint), self._endpoint.dial_failure(fingerprint))
+        seen = self._seen.get(fingerprint)
+        if seen is None or any(new is not old for new, old in zip(facts, seen[0], strict=True)):
+            seen = self._seen[fingerprint] = (facts, peer_view(*facts))
+        return seen[1]
 
     def _must_be_free(self, name: str, record: PeerRecord) -> None:
         try:
@@ -342,3 +385,17 @@ class Pairing:
                     waiting.remove(entry)
             if waiting:
                 await asyncio.sleep(TRUSTED_RETRY_S)
+
+
+def _x25519(text: str) -> bytes:
+    try:
+        key = b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not is_sound_x25519(key):
+        raise BadInput(
+            "This is no public key of a node: that is 32 bytes in base64.",
+            suggestion="Copy publicKey from miner-ctrl node info --json on the other node.",
+            code="BAD_KEY",
+        )
+    return key

@@ -1,5 +1,6 @@
 """Whom this node knows and lets in: the registry, invites and their tokens, waiting strangers, trust."""
 
+from miner_ctrl.peers.allowlist import Allowlist
 from miner_ctrl.peers.invites import Invites
 from miner_ctrl.peers.pending import Pending, PendingEntry
 from miner_ctrl.peers.records import PeerRecord
@@ -9,6 +10,7 @@ from miner_ctrl.peers.trust import Trust
 from miner_ctrl.peers.trust_file import ProvisionedTrust, parse_trust, read_trust, write_trust
 
 __all__ = [
+    "Allowlist",
     "Invites",
     "JoinToken",
     "PeerRecord",

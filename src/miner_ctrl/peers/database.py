@@ -1,4 +1,4 @@
-"""The schema of ``peers.db``: registered peers, invites, and who was removed."""
+"""The schema of ``peers.db``: registered peers, invites, who was removed, keys let in ahead."""
 
 from __future__ import annotations
 
@@ -58,6 +58,12 @@ MIGRATIONS = (
         at_ms INTEGER NOT NULL,
         PRIMARY KEY (invite, fingerprint)
     ) STRICT, WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE allowed (
+        x BLOB NOT NULL UNIQUE CHECK (length(x) = 32),
+        grants TEXT NOT NULL
+    ) STRICT;
     """,
 )
 """An invite's ``psk`` is NULL once it has expired or was revoked. ``redemption`` outlives the peer's entry: a removed

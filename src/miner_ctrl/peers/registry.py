@@ -52,6 +52,8 @@ class Registry:
         self._peers = PeerIndex()
         self._removed: set[bytes] = set()
         self._unwritten: set[bytes] = set()
+        self.on_score: list[Callable[[bytes, int], None]] = []
+        """Called with a peer's fingerprint and its score, when that changed."""
 
     @classmethod
     def open(cls, path: Path, *, now_ms: Callable[[], int]) -> Registry:
@@ -338,8 +340,12 @@ class Registry:
     def _contact(self, fingerprint: bytes, changes: Callable[[PeerRecord], dict[str, object]]) -> None:
         held = self._peers.get(fingerprint)
         if held is not None:
-            self._peers.touch(msgspec.structs.replace(held, **changes(held)))
+            record = msgspec.structs.replace(held, **changes(held))
+            self._peers.touch(record)
             self._unwritten.add(fingerprint)
+            if record.score != held.score:
+                for told in self.on_score:
+                    told(fingerprint, record.score)
 
     def _failed(self, fingerprint: bytes, points: int, reason: str) -> None:
         self._contact(

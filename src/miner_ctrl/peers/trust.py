@@ -10,7 +10,9 @@ from miner_ctrl.identity.introductions import Introduction
 from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.nodes import ALL_GRANTS, Role, check_name
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
+from miner_ctrl.peers.allowlist import Allowlist
 from miner_ctrl.peers.invites import Invites
+from miner_ctrl.peers.notes import Note, Notes, no_note
 from miner_ctrl.peers.pending import Pending
 from miner_ctrl.peers.registry import Registry
 from miner_ctrl.peers.trust_file import ProvisionedTrust
@@ -19,11 +21,23 @@ log = logging.getLogger(__name__)
 
 
 class Trust:
-    """Judges nodes that have proven their keys. Trust is decided on both whole keys, never on ID, name or role."""
+    """Judges nodes that have proven their keys. Trust is decided on both whole keys, never on ID, name or role.
+
+    ``note`` hears what was decided about a node that was not known: who (as a peer), the decision, what it was about.
+    """
 
     def __init__(
-        self, registry: Registry, invites: Invites, pending: Pending, provisioned: Sequence[ProvisionedTrust]
+        self,
+        registry: Registry,
+        invites: Invites,
+        pending: Pending,
+        provisioned: Sequence[ProvisionedTrust],
+        *,
+        allowlist: Allowlist | None = None,
+        note: Note = no_note,
     ) -> None:
+        self._notes = Notes(note)
+        self.allowlist = allowlist or Allowlist(registry.database)
         self._registry = registry
         self._invites = invites
         self._pending = pending
@@ -36,8 +50,8 @@ class Trust:
     def judge(self, introduction: Introduction, remote_host: str) -> Verdict:
         """Decide about a node that introduced itself from ``remote_host``.
 
-        In this order: blocked → refused; a join → the invite decides; pinned → accepted; provisioned → pinned and
-        accepted; anybody else waits. What is accepted is durable before this returns.
+        In this order: blocked → refused; a join → the invite decides; pinned → accepted; provisioned, or its key noted
+        in the allowlist → pinned and accepted; anybody else waits. What is accepted is durable before this returns.
         """
         try:
             return self._judge(introduction, remote_host)
@@ -53,23 +67,57 @@ class Trust:
             log.warning("%s from %s shows a key or the ID of %s, with another key", keys, remote_host, held.name)
             return Verdict(VerdictStatus.REFUSED, "One of these keys is known here together with another one.")
         if introduction.invite_id is not None:
-            record = self._invites.redeem(introduction.invite_id, keys, introduction.name)
-            log.info("%s (%s) joined from %s", record.name, keys.node_id, remote_host)
+            self._join(introduction, introduction.invite_id, remote_host)
             return self._accepted(keys)
-        if held is not None or self._pin_provisioned(keys, introduction.name):
+        if held is not None:
             return self._accepted(keys)
+        if deed := self._pin(keys, introduction.name):
+            self._notes.tell(deed, introduction, remote_host)
+            return self._accepted(keys)
+        return self._let_wait(introduction, remote_host)
+
+    def _join(self, introduction: Introduction, invite: bytes, remote_host: str) -> None:
+        keys = introduction.keys
+        try:
+            record = self._invites.redeem(invite, keys, introduction.name)
+        except MinerCtrlError as error:
+            self._notes.tell("invite_used", introduction, remote_host, error.code, invite=invite.hex())
+            raise
+        self._notes.tell("invite_used", introduction, remote_host, invite=invite.hex(), name=record.name)
+        log.info("%s (%s) joined from %s", record.name, keys.node_id, remote_host)
+
+    def _let_wait(self, introduction: Introduction, remote_host: str) -> Verdict:
         check_name(introduction.name)
+        waits = self._pending.waits(introduction.keys.fingerprint)
         if not self._pending.note(introduction, remote_host):
             return Verdict(VerdictStatus.REFUSED, "A person here has turned this node away.")
+        if not waits:
+            self._notes.tell("approval_asked", introduction, remote_host)
         return Verdict(VerdictStatus.PENDING, "This node waits for a person to approve it here.")
 
     def _accepted(self, keys: PublicKeys) -> Verdict:
         self._pending.forget(keys.fingerprint)
         return Verdict(VerdictStatus.ACCEPTED)
 
+    def _pin(self, keys: PublicKeys, name: str) -> str:
+        """Pin who may be pinned unasked, and return what that is called; empty for nobody."""
+        if self._pin_provisioned(keys, name):
+            return "provisioned_peer_pinned"
+        return "allowed_peer_pinned" if self._pin_allowed(keys, name) else ""
+
     def _pin_provisioned(self, keys: PublicKeys, name: str) -> bool:
         if not any(entry.fingerprint == keys.fingerprint for entry in self.provisioned()):
             return False
         record = self._registry.add(keys, name=name, role=Role.CONTROLLER, grants=ALL_GRANTS, verified=True)
         log.info("%s (%s) is trusted as provisioned", record.name, keys.node_id)
+        return True
+
+    def _pin_allowed(self, keys: PublicKeys, name: str) -> bool:
+        grants = self.allowlist.grants_for(keys.x)
+        if grants is None:
+            return False
+        role = Role.CONTROLLER if grants else Role.WORKER
+        record = self._registry.add(keys, name=name, role=role, grants=grants, verified=True)
+        self.allowlist.forget(keys.x)
+        log.info("%s (%s) is let in by the allowlist", record.name, keys.node_id)
         return True

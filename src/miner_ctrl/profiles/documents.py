@@ -15,7 +15,7 @@ One profile alone may stand there without the list. What is read is checked whol
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NoReturn
 
@@ -28,6 +28,8 @@ from miner_ctrl.profiles.validation import validate
 
 MAX_DEPTH = 8
 MAX_DRAFTS = 1000
+HIDDEN = "********"
+"""Stands for a password where it is not to be seen."""
 _NO_PASSWORD = PoolConfig(pool="").password
 
 
@@ -55,6 +57,19 @@ def has_passwords(profile: Profile) -> bool:
     failover = profile.config.get("failover")
     pools += failover if isinstance(failover, list) else []
     return any(isinstance(pool, dict) and pool.get("password", "") not in ("", _NO_PASSWORD) for pool in pools)
+
+
+def without_passwords(config: Mapping[str, object]) -> dict[str, object]:
+    """Return ``config`` with ``HIDDEN`` for each password of a pool; the customary placeholder stays."""
+    return {name: _hidden(name, value) for name, value in config.items()}
+
+
+def _hidden(name: str, value: object) -> object:
+    if name == "password":
+        return value if value in ("", _NO_PASSWORD) else HIDDEN
+    if isinstance(value, Mapping):
+        return without_passwords(value)
+    return [_hidden("", part) for part in value] if isinstance(value, list) else value
 
 
 def read_document(text: str, form: DocumentFormat) -> tuple[ProfileDraft, ...]:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -25,12 +26,15 @@ _BUSY_TIMEOUT_MS = 5000
 _RESTORE = "Restore it from a backup, or move it away (what it held is lost then) and start again."
 
 
-def open_database(path: Path, migrations: Sequence[str], *, what: str) -> apsw.Connection:
+def open_database(
+    path: Path, migrations: Sequence[str], *, what: str, checked_bytes: int | None = None
+) -> apsw.Connection:
     """Open the SQLite file ``path``, made if it is not there.
 
     ``migrations[n]`` is the SQL that leads from schema version n to n + 1 (``user_version``); all that are missing
     run in one transaction. ``what`` says what the file holds, for people ("peer registry"). The connection commits
-    durably: WAL with ``synchronous=FULL``; foreign keys are enforced. The file's mode becomes 0600.
+    durably: WAL with ``synchronous=FULL``; foreign keys are enforced. The file's mode becomes 0600. A file of more than
+    ``checked_bytes`` is not read through: what is damaged in it is said when it is met.
 
     Raises:
         StateDamaged: the file is not a database of ours, is damaged, was written by a newer version or cannot be
@@ -45,6 +49,8 @@ def open_database(path: Path, migrations: Sequence[str], *, what: str) -> apsw.C
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+            if checked_bytes is None or path.stat().st_size <= checked_bytes:
+                _check_pages(connection, path, what)
             _check(connection, path, len(migrations), what)
             _configure(connection)
             _migrate(connection, migrations)
@@ -99,6 +105,11 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
         ) from None
 
 
+def fetched(connection: apsw.Connection, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    """Return every row that ``sql`` gives."""
+    return connection.execute(sql, tuple(values)).fetchall()
+
+
 def _create(path: Path, migrations: Sequence[str], what: str) -> None:
     for suffix in ("-wal", "-journal"):
         leftover = path.with_name(path.name + suffix)
@@ -133,10 +144,13 @@ def _configure(connection: apsw.Connection) -> None:
     connection.pragma("trusted_schema", False)
 
 
-def _check(connection: apsw.Connection, path: Path, newest: int, what: str) -> None:
-    """Only reads: setting WAL mode first would make a database of an emptied file."""
+def _check_pages(connection: apsw.Connection, path: Path, what: str) -> None:
     if connection.pragma("quick_check", 1) != "ok":
         raise _damaged(path, what, "is damaged")
+
+
+def _check(connection: apsw.Connection, path: Path, newest: int, what: str) -> None:
+    """Only reads: setting WAL mode first would make a database of an emptied file."""
     if connection.pragma("application_id") != APPLICATION_ID:
         raise _damaged(path, what, "is empty, or was not written by miner-ctrl")
     version = connection.pragma("user_version")

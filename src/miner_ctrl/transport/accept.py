@@ -56,11 +56,13 @@ class _Arrival:
     def _message_1(self, frame: bytes) -> None:
         accepting, responder = self._accepting, self._responder
         if not accepting.may_begin(self.visit):
+            accepting.shared.counts.refused += 1
             self._leave(NORMAL)
             return
         responder.read_message_1(frame)
         self.link.send(responder.write_message_2())
         if responder.status is not InviteStatus.GO:
+            accepting.shared.counts.refused += 1
             accepting.note_failure(self.visit)
             self._leave(NORMAL)
             return
@@ -74,6 +76,7 @@ class _Arrival:
         verdict = shared.judge(introduction, self.visit.host)
         self.link.send(seal_hello(shared, session, shared.hello(session.remote.fingerprint, verdict)))
         if verdict.status is not VerdictStatus.ACCEPTED:
+            shared.counts.refused += 1
             who = f"{session.remote.node_id} ({introduction.name})"
             self._accepting.log("%s from %s is %s: %s", who, self.visit.host, verdict.status.value, verdict.reason)
             self._leave(NORMAL)
@@ -94,11 +97,12 @@ class _Arrival:
         self.link.close(code)
 
     def _fail(self) -> None:
+        self._accepting.shared.counts.failed += 1
         self._accepting.note_failure(self.visit)
         self._leave(PROTOCOL_ERROR)
 
     def _gone(self) -> None:
-        self._accepting.left(self.visit)
+        self._accepting.given_up(self.visit)
 
 
 class Accepting:
@@ -126,6 +130,8 @@ class Accepting:
         visit, evicted = self._half_open.admit(host, shared.clock(), shared.timings.message_1_within_s, abort)
         if evicted is not None:
             self._cut(evicted)
+        if visit is None or evicted is not None:
+            shared.counts.refused += 1
         return visit
 
     def arrived(self, visit: Visit, link: Link) -> None:
@@ -136,6 +142,11 @@ class Accepting:
         """See ``link.Reception``."""
         self._half_open.release(visit)
         self._arrivals.pop(visit, None)
+
+    def given_up(self, visit: Visit) -> None:
+        """The other side has gone in the middle of its handshake."""
+        self.shared.counts.failed += visit in self._arrivals  # what was cut from here is counted already
+        self.left(visit)
 
     def may_begin(self, visit: Visit) -> bool:
         """Whether the first message may be worked on."""
@@ -158,6 +169,7 @@ class Accepting:
     def established(self, arrival: _Arrival, channel: Channel) -> None:
         """It is a session now."""
         self.left(arrival.visit)
+        self.shared.counts.accepted += 1
         self._half_open.note_good(arrival.visit.host, self.shared.clock())
         self._on_established(channel)
 
@@ -171,6 +183,7 @@ class Accepting:
         now = self.shared.clock()
         for visit in [visit for visit in self._half_open.visits() if visit.deadline <= now]:
             self.note_failure(visit)
+            self.shared.counts.failed += 1
             self._cut(visit)
 
     def drop(self, fingerprint: bytes) -> None:

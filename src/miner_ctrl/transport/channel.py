@@ -225,7 +225,7 @@ class Channel:
             self.end(f"no sign of life for {timings.offline_after_s:g} s", clean=False, cut=True)
             return
         if pulse is Pulse.SEND:
-            self._link.send(session.seal_keepalive())
+            self._put(session.seal_keepalive())
         if self._coverage_sent.waiting_s(now, session.uncovered_sent) >= timings.checkpoint_after_s:
             self._send_checkpoint()
         if now - self._verified_at >= _VERIFY_EVERY_S:
@@ -281,6 +281,7 @@ class Channel:
         """Take one frame of the peer's. The boundary: nothing a peer sends gets an exception past here."""
         if self.closed:
             return
+        self.shared.counts.received_bytes += len(frame)
         try:
             opened = self.session.open(frame)
             self._keepalive.heard = True
@@ -362,7 +363,7 @@ class Channel:
         sign = kind in SIGNED
         link = self._link
         session = self.session
-        link.send(session.seal(data, sign=sign))
+        self._put(session.seal(data, sign=sign))
         session.settle()
         self._keepalive.spoke = True
         if sign:
@@ -371,6 +372,10 @@ class Channel:
             self._send_checkpoint()
         if not link.writable and link.buffered > WRITE_LIMIT_BYTES:
             self.end("the peer does not read what it is sent", clean=False, cut=True)
+
+    def _put(self, frame: bytes) -> None:
+        self.shared.counts.sent_bytes += len(frame)
+        self._link.send(frame)
 
     def _send_checkpoint(self) -> None:
         self._send(Checkpoint(), self.shared.new_id(), None)

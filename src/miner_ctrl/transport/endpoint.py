@@ -19,6 +19,7 @@ from miner_ctrl.model.nodes import Role
 from miner_ctrl.protocol.messages import Payload, Ping, Pong
 from miner_ctrl.transport.accept import Accepting
 from miner_ctrl.transport.channel import Channel
+from miner_ctrl.transport.counts import SessionCounts
 from miner_ctrl.transport.dial import BeforeUp, Check, shake_hands
 from miner_ctrl.transport.events import ChannelDown, Event
 from miner_ctrl.transport.link import LinkFactory, Listening
@@ -177,17 +178,23 @@ class Endpoint:
     async def _dial(
         self, address: Address, *, check: Check, join: JoinKey | None, timeout_s: float, before_up: BeforeUp | None
     ) -> Channel:
-        deadline = self._shared.clock() + timeout_s
-        link = await self._links.connect(address, tls=self._tls_of(address), timeout_s=timeout_s)
-        return await shake_hands(
-            self._shared,
-            link,
-            address,
-            check=check,
-            join=join,
-            within_s=max(deadline - self._shared.clock(), 0.0),
-            before_up=before_up,
-        )
+        counts, deadline = self._shared.counts, self._shared.clock() + timeout_s
+        try:
+            link = await self._links.connect(address, tls=self._tls_of(address), timeout_s=timeout_s)
+            channel = await shake_hands(
+                self._shared,
+                link,
+                address,
+                check=check,
+                join=join,
+                within_s=max(deadline - self._shared.clock(), 0.0),
+                before_up=before_up,
+            )
+        except MinerCtrlError:
+            counts.dial_failures += 1
+            raise
+        counts.dialled += 1
+        return channel
 
     def keep_dialled(self, fingerprint: bytes, address: Address) -> None:
         """Keep a session with a known peer: dial whenever there is none, for ever, with back-off."""
@@ -213,6 +220,21 @@ class Endpoint:
     def channels(self) -> list[Channel]:
         """Return the sessions that stand, one a peer."""
         return self._standing.all()
+
+    @property
+    def counts(self) -> SessionCounts:
+        """What has been seen since this was made."""
+        return self._shared.counts
+
+    @property
+    def on_refused(self) -> Callable[[Channel, str, str], None]:
+        """Hears of each command that a peer was not granted, as often as its log line may be written: the peer's
+        session, the message's type, the error's code."""
+        return self._shared.on_refused
+
+    @on_refused.setter
+    def on_refused(self, hear: Callable[[Channel, str, str], None]) -> None:
+        self._shared.on_refused = hear
 
     @property
     def half_open(self) -> int:
@@ -308,6 +330,8 @@ class Endpoint:
 
     def _emit(self, event: Event) -> None:
         if isinstance(event, ChannelDown):
+            counts = self._shared.counts
+            counts.ended_cleanly, counts.lost = counts.ended_cleanly + event.clean, counts.lost + (not event.clean)
             self._redial.ended(event.fingerprint, self._shared.clock() - event.channel.opened_at)
         for callback in list(self.on_event):
             try:

@@ -10,6 +10,7 @@ from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.nodes import NO_GRANTS, Role
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
 from miner_ctrl.protocol.messages import Hello
+from miner_ctrl.transport.counts import SessionCounts
 from miner_ctrl.transport.limits import CommandLimits
 from miner_ctrl.transport.request import Routes
 from miner_ctrl.transport.timings import Timings
@@ -31,6 +32,7 @@ class Shared:
         "attentive_now",
         "capabilities",
         "clock",
+        "counts",
         "find_psk",
         "grants_of",
         "hasten",
@@ -41,6 +43,7 @@ class Shared:
         "new_id",
         "now_ms",
         "on_ended",
+        "on_refused",
         "random",
         "role",
         "routes",
@@ -85,10 +88,13 @@ class Shared:
         self.random = random
         self.new_id = new_id
         self.on_ended = on_ended
+        self.on_refused: Callable[[Channel, str, str], None] = _nobody
+        """Hears of a command that a peer was not granted: the message's type and the error's code."""
         self.trace = trace
         self.hasten: Callable[[], None] = _nothing
         """Has the ticker look soon: something that has a time limit has begun."""
         self.routes = Routes()
+        self.counts = SessionCounts()
         self.attentive_now = clock()
         self.tasks: set[asyncio.Future[Any]] = set()
         self._command_limits: dict[bytes, CommandLimits] = {}
@@ -118,6 +124,10 @@ class Shared:
         """Hold a task until it is done; ``Endpoint.close`` awaits what is left."""
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+
+def _nobody(_channel: Channel, _type: str, _code: str) -> None:
+    """Nobody keeps account."""
 
 
 def _nothing() -> None:

@@ -1,0 +1,340 @@
+"""Many rigs at once: one command, carried out on each by the same code as for one alone, with an answer for each.
+
+``AT_ONCE`` rigs are begun with at the same moment. One that takes longer than ``HOLDS_S`` gives its place to the next
+and goes on beside it: a rig that hangs holds nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+
+import msgspec
+
+from miner_ctrl.controller.fleet import Fleet
+from miner_ctrl.controller.job import Act, Job, JobPeer, answer_of
+from miner_ctrl.controller.job_store import INTERRUPTED, JobStore
+from miner_ctrl.controller.selection import chosen
+from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, RateLimited
+from miner_ctrl.model.callers import Caller
+from miner_ctrl.model.jobs import (
+    JobCounts,
+    JobPeerState,
+    JobPeerView,
+    JobRigView,
+    JobState,
+    JobView,
+    Selection,
+)
+from miner_ctrl.model.repeats import COMMAND_SEED, id_from
+from miner_ctrl.model.text import one_line
+from miner_ctrl.model.times import time_text
+from miner_ctrl.model.views import DeployProgress, ErrorView
+from miner_ctrl.peers import PeerRecord, Registry
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 64
+HOLDS_S = 1.0
+WRITTEN_EVERY_S = 1.0
+RUNNING_AT_MOST = 16
+KEPT_AT_MOST = 100
+KEPT_RIGS_AT_MOST = 200_000
+"""Over all jobs that are kept; the oldest that have ended go first."""
+_encoder = msgspec.json.Encoder(enc_hook=str, order="sorted")
+
+Watcher = Callable[[JobView, JobPeerView | None], None]
+"""Called with a job and the rig that it stands differently with; ``None`` where it is the job alone."""
+
+
+class Jobs:
+    """The jobs of this controller, those that have ended too. ``now_ms`` is Unix time; ``new_id`` makes a job's ID.
+
+    The file is opened when somebody asks for the first time.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        fleet: Fleet,
+        store: JobStore,
+        *,
+        now_ms: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._registry = registry
+        self._fleet = fleet
+        self._store = store
+        self._now_ms = now_ms
+        self._new_id = new_id
+        self._jobs: dict[str, Job] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._watchers: list[Watcher] = []
+        self._opening = asyncio.Lock()
+        self._is_open = False
+
+    async def close(self) -> None:
+        """End what runs, as interrupted, and write it down."""
+        for job_id, task in tuple(self._running.items()):
+            for peer in (job := self._jobs[job_id]).waiting():
+                self._end(job, peer, JobPeerState.INTERRUPTED, INTERRUPTED)
+            task.cancel()
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        await self._store.close()
+
+    # --- looking ----------------------------------------------------------------------------------------
+
+    async def all(self) -> list[JobView]:
+        """Return every job that is kept, the newest first."""
+        await self._opened()
+        return [job.view() for job in reversed(self._jobs.values())]
+
+    async def get(self, id_: str) -> JobView:
+        """Return one job. Raises ``NotFound``."""
+        return (await self._find(id_)).view()
+
+    async def peers(self, id_: str) -> list[JobPeerView]:
+        """Return how a job stands with each of its rigs. Raises ``NotFound``."""
+        return [peer.view() for peer in (await self._find(id_)).peers]
+
+    def watch(self, watcher: Watcher) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+        self._watchers.append(watcher)
+        return lambda: self._watchers.remove(watcher)
+
+    # --- doing ------------------------------------------------------------------------------------------
+
+    async def start(
+        self,
+        caller: Caller,
+        action: str,
+        selection: Selection,
+        act: Act,
+        *,
+        order: msgspec.Struct,
+        can_be_stopped: bool = False,
+        dry_run: bool = False,
+    ) -> JobView:
+        """Begin a job: ``act`` on each rig of ``selection``. ``order`` is what was asked for, whole; the same one with
+        the same idempotency key is the same job.
+
+        Raises:
+            BadInput, NotFound, Conflict: which rigs it is for cannot be said; nothing was begun.
+            RateLimited: too many jobs run.
+        """
+        await self._opened()
+        digest = hashlib.sha256(action.encode() + b"\0" + _encoder.encode(order)).digest()
+        seed = COMMAND_SEED.get()
+        id_ = self._new_id() if seed is None else id_from(seed, b"job")
+        known = self._jobs.get(id_)
+        if known is not None:
+            if known.digest != digest:
+                raise Conflict(
+                    "This Idempotency-Key was sent before, with another request.",
+                    suggestion="Make a new key for each request, and send it again only with the same one.",
+                    code="IDEMPOTENCY_KEY_REUSED",
+                )
+            return known.view()
+        records = chosen(self._registry, self._fleet, selection)
+        asked_by = f"{caller.door.value} {caller.name}".strip()
+        if dry_run:
+            return self._rehearsed(id_, action, records, asked_by)
+        if len(self._running) >= RUNNING_AT_MOST:
+            raise RateLimited(
+                f"{RUNNING_AT_MOST} jobs run already.",
+                suggestion="Wait until one of them has ended, or cancel one: DELETE /api/v1/mining/jobs/ID.",
+                code="TOO_MANY_JOBS",
+                details={"retryAfterS": 5},
+            )
+        peers = [
+            JobPeer(place, record.keys.fingerprint, record.keys.node_id, record.name)
+            for place, record in enumerate(records)
+        ]
+        job = Job(
+            id_, action, peers, asked_by=asked_by, digest=digest, created_ms=self._now_ms(), act=act,
+            can_be_stopped=can_be_stopped,
+        )  # fmt: skip
+        self._jobs[id_] = job
+        self._running[id_] = asyncio.create_task(self._run(job), name=f"job {id_}")
+        self._tell(job, None)
+        return job.view()
+
+    async def cancel(self, id_: str) -> JobView:
+        """Begin with no further rigs. A deploy that runs is stopped, and goes on where it was with the next one; any
+        other command that runs is answered. A job that has ended stays as it is. Raises ``NotFound``."""
+        job = await self._find(id_)
+        if job.state is not JobState.RUNNING:
+            return job.view()
+        job.cancelled = True
+        for peer in job.waiting():
+            self._end(job, peer, JobPeerState.CANCELLED)
+        if job.can_be_stopped:
+            for task in tuple(job.tasks.values()):
+                task.cancel()
+        self._tell(job, None)
+        return job.view()
+
+    # --- within -----------------------------------------------------------------------------------------
+
+    async def _run(self, job: Job) -> None:
+        writing = asyncio.create_task(self._write_on(job), name=f"job {job.id}: written down")
+        try:
+            await self._go_through(job)
+            while job.tasks:
+                await asyncio.wait(tuple(job.tasks.values()))
+            ended = any(peer.state is JobPeerState.CANCELLED for peer in job.peers)
+            job.state = JobState.CANCELLED if job.cancelled and ended else JobState.DONE
+        except asyncio.CancelledError:
+            job.state = JobState.INTERRUPTED
+            for task in tuple(job.tasks.values()):
+                task.cancel()
+            await asyncio.gather(*job.tasks.values(), return_exceptions=True)
+        finally:
+            job.finished_ms = self._now_ms()
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+            await self._written(self._store.write(job))
+            del self._running[job.id]
+            job.act = None
+            self._tell(job, None)
+            await self._make_room()
+
+    async def _go_through(self, job: Job) -> None:
+        places = asyncio.Semaphore(AT_ONCE)
+        loop = asyncio.get_running_loop()
+        await self._written(self._store.add(job))
+        for peer in job.peers:
+            await places.acquire()
+            if peer.state is not JobPeerState.WAITING:  # cancelled meanwhile
+                places.release()
+                continue
+            place = _Place(places)
+            task = loop.create_task(self._one(job, peer), name=f"job {job.id}: {peer.node_id}")
+            job.tasks[peer.place] = task
+            task.add_done_callback(place.leave)
+            task.add_done_callback(partial(_forget, job, peer.place))
+            loop.call_later(HOLDS_S, place.leave)
+
+    async def _one(self, job: Job, peer: JobPeer) -> None:
+        act = job.act
+        if act is None or peer.state is not JobPeerState.WAITING:  # cancelled since its task was made
+            return
+        peer.started_ms = self._now_ms()
+        job.change(peer, JobPeerState.RUNNING)
+        self._tell(job, peer)
+
+        def told(progress: DeployProgress) -> None:
+            job.tell(peer, progress)
+            self._tell(job, peer)
+
+        try:
+            self._must_be_known(peer)
+            peer.answer = answer_of(await act(peer.node_id, told))
+            self._end(job, peer, JobPeerState.DONE)
+        except asyncio.CancelledError:
+            if not job.cancelled:
+                self._end(job, peer, JobPeerState.INTERRUPTED, INTERRUPTED)
+                raise
+            self._end(job, peer, JobPeerState.CANCELLED)
+        except MinerCtrlError as error:
+            view = ErrorView(error=error.message, code=error.code, details=error.details, suggestion=error.suggestion)
+            state = JobPeerState.SKIPPED if error.code == "NOT_A_RIG" else JobPeerState.FAILED
+            self._end(job, peer, state, view)
+        except Exception:
+            log.exception("%s on %s failed", job.action, peer.node_id)
+            fault = "Something went wrong inside this node; its log says what."
+            self._end(job, peer, JobPeerState.FAILED, ErrorView(error=fault, code="INTERNAL_ERROR"))
+
+    def _must_be_known(self, peer: JobPeer) -> None:
+        if self._registry.get(peer.fingerprint) is None:
+            raise NotFound(f"{peer.name} was removed before its turn.", code="NOT_A_RIG")
+
+    def _end(self, job: Job, peer: JobPeer, state: JobPeerState, error: ErrorView | None = None) -> None:
+        peer.error = error
+        peer.finished_ms = self._now_ms()
+        job.change(peer, state)
+        self._tell(job, peer)
+
+    def _tell(self, job: Job, peer: JobPeer | None) -> None:
+        if self._watchers:
+            seen, of_peer = job.view(), None if peer is None else peer.view()
+            for watcher in tuple(self._watchers):
+                watcher(seen, of_peer)
+
+    async def _write_on(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(WRITTEN_EVERY_S)
+            if job.unwritten:
+                await asyncio.shield(self._written(self._store.write(job)))
+
+    async def _written(self, writing: Awaitable[None]) -> None:
+        """Wait for ``writing``. That it failed stops no command: what is not on disk is in memory."""
+        try:
+            await writing
+        except MinerCtrlError as error:
+            log.warning("A job was not written down: %s", error.message)
+
+    async def _make_room(self) -> None:
+        gone: list[str] = []
+        rigs = sum(len(job.peers) for job in self._jobs.values())
+        for job in tuple(self._jobs.values()):
+            if len(self._jobs) <= KEPT_AT_MOST and rigs <= KEPT_RIGS_AT_MOST:
+                break
+            if job.id not in self._running:
+                del self._jobs[job.id]
+                rigs -= len(job.peers)
+                gone.append(job.id)
+        if gone:
+            await self._written(self._store.remove(gone))
+
+    async def _find(self, id_: str) -> Job:
+        await self._opened()
+        job = self._jobs.get(id_)
+        if job is None:
+            raise NotFound(
+                f"There is no job {one_line(id_, 40)!r}.",
+                suggestion=f"GET /api/v1/mining/jobs has the last {KEPT_AT_MOST}.",
+                code="JOB_NOT_FOUND",
+            )
+        return job
+
+    async def _opened(self) -> None:
+        async with self._opening:
+            if not self._is_open:
+                self._jobs = {job.id: job for job in await self._store.open()}
+                self._is_open = True
+
+    def _rehearsed(self, id_: str, action: str, records: Sequence[PeerRecord], asked_by: str) -> JobView:
+        now = time_text(self._now_ms())
+        return JobView(
+            id=id_,
+            action=action,
+            state=JobState.DONE,
+            asked_by=asked_by,
+            created_at=now,
+            finished_at=now,
+            total=len(records),
+            counts=JobCounts(waiting=len(records)),
+            dry_run=True,
+            peers=tuple(JobRigView(id=record.keys.node_id, name=record.name) for record in records),
+        )
+
+
+def _forget(job: Job, place: int, _: object) -> None:
+    job.tasks.pop(place, None)
+
+
+class _Place:
+    """A place among those that are begun with; given back once."""
+
+    def __init__(self, places: asyncio.Semaphore) -> None:
+        self._places = places
+        self._left = False
+
+    def leave(self, _: object = None) -> None:
+        if not self._left:
+            self._left = True
+            self._places.release()
