@@ -183,6 +183,31 @@ async def test_who_may_sign_and_who_may_send(rig: Inside, tmp_path: Path) -> Non
         assert got.status == "installed"
 
 
+async def test_an_operators_older_program_is_refused_whoever_shows_its_signature_again(rig: Inside) -> None:
+    operator = Ed25519PrivateKey.from_private_bytes(b"\7" * 32)
+    public = operator.public_key().public_bytes_raw()
+
+    def by_operator(data: bytes, version: str) -> BundleOffer:
+        return sign_offer(offer_of(data, "tar", version=version), key=public, sign=operator.sign)
+
+    desk = desk_of(rig)
+    desk._operator_keys = lambda: (public,)
+    events: list[RigEvent] = []
+    desk._note = events.append
+    old, new = archive("6.9.0"), archive("6.10.0")
+    async with dialled(KEYS, rig.address) as peer:
+        assert isinstance(await send(peer, new, by_operator(new, "6.10.0")), DeployAck)
+        assert await refusal(peer, Deploy(bundle=by_operator(old, "6.9.0"))) == "BUNDLE_OLDER"
+        assert (events[-1].kind, "older than 6.10.0" in events[-1].text) == ("refused", True)
+        desk._operator_only = lambda: True
+        assert await refusal(peer, Deploy(bundle=by_operator(old, "6.9.0"))) == "BUNDLE_OLDER"
+        assert desk.programs.version("xmrig") == "6.10.0"
+        desk._operator_only = lambda: False
+        got = await send(peer, old, offered(old, version="6.9.0"))
+        assert isinstance(got, DeployAck), "who may install and signs it takes the responsibility"
+        assert (await ack(peer, Deploy(bundle=by_operator(new, "6.10.0")))).version == "6.10.0", "newer ones are taken"
+
+
 async def test_a_locked_rig_goes_back_only_to_what_a_key_of_the_lock_has_signed(rig: Inside) -> None:
     operator = Ed25519PrivateKey.from_private_bytes(b"\7" * 32)
     public = operator.public_key().public_bytes_raw()

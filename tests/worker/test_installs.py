@@ -18,13 +18,14 @@ import pytest
 
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.config import Home
+from miner_ctrl.deploy.versions import numbers
 from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed, Refused, Unreachable
 from miner_ctrl.model.installs import InstallOrder
 from miner_ctrl.worker import download as download_module
 from miner_ctrl.worker import installs as installs_module
 from miner_ctrl.worker.archive_url import check_url
 from miner_ctrl.worker.download import download
-from miner_ctrl.worker.installs import copy_checked, numbers, version_in
+from miner_ctrl.worker.installs import copy_checked, version_in
 from miner_ctrl.worker.system_packages import SystemPackages, parse_policy
 
 MB = 1024 * 1024

@@ -41,6 +41,8 @@ RIG_RETURNS_WITHIN_S = 300.0
 """How long a deploy waits for a rig whose link was lost, each time anew once bytes have arrived."""
 REPEAT_EVERY_S = 0.5
 OFFERS_AT_MOST = 1000
+_OWN_SIGNATURE_MAY_HELP = frozenset({"BUNDLE_KEY_UNKNOWN", "BUNDLE_OLDER"})
+"""What a rig says of another's signature: a controller that may install can sign for itself."""
 _GO_ON: Final = frozenset({"NOT_OFFERED", "OUTCOME_UNKNOWN"})
 """What a rig says that was restarted meanwhile: offering again finds out how far it is."""
 
@@ -195,7 +197,7 @@ class Deploys:
                     told(progress_at("away", offer, progress.arrived))
                     await asyncio.sleep(REPEAT_EVERY_S)
                 except MinerCtrlError as error:
-                    if error.code == "BUNDLE_KEY_UNKNOWN" and offer.signing_key != self._signing_key:
+                    if error.code in _OWN_SIGNATURE_MAY_HELP and offer.signing_key != self._signing_key:
                         offer = self._signed(bundle.offer)
                     elif error.code == "BUNDLE_DAMAGED" and not progress.sent_again:
                         progress.sent_again = True

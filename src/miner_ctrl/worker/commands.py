@@ -172,7 +172,6 @@ class CommandDesk:
                 config={**profile.config, **payload.config},
             )
         config = validate(profile.miner_type, profile.config)
-        self._lock.allow(config)
         return await self._starter.start(profile, config, replace=payload.replace, by=by)
 
     def _profile_for(self, payload: StartMiner) -> Profile:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from miner_ctrl.deploy.offers import check_offer, check_signature
 from miner_ctrl.deploy.refusals import bad_archive
+from miner_ctrl.deploy.versions import numbers
 from miner_ctrl.errors import BadInput, MinerCtrlError, NotFound, OperationFailed, RateLimited, Refused
 from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.nodes import Grant, Grants
@@ -102,7 +103,7 @@ class DeployDesk:
         """Say from where on an offered bundle is wanted; once it is all there, install it.
 
         Raises:
-            Refused: nobody who may has signed it.
+            Refused: nobody who may has signed it, or it is older than what is here and its sender has not signed it.
             BadInput: it is for another system, or holds what a bundle may not; what had come of it is removed.
             OperationFailed: the disk is short, or its program does not run here.
         """
@@ -132,6 +133,10 @@ class DeployDesk:
             await self._in_thread(lambda: programs.rollback(offer.miner_type, try_program=self._try_program))
             self._tell("deployed", offer.miner_type, request, f"Version {offer.version}, which was still there.")
             return _installed(offer)
+        if offer.signing_key != request.channel.keys.e and numbers(offer.version) < numbers(
+            programs.version(offer.miner_type)
+        ):
+            raise _older(offer, programs.version(offer.miner_type))
         partial = await self._in_thread(lambda: self._begin(offer))
         if not partial.whole:
             return DeployAck(status="send", next_offset=partial.expected)
@@ -235,6 +240,17 @@ class DeployDesk:
         self._note(
             RigEvent(at_ms=self._now_ms(), kind=kind, miner=miner_type, by=request.channel.node_id, text=text[:1000])
         )
+
+
+def _older(offer: BundleOffer, present: str) -> Refused:
+    """Return the error for an operator's signature of some time ago, which anybody who was sent it can show again."""
+    return Refused(
+        f"{offer.miner_type} {offer.version} is older than {present}, which is on the rig, and its sender has not"
+        " signed it.",
+        suggestion="Go back with miner-ctrl remote rollback, or first remove the program on the rig: miner-ctrl"
+        f" uninstall {offer.miner_type}.",
+        code="BUNDLE_OLDER",
+    )
 
 
 def _installed(offer: BundleOffer) -> DeployAck:

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from miner_ctrl.deploy.digest import Sha256
+from miner_ctrl.deploy.versions import numbers
 from miner_ctrl.errors import BadInput, Conflict, NotFound, OperationFailed, Refused
 from miner_ctrl.model.doctor import MinerProgram
 from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
@@ -280,12 +281,6 @@ def version_in(name: str) -> str:
     """Return the version in an archive's name: ``6.22.2`` of ``xmrig-6.22.2-linux-static-x64.tar.gz``."""
     found = _VERSION.search(name.replace("\\", "/").rpartition("/")[2])
     return found[1] if found else ""
-
-
-def numbers(version: str) -> tuple[int, ...]:
-    """Return a version as numbers, so that 6.9 is before 6.10; empty for what has none."""
-    found = re.match(r"v?(\d{1,9}(?:\.\d{1,9}){0,3})", version)
-    return tuple(map(int, found[1].split("."))) if found else ()
 
 
 def _digest(archive: Path) -> str:
