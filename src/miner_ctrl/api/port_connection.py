@@ -103,6 +103,10 @@ class PortConnection(HttpProtocol):
         else:
             self.app_state = {**self.app_state, OWN: own}
 
+    def upgraded_lost(self) -> None:
+        """The connection was handed over to a WebSocket, and is gone now."""
+        self._crowd.leave(self.transport)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._crowd.leave(self.transport)
         super().connection_lost(exc)
