@@ -64,6 +64,17 @@ async def test_sessions_outlive_the_node(tmp_path: Path, access: Access) -> None
     await once_more.close()
 
 
+@pytest.mark.usefixtures("quick")
+async def test_who_has_logged_out_is_so_for_the_next_process_too(tmp_path: Path, access: Access) -> None:
+    session, _ = await access.log_in("alice", PASSWORD, HERE)
+    await access.log_out(session)
+    await access.close()
+    again = Access(tmp_path / "access.db")
+    with pytest.raises(Refused):
+        await again.logged_in(session, "127.0.0.1")
+    await again.close()
+
+
 async def test_a_login_removed_while_its_password_is_checked_logs_nobody_in(access: Access) -> None:
     logging_in = asyncio.create_task(access.log_in("alice", PASSWORD, HERE))
     await asyncio.sleep(0)

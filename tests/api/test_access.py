@@ -15,6 +15,7 @@ from miner_ctrl.api.port import PortRules
 from miner_ctrl.api.rates import Rate
 from miner_ctrl.api.routes import Route
 from miner_ctrl.model.callers import AccessRole
+from tests.api.in_memory import BASE, rig_view
 from tests.api.open_port import PASSWORD, OpenPort, opened
 
 TRIED = {
@@ -175,6 +176,27 @@ async def test_tokens_outlive_the_node_and_their_texts_are_not_in_the_file(tmp_p
 
 def _bytes_in(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["token", "session"])
+async def test_what_is_being_followed_ends_with_the_credentials(
+    port: OpenPort, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "ASKED_AGAIN_AFTER_S", 0.0)
+    if kind == "token":
+        credentials = f"Authorization: Bearer {await port.token(AccessRole.VIEWER)}"
+    else:
+        credentials = f"Cookie: miner-ctrl={await port.session()}"
+    reader, writer = await port.connect()
+    writer.write(f"GET {BASE}/events HTTP/1.1\r\nHost: localhost\r\n{credentials}\r\n\r\n".encode())
+    async with asyncio.timeout(20):
+        await reader.readuntil(b"event: snapshot")
+        port.world.fleet.change(rig_view(hashrate=1.0))
+        await reader.readuntil(b"event: rig")
+        await (port.access.revoke_token("viewer") if kind == "token" else port.access.remove_login("alice"))
+        port.world.fleet.change(rig_view(hashrate=123456.0))
+        assert b"123456" not in await reader.readuntil(b"\r\n0\r\n\r\n")
+    writer.close()
 
 
 # --- roles -----------------------------------------------------------------------------------------------

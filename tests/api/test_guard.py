@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from miner_ctrl.api import guard
 from miner_ctrl.api.guard import OWN, Guard, Rules
 from miner_ctrl.api.origins import Names
 from miner_ctrl.api.port import PortRules
@@ -185,6 +186,11 @@ async def test_every_answer_has_the_security_headers(port: OpenPort) -> None:
 
 
 class _Nobody:
+    def still(self, caller: Caller) -> bool:
+        return self.good
+
+    good = True
+
     async def holder(self, token: str, address: str) -> Caller:
         return Caller(door=Door.TOKEN, role=AccessRole.VIEWER, name="t", id="1", address=address)
 
@@ -239,6 +245,30 @@ async def test_a_websocket_of_its_own_page_and_of_a_program_get_through() -> Non
         HOST | {"Origin": "http://localhost:9090", "Cookie": f"miner-ctrl={'A' * 43}"}, needs_credentials=True
     )
     assert [who.door for who in (page, program, login)] == [Door.LOOPBACK, Door.TOKEN, Door.LOGIN]
+
+
+async def test_a_websocket_ends_with_the_token_it_came_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "ASKED_AGAIN_AFTER_S", 0.0)
+    sent: list[Message] = []
+    credentials = _Nobody()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": "1"})
+        credentials.good = False
+        await send({"type": "websocket.send", "text": "2"})
+        await send({"type": "websocket.send", "text": "3"})
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"host", b"localhost"), (b"authorization", b"Bearer mct_x")]
+    scope = {"type": "websocket", "scheme": "ws", "path": "/", "query_string": b"", "headers": headers, "state": {}}
+    await Guard(app, Rules(Names(()), needs_credentials=True), credentials)(scope, receive, send)
+    assert [message["type"] for message in sent] == ["websocket.accept", "websocket.send", "websocket.close"]
 
 
 async def test_a_cookie_alone_opens_no_websocket() -> None:

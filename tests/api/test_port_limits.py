@@ -18,7 +18,7 @@ from miner_ctrl.api.port_connection import Crowd
 from miner_ctrl.errors import MinerCtrlError, RateLimited
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.transport.tls import ensure_certificate, pin_of, pinned_context, server_context
-from tests.api.in_memory import BASE
+from tests.api.in_memory import BASE, peer_view
 from tests.api.open_port import PASSWORD, OpenPort, opened, read_answer
 
 
@@ -92,18 +92,18 @@ async def test_who_does_not_read_is_cut_off(port: OpenPort) -> None:
     await port("GET", "/health")
     assert port.port._serving is not None
     object.__setattr__(port.port._serving.limits, "unread_within_s", 0.3)
+    many = [peer_view(f"{number:016x}", f"rig-{number}") for number in range(40_000)]
+    port.world.pairing.known = {peer.id: peer for peer in many}  # 17 MB: more than the kernel takes on the way
+    connections = port.port._serving.state.connections
     reader, writer = await port.connect()
-    request = f"GET {BASE}/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-    state = port.port._serving.state
-    writer.write(request)
-    await reader.read(1)
     writer.transport.pause_reading()  # type: ignore[attr-defined]
-    for _ in range(400):
-        if writer.transport.is_closing() or not state.connections:
+    writer.write(f"GET {BASE}/peers HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    for _ in range(1500):
+        if not connections and port.port._serving.state.total_requests > 1:
             break
-        writer.write(request * 8)
-        await asyncio.sleep(0.05)
-    assert not state.connections, "the connection is held"
+        await asyncio.sleep(0.01)
+    assert not connections, "the connection is held"
+    assert reader.at_eof() is False
     writer.close()
 
 

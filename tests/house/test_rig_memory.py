@@ -24,7 +24,10 @@ def loaded() -> frozenset[str]:
     return frozenset(done.stdout.split())
 
 
-@pytest.mark.parametrize("room", ["controller", "history", "doctor", "api.application", "api.faces", "deploy.bundles"])
+@pytest.mark.parametrize(
+    "room",
+    ["controller", "history", "doctor", "api.application", "api.faces", "api.guard", "access", "deploy.bundles"],
+)
 def test_a_node_starts_without_what_only_controllers_and_people_need(loaded: frozenset[str], room: str) -> None:
     name = f"miner_ctrl.{room}"
     assert "miner_ctrl.worker" in loaded
@@ -34,7 +37,7 @@ def test_a_node_starts_without_what_only_controllers_and_people_need(loaded: fro
 @pytest.mark.parametrize(
     "heavy",
     [
-        "statistics", "fractions", "psutil", "yaml", "starlette", "uvicorn", "uvloop", "click", "mnemonic",
+        "statistics", "fractions", "psutil", "yaml", "starlette", "uvicorn", "uvloop", "click", "mnemonic", "argon2",
         "ssl", "_ssl", "asyncio.sslproto", "_hashlib", "aiofastnet", "picows.api", "python_socks", "email",
     ],
 )  # fmt: skip

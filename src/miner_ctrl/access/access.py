@@ -96,6 +96,11 @@ class Access:
         self._note_use()
         return Caller(door=Door.LOGIN, role=login.role, name=login.name, id=held.id, address=address)
 
+    def still(self, caller: Caller) -> bool:
+        """Whether the token or the session that ``caller`` came with is as good as it was; the others always are."""
+        role = {Door.TOKEN: self._tokens.role_of, Door.LOGIN: self._logins.role_of}.get(caller.door)
+        return role is None or role(caller.id) is caller.role
+
     async def log_in(self, name: str, password: str, visit: Visit) -> tuple[str, SessionView]:
         """Return a new session's secret, and who that is now. What was logged in in that browser is logged out.
 

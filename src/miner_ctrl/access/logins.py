@@ -199,6 +199,12 @@ class Logins:
         self._sessions.pop(session.hash, None)
         await self._database.run(lambda file: file.execute("DELETE FROM session WHERE id = ?", (session.id,)))
 
+    def role_of(self, id_: str) -> AccessRole | None:
+        """Return the role of the session of this ID; ``None`` if there is none, or it is over."""
+        session = next((each for each in self._sessions.values() if each.id == id_ and not self._is_over(each)), None)
+        login = self.find(session.login) if session is not None else None
+        return login.role if login is not None else None
+
     def end_of(self, id_: str) -> int | None:
         """Return when the session of this ID ends if nothing more is asked with it."""
         return next((each.expires_at_ms for each in self._sessions.values() if each.id == id_), None)

@@ -179,9 +179,10 @@ class Tokens:
         token.used_at_ms = self._clocks.now_ms()
         return token
 
-    def is_valid(self, id_: str) -> bool:
-        """Whether the token of this ID works."""
-        return any(token.id == id_ and token.status == "valid" for token in self._by_hash.values())
+    def role_of(self, id_: str) -> AccessRole | None:
+        """Return the role of the token of this ID; ``None`` if there is none, or none that is valid."""
+        tokens = (token for token in self._by_hash.values() if token.id == id_ and token.status == "valid")
+        return next((token.role for token in tokens), None)
 
     def end_of(self, id_: str) -> int | None:
         """Return when the token of this ID expires."""

@@ -14,7 +14,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from miner_ctrl.access import address_block
 from miner_ctrl.api.errors import envelope, status_of
@@ -32,6 +32,8 @@ OF_STRANGER = Rate(burst=60, per_s=20)
 HELD_BACK_S = 1.0
 """How long one who asks too often waits for the answer that says so: the loop has others to serve meanwhile."""
 MAX_HELD_BACK = 256
+ASKED_AGAIN_AFTER_S = 15.0
+"""How long an answer goes on before its caller's credentials are looked at once more."""
 _PROXY_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
 _TOKEN_FIELDS = frozenset({"token", "access_token", "api_key"})
 
@@ -43,6 +45,8 @@ class Credentials(Protocol):
 
     async def holder(self, token: str, address: str) -> Caller: ...
     async def logged_in(self, session: str, address: str) -> Caller: ...
+    def still(self, caller: Caller) -> bool:
+        """Whether what ``caller`` came with is as good as it was."""
 
 
 @dataclass(frozen=True)
@@ -62,19 +66,44 @@ class Guard:
         self._app = app
         self._rules = rules
         self._credentials = credentials
+        self._clock = clock
         self._rates = Rates(clock)
         self._held_back = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._app(await self._admitted(scope), receive, send)
+            admitted = await self._admitted(scope)
+            await self._app(admitted, receive, self._watched(admitted, send))
         elif scope["type"] == "websocket":
             try:
                 admitted = await self._admitted(scope)
             except MinerCtrlError as error:
                 await _refuse_websocket(scope, receive, send, error)
             else:
-                await self._app(admitted, receive, send)
+                await self._app(admitted, receive, self._watched(admitted, send))
+
+    def _watched(self, scope: Scope, send: Send) -> Send:
+        """Return ``send``, which ends an answer that goes on after its caller's token or session has ended."""
+        caller = scope["state"][CALLER]
+        if caller is None or caller.door not in (Door.TOKEN, Door.LOGIN):
+            return send
+        looked_s, over = self._clock(), False
+
+        async def watched(message: Message) -> None:
+            nonlocal looked_s, over
+            if over:
+                return
+            goes_on = message["type"] == "websocket.send" or message.get("more_body", False)
+            if goes_on and self._clock() - looked_s >= ASKED_AGAIN_AFTER_S:
+                looked_s, over = self._clock(), not self._credentials.still(caller)
+            if not over:
+                await send(message)
+            elif message["type"] == "websocket.send":
+                await send({"type": "websocket.close", "code": 1008})
+            else:
+                await send({"type": "http.response.body", "body": b""})
+
+        return watched
 
     async def _admitted(self, scope: Scope) -> Scope:
         headers, address = all_headers(scope["headers"]), str((scope.get("client") or ("",))[0])

@@ -104,6 +104,7 @@ class PortConnection(HttpProtocol):
             self.app_state = {**self.app_state, OWN: own}
 
     def upgraded_lost(self) -> None:
+        """The connection was handed over to a WebSocket, and is gone now."""
         self._crowd.leave(self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
