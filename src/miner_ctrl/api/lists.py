@@ -55,7 +55,7 @@ def select(items: Sequence[T], query: ListQuery, kind: type[T]) -> Listing[T]:
 
 
 def _matches(item: msgspec.Struct, wanted: str) -> bool:
-    return any(wanted in text.casefold() for field in fields(item) for text in _texts(getattr(item, field.name)))
+    return any(wanted in text.casefold() for name in item.__struct_fields__ for text in _texts(getattr(item, name)))
 
 
 def _texts(value: object) -> Iterator[str]:
