@@ -139,9 +139,7 @@ class Access:
 
     def holds(self, caller: Caller) -> bool:
         """Whether what a caller came in with still counts. A page that is open uses its session."""
-        if caller.door is Door.TOKEN:
-            return self._tokens.is_valid(caller.id)
-        return caller.door is not Door.LOGIN or self._logins.use(caller.id)
+        return self.still(caller) and (caller.door is not Door.LOGIN or self._logins.use(caller.id))
 
     # --- tokens and logins ------------------------------------------------------------------------------
 

@@ -51,8 +51,8 @@ class FleetSnapshot(Said, frozen=True, kw_only=True, tag="snapshot"):
 
 
 class FleetDelta(Said, frozen=True, kw_only=True, tag="delta"):
-    """Rigs that changed: the ``id`` and the fields that did, each with its new value; a rig that is new has all that
-    are not at their default. ``removed`` are IDs."""
+    """Rigs that changed: the ``id`` and the fields that did, each with its new value, also where that is the default; a
+    rig that is new has all of them. ``removed`` are IDs."""
 
     topic: Literal["fleet"]
     changed: tuple[Patch, ...]

@@ -16,7 +16,8 @@ from msgspec.structs import fields
 ROWS_AT_ONCE = 250
 """In one message: about 60 KB, and a millisecond or two of work."""
 ALL = -1
-"""A row that a reader does not have, or only in parts that are no use: all its fields."""
+"""A row that a reader does not have, or as one that was removed since: all its fields, those at their default too, for
+it may be put over the old one."""
 REMOVED = 0
 
 _encoder = msgspec.json.Encoder()
@@ -131,7 +132,7 @@ class Table:
             if row is None:
                 removed.append(id_)
             else:
-                changed.append(row if mask == ALL else self._patch(id_, row, mask))
+                changed.append(self._patch(id_, row, mask))
         body = _encoder.encode({"topic": self.name, "changed": changed, "removed": removed})
         return f'{{"type":"delta",{body[1:-1].decode()}'
 
