@@ -6,7 +6,7 @@ import asyncio
 import http.client
 import json
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from miner_ctrl.controller import Jobs
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
-from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
+from miner_ctrl.model.profiles import ConfigValue
 from miner_ctrl.model.rig import BundleOffer, Schedule, ScheduleState
 from miner_ctrl.model.views import (
     BundleView,
@@ -37,6 +37,7 @@ from miner_ctrl.model.views import (
 )
 from miner_ctrl.protocol.messages import Logs
 from tests.api.own_machine import MINER, Doctor, History, Installs, OwnLock, Rig
+from tests.api.profiles_in_memory import Profiles
 from tests.api.real_jobs import jobs_in
 
 BASE = "/api/v1/mining"
@@ -423,53 +424,6 @@ class Deploys:
         if not BUNDLE.sha256.startswith(query):
             raise NotFound("There is no such bundle here.", code="BUNDLE_NOT_FOUND")
         return BUNDLE
-
-
-class Profiles:
-    def __init__(self) -> None:
-        self.kept: dict[str, Profile] = {}
-
-    def list(self) -> Sequence[Profile]:
-        return [*self.kept.values()]
-
-    def find(self, query: str) -> Profile:
-        if query not in self.kept:
-            raise NotFound(f"There is no profile {query!r}.", code="PROFILE_NOT_FOUND")
-        return self.kept[query]
-
-    def create(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
-        if name in self.kept:
-            raise Conflict("There is a profile of that name.", code="PROFILE_EXISTS")
-        self.kept[name] = Profile(id=f"id-{name}", name=name, miner_type=miner_type, config=dict(config))
-        return self.kept[name]
-
-    def change(
-        self, query: str, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, if_hash: str
-    ) -> Profile:
-        held = self.kept.pop(self.find(query).name)
-        if if_hash not in ("", held.content_hash):
-            raise Conflict("It has changed.", code="PROFILE_CHANGED")
-        self.kept[name] = Profile(id=held.id, name=name, miner_type=miner_type, config=dict(config))
-        return self.kept[name]
-
-    def versions(self, query: str) -> Sequence[ProfileVersion]:
-        held = self.find(query)
-        return [ProfileVersion(hash=held.content_hash, miner_type=held.miner_type, config=held.config, at_ms=None)]
-
-    def revert(self, query: str, hash_prefix: str) -> Profile:
-        held = self.find(query)
-        if not held.content_hash.startswith(hash_prefix):
-            raise NotFound("There is no such version.", code="VERSION_NOT_FOUND")
-        return held
-
-    def import_drafts(self, drafts: Sequence[ProfileDraft], *, replace: bool) -> ImportOutcome:
-        for draft in drafts:
-            self.create(draft.name, draft.miner_type, draft.config)
-        return ImportOutcome(created=tuple(draft.name for draft in drafts))
-
-    def delete(self, query: str) -> None:
-        self.find(query)
-        del self.kept[query]
 
 
 class World:
