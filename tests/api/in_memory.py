@@ -8,7 +8,6 @@ import json
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,11 +17,8 @@ from miner_ctrl.access import Access
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.live.topics import jobs_topic, overview_topics
-from miner_ctrl.controller import Fleet as RealFleet
-from miner_ctrl.controller import Jobs, JobStore
-from miner_ctrl.controller.fleet import RigKnown
+from miner_ctrl.controller import Jobs
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
-from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.metrics import Metrics
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
@@ -44,11 +40,11 @@ from miner_ctrl.model.views import (
     TlsView,
     TokenView,
 )
-from miner_ctrl.peers import Registry
 from miner_ctrl.protocol.messages import Logs
-from tests.api.kept_profiles import Profiles
 from tests.api.overview import Overview
 from tests.api.own_machine import MINER, Audit, Doctor, History, Installs, OwnLock, Rig
+from tests.api.profiles_in_memory import Profiles
+from tests.api.real_jobs import jobs_in
 
 BASE = "/api/v1/mining"
 RIG_ID = "a1b2c3d4e5f60718"
@@ -456,7 +452,10 @@ class World:
         self.fleet = Fleet()
         self.commands = Commands(self.pairing, self.fleet)
         self.deploys = Deploys(self.commands)
-        self.jobs = None if folder is None else self._jobs(folder)
+        self.jobs: Jobs | None = None
+        if folder is not None:
+            self.jobs, rig = jobs_in(folder)
+            self.pairing.aliases[rig] = RIG_ID
         self.profiles = Profiles()
         self.history = History()
         self.lock = OwnLock()
@@ -498,15 +497,6 @@ class World:
             audit=self.audit,
             rig=self._own_rig,
         )
-
-    def _jobs(self, folder: Path) -> Jobs:
-        registry, fleet = Registry.open(folder / "peers.db", now_ms=lambda: 1), RealFleet(clock=lambda: 1.0)
-        keys = NodeKeys.from_secret(bytes(32)).public
-        record = registry.add(keys, name="rig-alpha")
-        fleet.apply(RigKnown(keys.fingerprint, keys.node_id, record.name))
-        self.pairing.aliases[keys.node_id] = RIG_ID
-        ids = (f"job{number}" for number in count(1))
-        return Jobs(registry, fleet, JobStore(folder / "jobs.db"), now_ms=lambda: 1, new_id=lambda: next(ids))
 
     async def _own_rig(self) -> Rig:
         return self.rig

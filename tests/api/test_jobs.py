@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.in_memory import MINER, Client, World, until
+from tests.api.in_memory import Client, World, until
+from tests.api.own_machine import MINER
 
 COMMANDS: dict[str, dict[str, object]] = {
     "start": {"profileId": "p"},

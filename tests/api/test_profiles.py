@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from miner_ctrl.api.application import build_app
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
-from miner_ctrl.model.callers import LOOPBACK
+from miner_ctrl.model.callers import LOOPBACK, AccessRole, Caller, Door
 from miner_ctrl.model.profiles import MAX_DOCUMENT_BYTES, MinerConfig
 from miner_ctrl.profiles import ProfileStore
 from tests.api.in_memory import Answer, Client, Node
@@ -39,13 +40,44 @@ def store(tmp_path: Path) -> Iterator[ProfileStore]:
     store.close()
 
 
+@asynccontextmanager
+async def asking(store: ProfileStore, path: Path, caller: Caller) -> AsyncIterator[Client]:
+    """A client of a door that lets in ``caller``."""
+    faces = Faces(Node(), profiles=store)
+    door = LocalDoor(lambda: HttpServing(build_app(lambda: faces), caller=caller), path)
+    await door.open()
+    yield Client(path)
+    await door.close()
+
+
 @pytest.fixture
 async def client(store: ProfileStore, socket_path: Path) -> AsyncIterator[Client]:
-    faces = Faces(Node(), profiles=store)
-    door = LocalDoor(lambda: HttpServing(build_app(lambda: faces), caller=LOOPBACK), socket_path)
-    await door.open()
-    yield Client(socket_path)
-    await door.close()
+    async with asking(store, socket_path, LOOPBACK) as client:
+        yield client
+
+
+async def test_a_viewer_sees_no_password_and_the_same_tag(client: Client, store: ProfileStore, tmp_path: Path) -> None:
+    secret, other = "hunter2", "hunter3"
+    pools = [{"pool": "b.example:1", "password": other}, {"pool": "c.example:1", "password": "x"}]
+    config: dict[str, object] = {"pool": "a.example:1", "wallet": "w", "password": secret, "failover": pools}
+    config |= {"cuda": True, "gpuPool": {"pool": "d.example:1", "password": secret}}
+    made = await client("POST", "/profiles", {**PROFILE, "config": config})
+    assert made.data["config"]["password"] == secret
+    await client("PUT", "/profiles/p", {**PROFILE, "config": {**config, "wallet": "v"}})
+    viewer = Caller(door=Door.TOKEN, role=AccessRole.VIEWER, name="screen")
+    async with asking(store, tmp_path / "viewer" / "node.sock", viewer) as looking:
+        for path in ("/profiles", "/profiles/p", "/profiles/p/versions"):
+            answer = await looking("GET", path)
+            assert answer.status == 200
+            assert secret.encode() not in answer.text
+            assert other.encode() not in answer.text
+        seen = await looking("GET", "/profiles/p")
+        assert seen.data["config"]["password"] == seen.data["config"]["gpuPool"]["password"] == "********"
+        assert [pool["password"] for pool in seen.data["config"]["failover"]] == ["********", "x"]
+        whole = await client("GET", "/profiles/p")
+        assert (seen.headers["etag"], seen.data["hash"]) == (whole.headers["etag"], whole.data["hash"])
+        refused(await looking("GET", "/profiles/export"), 403, "NOT_ALLOWED")
+        assert (await looking("GET", "/profiles?q=hunter")).data == []
 
 
 def refused(answer: Answer, status: int, code: str) -> str:

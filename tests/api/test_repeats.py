@@ -88,7 +88,7 @@ async def test_a_secret_is_given_once(client: Client, world: World) -> None:
 
 
 async def test_a_job_is_begun_once(client: Client, world: World) -> None:
-    order = {"filter": {}}
+    order: dict[str, object] = {"filter": {}}
     first = await client("POST", "/remote/stop", order, headers=KEY)
     again = await client("POST", "/remote/stop", order, headers=KEY)
     assert (first.status, again.status, again.data["id"]) == (202, 202, first.data["id"])

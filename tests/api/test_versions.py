@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.api.in_memory import MINER, Answer, Client, World
+from tests.api.in_memory import Answer, Client, World
+from tests.api.own_machine import MINER
 
 PROFILE = {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}
 OTHER = {"name": "p", "minerType": "xmrig", "config": {"pool": "b:2"}}

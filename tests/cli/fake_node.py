@@ -108,7 +108,8 @@ class FakeNode:
             request.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n[")
             request.close_connection = True
             return
-        if asked.path in self.streams and (request.command, asked.path) not in self.answers:
+        followed = "follow" in asked.query or (request.command, asked.path) not in self.answers
+        if asked.path in self.streams and followed:
             self._send_stream(request, self.streams[asked.path])
             return
         missing = (404, {"error": f"There is no route {asked.path}.", "code": "ROUTE_NOT_FOUND"})

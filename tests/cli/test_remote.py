@@ -76,6 +76,29 @@ def test_status_shows_numbers_as_people_read_them_and_names_why_a_rig_is_missing
     assert "\x1b" not in ended.out
 
 
+def test_a_command_to_many_rigs_is_one_job_and_says_who_did_not_do_it(node: FakeNode, home: Path) -> None:
+    job = {"id": "j1", "total": 3, "counts": {"done": 2}}
+    failed = {"name": f"rig-beta{HOSTILE}", "state": "failed", "error": {"error": "Nobody is there.", "code": "X"}}
+    node.on("POST", "/remote/pause", job, 202)
+    node.on("GET", "/jobs/j1", job)
+    node.streams["/jobs/j1"] = lambda: iter(
+        [("peer", {"name": "rig-alpha", "state": "done"}), ("peer", failed), ("end", {"reason": "There is no more."})]
+    )
+    ended = run(home, "remote", "pause", "--tag", "cellar", "--for", "2h")
+    assert (ended.code, ended.out) == (1, "Paused for 2h on 2 of 3 rigs.\n")
+    assert "Nobody is there." in ended.err
+    assert "\x1b" not in ended.err
+    assert node.asked[0].body == {"filter": {"tags": ["cellar"]}, "resumeAfterS": 7200}
+
+
+@pytest.mark.parametrize("words", [(), ("rig-alpha", "--all"), ("--all", "--tag", "x"), ("rig-alpha", "--tag", "x")])
+def test_a_command_says_for_whom_it_is_once(node: FakeNode, home: Path, words: tuple[str, ...]) -> None:
+    ended = run(home, "remote", "stop", *words)
+    assert ended.code == 2
+    assert "--all" in ended.err
+    assert node.asked == []
+
+
 def test_status_shows_temperature_and_lock_where_there_are_any(node: FakeNode, home: Path) -> None:
     node.on("GET", "/remote/stats", fleet(rig("rig-alpha")))
     assert row(run(home, "remote", "status").out, "RIG").split()[-2:] == ["POOL", "SEEN"]

@@ -163,7 +163,7 @@ def _check(value: Any, kind: Any, where: str) -> None:
             _check(part, get_args(kind)[1], f"{where}.{name}")
     elif isinstance(kind, type) and hasattr(kind, "__required_keys__"):
         for name, inner in get_type_hints(kind).items():
-            assert name in value or name in kind.__optional_keys__, f"{where}: {name} is missing"
+            assert name in value or name in getattr(kind, "__optional_keys__", ()), f"{where}: {name} is missing"
             if name in value:
                 _check(value[name], inner, f"{where}.{name}")
     elif get_args(kind):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from miner_ctrl.errors import BadInput, StateDamaged
+from miner_ctrl.errors import BadInput, Conflict, StateDamaged
 from miner_ctrl.identity.introductions import Introduction
 from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.callers import Caller, Door
@@ -24,6 +24,7 @@ from miner_ctrl.peers import (
     read_trust,
     write_trust,
 )
+from miner_ctrl.peers.allowlist import MAX_KEYS
 from miner_ctrl.peers.notes import NOTED_BURST, NOTED_EVERY_S, Notes
 from tests.peers.nodes import Clock, introduction, invites_of, keys, open_registry
 
@@ -255,6 +256,40 @@ def test_a_damaged_trust_file_is_named_and_kept(tmp_path: Path, content: bytes) 
     with pytest.raises(StateDamaged, match=str(path)):
         read_trust(path)
     assert path.read_bytes() == content
+
+
+def test_the_first_node_with_a_key_of_the_allowlist_is_pinned_and_its_key_is_used_up(desk: Desk, path: Path) -> None:
+    grants = frozenset({Grant.OBSERVE})
+    desk.trust.allowlist.note(keys(1).x, grants)
+    impostor = PublicKeys(keys(2).x, keys(1).e)
+    assert desk.judge(Introduction(impostor, "other", None)).status is PENDING
+    assert desk.judge(introduction(1)).status is ACCEPTED
+    record = desk.registry.get(keys(1).fingerprint)
+    assert record is not None
+    assert (record.grants, record.role, record.verified) == (grants, Role.CONTROLLER, True)
+    assert desk.trust.allowlist.keys() == []
+    swapped = PublicKeys(keys(1).x, keys(3).e)
+    assert desk.judge(Introduction(swapped, "rig", None)).status is REFUSED
+    assert desk.judge(introduction(1)).status is ACCEPTED
+
+
+def test_the_allowlist_is_there_after_a_restart_and_says_when_it_is_full(path: Path) -> None:
+    desk = Desk(path)
+    desk.trust.allowlist.note(keys(1).x, NO_GRANTS)
+    assert not desk.trust.allowlist.forget(keys(2).x)
+    desk.registry.close()
+    again = Desk(path)
+    assert again.trust.allowlist.keys() == [keys(1).x]
+    for number in range(MAX_KEYS - 1):
+        again.trust.allowlist.note(number.to_bytes(32, "big"), NO_GRANTS)
+    with pytest.raises(Conflict) as raised:
+        again.trust.allowlist.note(b"x" * 32, NO_GRANTS)
+    assert raised.value.code == "ALLOWLIST_FULL"
+    again.trust.allowlist.note(keys(1).x, ALL_GRANTS)
+    assert again.trust.allowlist.forget(keys(1).x)
+    assert desk is not again
+    assert again.judge(introduction(1)).status is PENDING
+    again.registry.close()
 
 
 # --- what is told on ------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ KNOWN = {
 
 
 @schemathesis.hook
-def before_call(context: Any, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     query: Any = case.query
     if isinstance(query, dict) and "follow" in query:
         query["follow"] = "false"  # a log that is followed does not end

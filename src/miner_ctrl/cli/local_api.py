@@ -45,6 +45,7 @@ _ERROR_OF_STATUS: dict[int, type[MinerCtrlError]] = {
     403: Refused,
     404: NotFound,
     409: Conflict,
+    412: Conflict,
     413: BadInput,
     415: BadInput,
     422: BadInput,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -15,6 +15,7 @@ from miner_ctrl.cli.local_api import part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.lock import remote_lock
 from miner_ctrl.cli.log_lines import follow_log, show_log
+from miner_ctrl.cli.many import is_for_many, many_options, to_many
 from miner_ctrl.cli.output import printed_json
 from miner_ctrl.cli.rig_detail import detail
 from miner_ctrl.cli.rigs import remarks, rig_table, state_of, summary
@@ -31,6 +32,7 @@ def remote() -> None:
 
 
 peer_argument = click.argument("peer", shell_complete=completes("peers"))
+maybe_peer = click.argument("peer", required=False, shell_complete=completes("peers"))
 miner_argument = click.argument("miner", required=False, shell_complete=completes("miners"))
 profile_option = click.option(
     "--profile",
@@ -98,9 +100,10 @@ def _missing(rig: dict[str, Any]) -> MinerCtrlError:
     miner-ctrl remote start rig-alpha --profile my-profile
     miner-ctrl remote start rig-alpha --profile other-profile --replace
     miner-ctrl remote start rig-alpha --profile other-profile --replace xmrig-1
+    miner-ctrl remote start --tag cellar --profile night
     """
 )
-@peer_argument
+@maybe_peer
 @profile_option
 @click.option(
     "--replace",
@@ -109,10 +112,24 @@ def _missing(rig: dict[str, Any]) -> MinerCtrlError:
     metavar="[MINER]",
     help="Have the miner that runs there (or MINER, if there are several) run the profile from now on.",
 )
+@many_options
 @pass_settings
-def start(settings: Settings, peer: str, profile: str, replace: str | None) -> None:
-    """Start a miner on PEER."""
+@click.pass_context
+def start(
+    ctx: click.Context,
+    settings: Settings,
+    *,
+    peer: str | None,
+    profile: str,
+    replace: str | None,
+    tags: tuple[str, ...],
+    everybody: bool,
+) -> None:
+    """Start a miner on PEER, or on many rigs at once."""
     order = {"profileId": profile} if replace is None else {"profileId": profile, "replace": replace}
+    if is_for_many(peer, tags, everybody=everybody):
+        ctx.exit(to_many(settings, "start", "Started", tags, order))
+    peer = peer or ""
     with local_node(settings.home) as api:
         answer = api.post(f"/remote/{part(peer)}/start", order)
     if printed_json(settings, answer):
@@ -122,37 +139,55 @@ def start(settings: Settings, peer: str, profile: str, replace: str | None) -> N
     click.echo(f"{' and '.join(names)} {runs if len(names) == 1 else 'run'} on {shown(peer)}.")
 
 
-def _control(settings: Settings, peer: str, verb: str, done: str, miner: str | None, **more: object) -> None:
+class _Whom(NamedTuple):
+    """A rig, or many."""
+
+    peer: str | None
+    miner: str | None
+    tags: tuple[str, ...]
+    everybody: bool
+
+
+def _control(settings: Settings, whom: _Whom, verb: str, done: str, **more: object) -> int:
+    peer, miner = whom.peer or "", whom.miner
+    if is_for_many(whom.peer, whom.tags, everybody=whom.everybody):
+        return to_many(settings, verb, done, whom.tags, more)
     with local_node(settings.home) as api:
         answer = api.post(f"/remote/{part(peer)}/{verb}", {"minerName": miner, **more})
     if printed_json(settings, answer):
-        return
+        return 0
     acted = answer.data
     names = [shown(name, 63) for name in acted.get("miners") or [acted.get("minerName") or miner] if name]
     click.echo(f"{done} on {shown(peer)}: {', '.join(names)}." if names else f"No miner ran on {shown(peer)}.")
+    return 0
 
 
 @remote.command(
     epilog="""
     miner-ctrl remote stop rig-alpha xmrig-1
     miner-ctrl remote stop rig-alpha
+    miner-ctrl remote stop --all
     """
 )
-@peer_argument
+@maybe_peer
 @miner_argument
+@many_options
 @pass_settings
-def stop(settings: Settings, peer: str, miner: str | None) -> None:
-    """Stop MINER on PEER, or every miner there."""
-    _control(settings, peer, "stop", "Stopped", miner)
+@click.pass_context
+def stop(ctx: click.Context, settings: Settings, /, **whom: Any) -> None:
+    """Stop MINER on PEER, or every miner there; or every miner of many rigs."""
+    ctx.exit(_control(settings, _Whom(**whom), "stop", "Stopped"))
 
 
 @remote.command(epilog="miner-ctrl remote restart rig-alpha xmrig-1")
-@peer_argument
+@maybe_peer
 @miner_argument
+@many_options
 @pass_settings
-def restart(settings: Settings, peer: str, miner: str | None) -> None:
-    """Restart MINER on PEER, or every miner there."""
-    _control(settings, peer, "restart", "Restarted", miner)
+@click.pass_context
+def restart(ctx: click.Context, settings: Settings, /, **whom: Any) -> None:
+    """Restart MINER on PEER, or every miner there; or every miner of many rigs."""
+    ctx.exit(_control(settings, _Whom(**whom), "restart", "Restarted"))
 
 
 @remote.command(
@@ -161,26 +196,29 @@ def restart(settings: Settings, peer: str, miner: str | None) -> None:
     miner-ctrl remote pause rig-alpha xmrig-1 --for 2h
     """
 )
-@peer_argument
+@maybe_peer
 @miner_argument
 @click.option("--for", "for_", metavar="TIME", help="Go on by itself after this long, for example 90m, 2h or 1d.")
+@many_options
 @pass_settings
-def pause(settings: Settings, peer: str, miner: str | None, for_: str | None) -> None:
-    """Pause MINER on PEER, or every miner there."""
+@click.pass_context
+def pause(ctx: click.Context, settings: Settings, /, for_: str | None, **whom: Any) -> None:
+    """Pause MINER on PEER, or every miner there; or every miner of many rigs."""
     if for_ is None:
-        _control(settings, peer, "pause", "Paused", miner)
-    else:
-        seconds = parse_span_s(for_)
-        _control(settings, peer, "pause", f"Paused for {for_}", miner, resumeAfterS=seconds)
+        ctx.exit(_control(settings, _Whom(**whom), "pause", "Paused"))
+    seconds = parse_span_s(for_)
+    ctx.exit(_control(settings, _Whom(**whom), "pause", f"Paused for {for_}", resumeAfterS=seconds))
 
 
 @remote.command(epilog="miner-ctrl remote resume rig-alpha")
-@peer_argument
+@maybe_peer
 @miner_argument
+@many_options
 @pass_settings
-def resume(settings: Settings, peer: str, miner: str | None) -> None:
-    """Go on with MINER on PEER, or every miner there."""
-    _control(settings, peer, "resume", "Resumed", miner)
+@click.pass_context
+def resume(ctx: click.Context, settings: Settings, /, **whom: Any) -> None:
+    """Go on with MINER on PEER, or every miner there; or every miner of many rigs."""
+    ctx.exit(_control(settings, _Whom(**whom), "resume", "Resumed"))
 
 
 @remote.command(
