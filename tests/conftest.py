@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -18,6 +18,9 @@ from tests.components import prometheus as prometheus_component
 from tests.components import systemd as systemd_component
 from tests.components import xmrig as xmrig_component
 from tests.components.packages import CannotHave
+
+if TYPE_CHECKING:
+    from tests.history.stores import OpenHistory
 
 T = TypeVar("T")
 
@@ -102,6 +105,23 @@ def postgresql(postgresql_server: postgresql_component.Server) -> Iterator[postg
     yield database
     postgresql_server.start()
     database.drop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of database for a history, in turn."""
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def open_history(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> OpenHistory:
+    """An empty history in each kind of database, in turn."""
+    from tests.history.stores import in_postgresql, in_sqlite  # noqa: PLC0415 - only where there is a history
+
+    if store_kind == "sqlite":
+        return in_sqlite(tmp_path / "mining.db")
+    return in_postgresql(request.getfixturevalue("postgresql"))
 
 
 @contextmanager

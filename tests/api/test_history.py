@@ -19,7 +19,7 @@ from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.controller import RigHistory, history_export
-from miner_ctrl.history import SqliteHistory
+from miner_ctrl.history import HistoryStore
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.callers import OWNER
 from miner_ctrl.model.history import HistorySettings, JournalEntry, MinerSample, OwnEvent, RigEvent, Sample
@@ -29,6 +29,7 @@ from miner_ctrl.model.times import now_ms, time_text
 from miner_ctrl.peers import Registry
 from tests.api.in_memory import Client, Node
 from tests.history.journals import HOUR_MS, part_of, samples_of
+from tests.history.stores import OpenHistory
 
 MINUTE_MS = 60_000
 ALPHA, BETA = (NodeKeys.from_secret(bytes([number]) * 32).public for number in (1, 2))
@@ -37,14 +38,14 @@ BEGAN_MS = NOW_MS - NOW_MS % HOUR_MS - 3 * HOUR_MS
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteHistory]:
-    opened = SqliteHistory(tmp_path / "mining.db", now_ms=now_ms)
+async def store(open_history: OpenHistory) -> AsyncIterator[HistoryStore]:
+    opened = open_history(now_ms)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def client(store: SqliteHistory, tmp_path: Path) -> AsyncIterator[Client]:
+async def client(store: HistoryStore, tmp_path: Path) -> AsyncIterator[Client]:
     """A node's local door with the history of two rigs, alpha and beta, behind it."""
     registry = Registry.open(tmp_path / "peers.db", now_ms=now_ms)
     for keys, name in ((ALPHA, "alpha"), (BETA, "beta")):
@@ -60,7 +61,7 @@ async def client(store: SqliteHistory, tmp_path: Path) -> AsyncIterator[Client]:
 
 
 @pytest.fixture
-async def told(store: SqliteHistory) -> SqliteHistory:
+async def told(store: HistoryStore) -> HistoryStore:
     """Alpha mined rx/0 for an hour, was away for one, and mined kawpow beside it in the next; beta ran one hour."""
     first = samples_of(BEGAN_MS, 10_000, 360, hashrate=100.0)
     later = tuple(
@@ -215,7 +216,7 @@ async def test_what_is_no_time_is_refused(client: Client, time: str) -> None:
 
 
 @pytest.mark.usefixtures("told")
-async def test_events_are_one_journal_with_pages(client: Client, store: SqliteHistory) -> None:
+async def test_events_are_one_journal_with_pages(client: Client, store: HistoryStore) -> None:
     await store.note([OwnEvent(at_ms=BEGAN_MS + 7, kind="settings", by="owner", text="Kept for longer.")])
     happened = tuple(JournalEntry(seq, RigEvent(at_ms=BEGAN_MS + seq, kind="started", by="x")) for seq in range(1, 6))
     await store.add(BETA.fingerprint, part_of(happened, journal="c" * 32))
@@ -244,7 +245,7 @@ async def test_events_are_one_journal_with_pages(client: Client, store: SqliteHi
 FORMULAS = ("=1+1", "+1", "-1", "@sum", "\t=1", "\r=1", 'quote",comma', "line\nbreak", "ordinary")
 
 
-async def test_csv_is_safe_for_spreadsheets_and_reads_back(client: Client, store: SqliteHistory) -> None:
+async def test_csv_is_safe_for_spreadsheets_and_reads_back(client: Client, store: HistoryStore) -> None:
     await store.note([OwnEvent(at_ms=BEGAN_MS + n, kind="k", by=text, text=text) for n, text in enumerate(FORMULAS)])
     answer = await client("GET", "/history/export?what=events&format=csv")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
@@ -272,7 +273,7 @@ async def test_every_row_is_exported_once(
     assert len(part.splitlines()) == sum(row["at_ms"] >= BEGAN_MS + 2 * HOUR_MS for row in rows)
 
 
-async def test_an_export_goes_at_its_readers_pace_and_holds_nothing_up(client: Client, store: SqliteHistory) -> None:
+async def test_an_export_goes_at_its_readers_pace_and_holds_nothing_up(client: Client, store: HistoryStore) -> None:
     """A reader that takes nothing for a while: little is read ahead for it, writing goes on, and its file's journal is
     emptied. One that goes away in the middle is forgotten."""
     entries = samples_of(BEGAN_MS, 100, 60_000)
@@ -302,7 +303,7 @@ async def test_an_export_goes_at_its_readers_pace_and_holds_nothing_up(client: C
     assert len(answer.text.splitlines()) == 501
 
 
-async def test_an_export_that_fails_in_the_middle_is_cut_and_not_ended(client: Client, told: SqliteHistory) -> None:
+async def test_an_export_that_fails_in_the_middle_is_cut_and_not_ended(client: Client, told: HistoryStore) -> None:
     export, calls = told.export, 0
 
     async def failing(wanted: Any) -> Any:

@@ -94,6 +94,20 @@ async def test_two_controllers_that_tell_the_same_store_and_count_it_once(postgr
     assert total.rollup.hashes == pytest.approx(buckets[0][0])
 
 
+async def test_parts_that_only_add_to_roll_ups_are_counted_once_too(postgresql: Database) -> None:
+    """No row's key says that what is old was stored: the lock on the rig does."""
+    every = samples_of(NOW_MS - 5 * HOUR_MS, 10_000, 300)
+    short = HistorySettings(samples_hours=1)
+    async with opened(postgresql, settings=short) as one, opened(postgresql, settings=short) as other:
+        for last in range(20, 301, 20):
+            told = part_of(every[:last])
+            await asyncio.gather(one.add(RIG, told), other.add(RIG, told))
+        span = Span(Table.MINUTES, NOW_MS - NOW_MS % HOUR_MS - 6 * HOUR_MS, NOW_MS, HOUR_MS)
+        assert sum(bucket.rollup.mining for bucket in await one.miner_buckets(RIG, span)) == 300
+        assert sum(bucket.rollup.rounds for bucket in await one.rig_buckets(RIG, span)) == 300
+        assert await one.samples(RIG, since_ms=0, until_ms=NOW_MS, limit=9) == []
+
+
 async def test_new_names_from_two_controllers_at_once_are_one(postgresql: Database) -> None:
     async with opened(postgresql) as one, opened(postgresql) as other:
         await asyncio.gather(

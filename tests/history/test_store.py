@@ -30,8 +30,8 @@ from miner_ctrl.model.history import HistorySettings, JournalEntry, MinerSample,
 from miner_ctrl.model.miners import MinerState
 from miner_ctrl.model.views import HashratePointView
 from miner_ctrl.storage.sqlite import open_database
-from tests.history.conftest import OpenHistory
 from tests.history.journals import DAY_MS, JOURNAL, NOW_MS, OTHER_JOURNAL, entry, part_of, samples_of
+from tests.history.stores import OpenHistory
 
 RIG, OTHER_RIG = b"\1" * 32, b"\2" * 32
 

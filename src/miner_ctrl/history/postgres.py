@@ -38,7 +38,10 @@ log = logging.getLogger(__name__)
 
 GATHER_S = 0.05
 """How long what is added waits for more to be committed with it."""
+ENOUGH = 32
+"""So many do not wait."""
 PARTS_AT_ONCE = 64
+"""Parts in one transaction."""
 PARTS_WAITING = 256
 """Parts in memory; whoever brings another waits."""
 SLICE_EVERY_S = 0.5
@@ -163,7 +166,8 @@ class PostgresHistory:
 
     async def _write(self) -> None:
         while self._waiting:
-            await asyncio.sleep(GATHER_S)
+            if len(self._waiting) < ENOUGH:
+                await asyncio.sleep(GATHER_S)
             batch, self._waiting = self._waiting[:PARTS_AT_ONCE], self._waiting[PARTS_AT_ONCE:]
             await self._commit(batch)
 

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-import pytest
-
 from miner_ctrl.history import HistoryStore, SqliteHistory
 from miner_ctrl.history.postgres import PostgresHistory
 from miner_ctrl.model.history import HistorySettings
@@ -21,19 +19,13 @@ class OpenHistory(Protocol):
     def __call__(self, now_ms: Callable[[], int], settings: HistorySettings | None = None) -> HistoryStore: ...
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store_kind(request: pytest.FixtureRequest) -> str:
-    """Each database in turn."""
-    kind: str = request.param
-    return kind
+def in_sqlite(path: Path) -> OpenHistory:
+    """A history in a file."""
+    return lambda now_ms, settings=None: SqliteHistory(path, now_ms=now_ms, settings=settings)
 
 
-@pytest.fixture
-def open_history(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> OpenHistory:
-    """An empty history in each kind of database, in turn."""
-    if store_kind == "sqlite":
-        return lambda now_ms, settings=None: SqliteHistory(tmp_path / "mining.db", now_ms=now_ms, settings=settings)
-    database: Database = request.getfixturevalue("postgresql")
+def in_postgresql(database: Database) -> OpenHistory:
+    """A history in a database."""
     url = parse_database_url(database.socket_url)
     assert url is not None
     return lambda now_ms, settings=None: PostgresHistory(url, now_ms=now_ms, settings=settings)
