@@ -28,6 +28,7 @@ GROUPS = {
     "everything": ("benches.everything", "A controller with everything on"),
     "history": ("benches.history", "History (raw: the first schema, which made nothing of the samples)"),
     "access": ("benches.access", "The API's port under a flood (raw: in a quiet moment)"),
+    "audit": ("benches.audit", "The audit log"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 

@@ -52,6 +52,8 @@ def _answers(route: Route) -> Iterator[str]:
         yield f"{route.status} {code(_name(route.answer))}"
     if route.events:
         yield "events " + " ".join(map(code, route.events))
+    if route.files:
+        yield "a file, " + " ".join(map(code, route.files))
 
 
 def _name(kind: object) -> str:

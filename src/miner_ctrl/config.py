@@ -80,6 +80,15 @@ class Home:
         return self.node_data / "journal.db"
 
     @property
+    def audit_database(self) -> Path:
+        return self.node_data / "audit.db"
+
+    @property
+    def audit_heads_database(self) -> Path:
+        """What this node keeps of its peers' audit logs."""
+        return self.node_data / "audit-heads.db"
+
+    @property
     def history_database(self) -> Path:
         return self.data / "mining.db"
 

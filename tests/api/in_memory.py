@@ -23,6 +23,7 @@ from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.rig import BundleOffer, Schedule, ScheduleState
+from miner_ctrl.model.summaries import RigState, RigSummary
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -40,7 +41,7 @@ from miner_ctrl.model.views import (
 )
 from miner_ctrl.protocol.messages import Logs
 from tests.api.overview import Overview
-from tests.api.own_machine import MINER, Doctor, History, Installs, OwnLock, Rig
+from tests.api.own_machine import MINER, Audit, Doctor, History, Installs, OwnLock, Rig
 
 BASE = "/api/v1/mining"
 RIG_ID = "a1b2c3d4e5f60718"
@@ -476,6 +477,7 @@ class World:
         self.profiles = Profiles()
         self.history = History()
         self.lock = OwnLock()
+        self.audit = Audit()
         self.rig = Rig()
         self.overview = Overview()
         tables, states = overview_topics(self.overview)
@@ -507,6 +509,7 @@ class World:
             profiles=self.profiles,
             history=self.history,
             lock=self.lock,
+            audit=self.audit,
             rig=self._own_rig,
         )
 

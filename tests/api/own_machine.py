@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
 from miner_ctrl.errors import NotFound
 from miner_ctrl.miners import LogPart
+from miner_ctrl.model.audit import AuditCheckView, AuditEntryView, AuditStatusView
+from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.doctor import Diagnosis, Finding, MachineInfo, MinerProgram, Severity
 from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
 from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
@@ -166,6 +169,53 @@ class OwnLock:
     async def clear_lock(self) -> LockView:
         self.held = None
         return self.lock()
+
+
+class Audit:
+    """A log in memory: what was asked, in order, with how it ended (``None``: it has not)."""
+
+    def __init__(self) -> None:
+        self.log: list[list[Any]] = []
+        self.wanted: dict[str, object] = {}
+        self.parts: list[bytes | Exception] = [b"one\n", b"two\n"]
+
+    def asked(self, caller: Caller, action: str, target: Mapping[str, str], body: msgspec.Struct | None) -> int:
+        self.log.append([caller, action, dict(target), body, None])
+        return len(self.log)
+
+    def ended(self, entry: int, code: str) -> None:
+        assert self.log[entry - 1][-1] is None, "it has ended already"
+        self.log[entry - 1][-1] = code
+
+    def noted(self, caller: Caller, action: str, target: Mapping[str, str], code: str = "") -> None:
+        self.log.append([caller, action, dict(target), None, code])
+
+    async def entries(self, **wanted: Any) -> list[AuditEntryView]:
+        self.wanted = wanted
+        return [
+            AuditEntryView(
+                seq=4, at_ms=5, kind="asked", of=0, door="owner", role="admin", caller="", caller_id="", address="",
+                action="stop_miner", target="{}", body="{}", code="", prev="", hash="", signature="",
+            )
+        ]  # fmt: skip
+
+    async def status(self) -> AuditStatusView:
+        return AuditStatusView(
+            entries=4, at_ms=5, hash="aGFzaA==", size_bytes=8192, waiting=0, lost=0, problem="", heads=()
+        )
+
+    async def check(self) -> AuditCheckView:
+        return AuditCheckView(
+            ok=False, found="changed", seq=2, text="Entry 2 was changed.", entries=0, first=1, last_at_ms=0, hash="",
+            tail_checked=False,
+        )  # fmt: skip
+
+    async def export(self, format_: str, *, since_ms: int) -> AsyncGenerator[bytes, None]:
+        self.wanted = {"format": format_, "since_ms": since_ms}
+        for part in self.parts:
+            if isinstance(part, Exception):
+                raise part
+            yield part
 
 
 class Rig:

@@ -53,6 +53,8 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("DELETE", "/bundles/abab", None, 200, {"sha256": "ab" * 32}),
     ("POST", "/remote/rig-alpha/lock", {"document": "{}", "signature": "A" * 86 + "=="}, 200, {"status": "locked"}),
     ("GET", "/lock", None, 200, {"locked": False}),
+    ("GET", "/audit/status", None, 200, {"entries": 4, "problem": ""}),
+    ("POST", "/audit/verify", None, 200, {"ok": False, "found": "changed", "seq": 2}),
     ("PUT", "/lock", {"wallets": ["w"], "pools": ["p.example"]}, 200, {"locked": True, "wallets": ["w"]}),
     ("DELETE", "/lock", None, 200, {"locked": False}),
     ("POST", "/profiles", {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}, 201, {"id": "id-p"}),
@@ -218,6 +220,7 @@ async def test_every_route_is_tried() -> None:
     lists |= {"/ready", "/fleet", "/alerts"}
     lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "samples", "gaps")}
     lists |= {"/history/events", "/history/miners", "/history/miners/{name}/hashrate"}
+    lists |= {"/audit", "/audit/export"}  # test_audit.py
     lists |= {"/miners", "/miners/available", "/miners/{miner}/hashrate-history"}
     streams = {"/history/export", "/events", "/remote/{peer}/logs/{miner}", "/miners/{miner}/logs"}
     elsewhere = (

@@ -31,6 +31,7 @@ EXPECTED = {
         "controller's CPU",
     },
     "access": {"asked under wrong tokens", "asked under slow heads", "asked under connections"},
+    "audit": {"entries written, in bursts", "entries checked", "an entry on the disk", "a request (raw: no log)"},
     "crypto": {"seal 300 bytes", "open 300 bytes", "sign", "verify", "handshake, both sides"},
 }
 

@@ -46,7 +46,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "config": "storage",
         "rig_settings": "storage",
         "run": "config storage identity",
-        "cli": "config deploy lock storage",
+        "cli": "audit config deploy lock storage",
     }.items()
 }
 CLOSED = frozenset({"keeper", "errors", "__init__"})

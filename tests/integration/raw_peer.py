@@ -90,11 +90,12 @@ async def dialled(
     name: str = "raw",
     role: Role = Role.CONTROLLER,
     grants: tuple[str, ...] = (),
+    capabilities: tuple[str, ...] = (),
     source: str = "127.0.0.1",
 ) -> AsyncIterator[RawPeer]:
     """Shake hands with the node at ``address``, from the address ``source``, and say hello if it accepts.
 
-    ``role`` and ``grants`` are what the hello says.
+    ``role``, ``grants`` and ``capabilities`` are what the hello says.
     """
     async with connect(
         f"ws://{address}/ws", compression=None, ping_interval=None, max_size=None, proxy=None, open_timeout=PATIENCE_S,
@@ -111,5 +112,10 @@ async def dialled(
         assert isinstance(hello, Hello)
         peer = RawPeer(link, session, hello)
         if hello.verdict == "accepted":
-            await peer.say(Hello(name=name, role=role, version="0.1.0", instance=f"{id(peer):016x}", grants=grants))
+            instance = f"{id(peer):016x}"
+            await peer.say(
+                Hello(
+                    name=name, role=role, version="0.1.0", instance=instance, grants=grants, capabilities=capabilities
+                )
+            )  # fmt: skip
         yield peer

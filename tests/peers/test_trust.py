@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from miner_ctrl.errors import BadInput, StateDamaged
 from miner_ctrl.identity.introductions import Introduction
 from miner_ctrl.identity.keys import PublicKeys
+from miner_ctrl.model.callers import Caller, Door
 from miner_ctrl.model.nodes import ALL_GRANTS, NO_GRANTS, Grant, Role
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
 from miner_ctrl.peers import (
@@ -23,6 +24,7 @@ from miner_ctrl.peers import (
     read_trust,
     write_trust,
 )
+from miner_ctrl.peers.notes import NOTED_BURST, NOTED_EVERY_S, Notes
 from tests.peers.nodes import Clock, introduction, invites_of, keys, open_registry
 
 ACCEPTED, PENDING, REFUSED = VerdictStatus.ACCEPTED, VerdictStatus.PENDING, VerdictStatus.REFUSED
@@ -37,7 +39,12 @@ class Desk:
         self.registry: Registry = open_registry(path, self.clock)
         self.invites = invites_of(self.registry, self.clock)
         self.pending = Pending(now_ms=self.clock)
-        self.trust = Trust(self.registry, self.invites, self.pending, provisioned)
+        self.notes: list[tuple[str, str, dict[str, str], str]] = []
+        self.trust = Trust(self.registry, self.invites, self.pending, provisioned, note=self._note)
+
+    def _note(self, caller: Caller, action: str, about: Mapping[str, str], code: str) -> None:
+        assert (caller.door, caller.address) == (Door.PEER, HOST)
+        self.notes.append((action, caller.id, dict(about), code))
 
     def judge(self, who: Introduction) -> Verdict:
         return self.trust.judge(who, HOST)
@@ -248,3 +255,54 @@ def test_a_damaged_trust_file_is_named_and_kept(tmp_path: Path, content: bytes) 
     with pytest.raises(StateDamaged, match=str(path)):
         read_trust(path)
     assert path.read_bytes() == content
+
+
+# --- what is told on ------------------------------------------------------------------------------------
+
+
+def fingerprint(number: int) -> str:
+    return keys(number).fingerprint.hex()
+
+
+def test_who_waits_is_told_once_and_who_is_known_is_not(desk: Desk) -> None:
+    for _ in range(3):
+        desk.judge(introduction(1, "rig-alpha"))
+    desk.registry.add(keys(2), name="rig")
+    desk.judge(introduction(2))
+    assert desk.notes == [("approval_asked", keys(1).node_id, {"fingerprint": fingerprint(1)}, "")]
+
+
+def test_who_used_an_invite_is_told_with_its_name_here_and_who_may_not_with_why(desk: Desk) -> None:
+    token = desk.invite()
+    desk.judge(introduction(1, "rig", token.invite_id))
+    desk.judge(introduction(2, "rig", token.invite_id))
+    invite = token.invite_id.hex()
+    (_, joined, about, code), (action, other, refused, why) = desk.notes
+    assert (joined, about, code) == (
+        keys(1).node_id, {"invite": invite, "name": "rig", "fingerprint": fingerprint(1)}, "",
+    )  # fmt: skip
+    assert (action, other, refused) == (
+        "invite_used", keys(2).node_id, {"invite": invite, "fingerprint": fingerprint(2)},
+    )  # fmt: skip
+    assert why
+
+
+def test_a_provisioned_peer_is_told_when_it_is_pinned(path: Path) -> None:
+    desk = Desk(path, [ProvisionedTrust(keys(1).fingerprint)])
+    desk.judge(introduction(1))
+    desk.judge(introduction(1))
+    assert [note[0] for note in desk.notes] == ["provisioned_peer_pinned"]
+    desk.registry.close()
+
+
+def test_a_swarm_of_strangers_is_told_of_seldom_and_counted() -> None:
+    time_s = 0.0
+    told: list[dict[str, str]] = []
+    notes = Notes(lambda _caller, _action, about, _code: told.append(dict(about)), clock=lambda: time_s)
+    for number in range(1000):
+        notes.tell("approval_asked", introduction(number), HOST)
+    assert len(told) == NOTED_BURST
+    time_s += NOTED_EVERY_S
+    notes.tell("approval_asked", introduction(7), HOST)
+    notes.tell("approval_asked", introduction(8), HOST)
+    assert told[NOTED_BURST:] == [{"fingerprint": fingerprint(7), "leftOutBefore": str(1000 - NOTED_BURST)}]

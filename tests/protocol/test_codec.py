@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from miner_ctrl.errors import ProtocolViolation
+from miner_ctrl.model.audit import AuditHead
 from miner_ctrl.model.history import JournalEntry, MinerSample, RigEvent, Sample
 from miner_ctrl.model.miners import (
     Hashrates,
@@ -31,6 +32,7 @@ from miner_ctrl.protocol.codec import MESSAGE_CLASS, TYPE_NAMES, DecodeFailed, d
 from miner_ctrl.protocol.limits import MAX_MESSAGE_BYTES
 from miner_ctrl.protocol.messages import AnyMessage, Message, Payload
 
+HEAD = AuditHead(7, 1_700_000_000_000, b"h" * 32, b"s" * 64)
 SENDER, RECIPIENT = "0123456789abcdef", "fedcba9876543210"
 PROFILE = Profile(id="p1", name="xmr", miner_type="xmrig", config={"pool": "pool:3333", "deep": [{"a": [1, None]}]})
 STATS = MinerStats(
@@ -93,6 +95,8 @@ PAYLOADS: list[Payload] = [
     messages.GetHistory(journal="j", after=4),
     messages.History(journal="j", entries=(JournalEntry(1, SAMPLE), JournalEntry(2, EVENT)), first=1, more=True),
     messages.DeployAck(status="more", next_offset=4),
+    messages.AuditHeadTold(head=HEAD),
+    messages.AuditHeads(heads=(HEAD, HEAD)),
 ]
 EVERY = pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: type(payload).__name__)
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from miner_ctrl.api import (
     access,
+    audit,
     bundles,
     deploys,
     doctor,
@@ -77,6 +78,7 @@ RESOURCES = (
     lock.LOCK,
     metrics.METRICS,
     access.ACCESS,
+    audit.AUDIT,
 )
 ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
 

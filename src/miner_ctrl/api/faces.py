@@ -6,10 +6,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import msgspec
-
 from miner_ctrl.metrics import Exposition, RequestCounts
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
+from miner_ctrl.model.audit import Audit, AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
@@ -309,15 +308,20 @@ class LockFace(Protocol):
     async def clear_lock(self) -> LockView: ...
 
 
-class AuditFace(Protocol):
-    """The log of who asked for what. Neither method waits for the disk."""
+class AuditFace(Audit, Protocol):
+    """The log of who asked for what: written (``Audit``), read, checked and exported. Times are Unix, ms."""
 
-    def asked(self, caller: Caller, action: str, target: Mapping[str, str], body: msgspec.Struct | None) -> int:
-        """Note that ``caller`` asked for ``action`` (a route's handler) on ``target`` (the values in its path); what
-        is secret in ``body`` is left out. Returns what names this entry for ``ended``."""
+    async def entries(
+        self, *, limit: int, before: int, caller: str, action: str, peer: str, q: str, since_ms: int, until_ms: int
+    ) -> Sequence[AuditEntryView]:
+        """Return entries, the newest first; what is empty or 0 narrows nothing."""
 
-    def ended(self, entry: int, code: str) -> None:
-        """Note how it ended: empty for done, else the error's code."""
+    async def status(self) -> AuditStatusView: ...
+    async def check(self) -> AuditCheckView:
+        """Check all of it, and ask the peers that are connected what they hold of it."""
+
+    def export(self, format_: str, *, since_ms: int) -> AsyncGenerator[bytes, None]:
+        """Yield all of it as a file, ``jsonl`` or ``csv``, in parts."""
 
 
 class MetricsFace(Protocol):

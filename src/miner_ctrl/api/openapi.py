@@ -121,7 +121,7 @@ def _success(route: Route, schemas: _Schemas) -> dict[str, Any]:
             "x-events": {name: schemas.of(kind) for name, kind in route.events.items()},
         }
     for media_type in route.files:
-        content[media_type] = {"schema": {"type": "string"}}
+        content[media_type] = {"schema": {"type": "string", "description": "A file."}}
     response: dict[str, Any] = {"description": HTTPStatus(route.status).phrase, "content": content}
     if route.listing:
         total = {"description": "How many there are in all.", "schema": {"type": "integer", "minimum": 0}}

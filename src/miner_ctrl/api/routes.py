@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import UnionType
 from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
@@ -42,7 +42,7 @@ from miner_ctrl.api.faces import (
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
-from miner_ctrl.api.streams import Stream, send_stream
+from miner_ctrl.api.streams import Event, Stream, send_stream
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.callers import STRANGER, AccessRole, Caller, Door, Visit
 
@@ -53,6 +53,8 @@ CALLER = "miner_ctrl.caller"
 """Key in ``scope["state"]``: the ``Caller``, set by the door or by what checks credentials there."""
 VISIT = "miner_ctrl.visit"
 """Key in ``scope["state"]``: the ``Visit``; missing at the local door."""
+INTERRUPTED = "INTERRUPTED"
+"""In the audit log: how something ended whose caller went, or that was cut off."""
 _RIG = "rig"
 _FACES: dict[object, str] = {
     NodeFace: "node",
@@ -145,8 +147,8 @@ class Route:
         Raises:
             MinerCtrlError: why not; nothing has been sent yet.
         """
-        caller = self._admitted(scope)
         target: dict[str, str] = dict(scope["path_params"])
+        caller = self._admitted(scope, target, faces.audit)
         check_path(target)
         values = {**target, **await self._reached(faces)}
         if self.query is not None:
@@ -175,14 +177,19 @@ class Route:
             body = result.json if isinstance(result, Encoded) else _encoder.encode(result)
             await send_json(send, self.status, body, *headers)
 
-    def _admitted(self, scope: Scope) -> Caller:
+    def _admitted(self, scope: Scope, target: dict[str, str], audit: AuditFace | None) -> Caller:
         if self.public:
             return STRANGER
         caller = caller_of(scope)
-        if not caller.role.includes(self.role):
-            raise not_allowed(caller.role, self.role)
-        if self.local_only and caller.door is not Door.OWNER:
-            raise only_local()
+        try:
+            if not caller.role.includes(self.role):
+                raise not_allowed(caller.role, self.role)
+            if self.local_only and caller.door is not Door.OWNER:
+                raise only_local()
+        except MinerCtrlError as error:
+            if self.audited and audit is not None:
+                audit.noted(caller, self.handler.__name__, target, error.code)
+            raise
         return caller
 
     async def _reached(self, faces: Faces) -> dict[str, Any]:
@@ -199,14 +206,36 @@ class Route:
         entry = audit.asked(caller, self.handler.__name__, target, values.get("body"))
         try:
             result = await self.handler(**values)
-        except MinerCtrlError as error:
-            audit.ended(entry, error.code)
+        except BaseException as error:
+            audit.ended(entry, _code_of(error))
             raise
-        except BaseException:
-            audit.ended(entry, "INTERRUPTED")
-            raise
+        if isinstance(result, Stream):
+            return Stream(_until_ended(result.events, lambda code: audit.ended(entry, code)))
         audit.ended(entry, "")
         return result
+
+
+def _code_of(error: BaseException) -> str:
+    if isinstance(error, MinerCtrlError):
+        return error.code
+    return "INTERNAL_ERROR" if isinstance(error, Exception) else INTERRUPTED
+
+
+async def _until_ended(
+    events: AsyncGenerator[Event, None], ended: Callable[[str], None]
+) -> AsyncGenerator[Event, None]:
+    """Yield ``events``, and say how they ended: what was asked for goes on for as long as they come."""
+    code = INTERRUPTED
+    try:
+        async for event in events:
+            yield event
+        code = ""
+    except Exception as error:
+        code = _code_of(error)
+        raise
+    finally:
+        await events.aclose()
+        ended(code)
 
 
 def caller_of(scope: Scope) -> Caller:

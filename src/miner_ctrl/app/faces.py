@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from miner_ctrl.api.faces import AccessFace, Faces, NodeFace
+from miner_ctrl.api.faces import AccessFace, AuditFace, Faces, NodeFace
 from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.live.topics import overview_topics
 from miner_ctrl.app.controller import ControllerHalf
-from miner_ctrl.app.metrics import follow
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home
@@ -29,9 +28,9 @@ def faces_of(
     home: Home,
     fingerprint: str,
     access: AccessFace,
+    audit: AuditFace,
 ) -> Faces:
     """Return everything."""
-    follow(own.metrics, info=node.info, controller=controller)
     tables, states = overview_topics(controller.overview)
     live = Feed(
         tables=tables, states=states, fleet=controller.fleet, commands=controller.commands, pairing=pairing,
@@ -53,4 +52,5 @@ def faces_of(
         rig=rig.local,
         access=access,
         lock=LockFace(lock, file=home.lock_json, fingerprint=fingerprint),
+        audit=audit,
     )

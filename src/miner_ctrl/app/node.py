@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
+from miner_ctrl.app.audit import NodeAudit, capabilities
 from miner_ctrl.app.controller_when_asked import ControllerWhenAsked
 from miner_ctrl.app.first_start import new_identity, plan_identity
 from miner_ctrl.app.lock import open_lock
@@ -18,6 +19,7 @@ from miner_ctrl.app.node_facts import NodeFacts
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.port import ApiPort
 from miner_ctrl.app.rig import RigHalf
+from miner_ctrl.app.stores import open_stores
 from miner_ctrl.config import NodeSettings
 from miner_ctrl.errors import Conflict, NotFound
 from miner_ctrl.identity.keys import NodeKeys
@@ -27,8 +29,7 @@ from miner_ctrl.model.nodes import Identity, Role
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.model.views import IdentityView
 from miner_ctrl.pairing import Pairing, identity_view
-from miner_ctrl.peers import Invites, Pending, Registry, Trust, read_trust
-from miner_ctrl.profiles import ProfileStore
+from miner_ctrl.peers import Invites, Pending, Trust, read_trust
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.transport.sockets import check_can_listen
 from miner_ctrl.transport.tls import server_context
@@ -113,19 +114,18 @@ class Node(NodeFacts):
     async def _bring_up(self, keys: NodeKeys, identity: Identity) -> None:
         """Build every room for this identity and start them, innermost first; undone in reverse by ``close``."""
         home, up, role = self._home, self._up, identity.role
-        registry = Registry.open(home.peers_database, now_ms=now_ms)
-        up.callback(registry.close)
-        profiles = ProfileStore(home.profiles_database)
-        profiles.open()
-        up.callback(profiles.close)
+        audit = NodeAudit(home, keys, controls=role.controls)
+        up.push_async_callback(audit.close)
+        registry, profiles = open_stores(up, home)
         invites, pending = Invites(registry, now_ms=now_ms, random_bytes=secrets.token_bytes), Pending(now_ms=now_ms)
-        trust = Trust(registry, invites, pending, read_trust(home.trust_file))
+        trust = Trust(registry, invites, pending, read_trust(home.trust_file), note=audit.noted)
         endpoint = Endpoint(
-            keys, name=identity.name, role=identity.role, version=__version__, capabilities=("profiles",),
+            keys, name=identity.name, role=identity.role, version=__version__, capabilities=capabilities(self._serving),
             judge=trust.judge, find_psk=invites.find_psk, grants_of=registry.grants_of,
             trace=conversation.info if self._settings.trace else None,
         )  # fmt: skip
         up.push_async_callback(endpoint.close)
+        audit.begin(endpoint, serving=self._serving)
         controller = ControllerWhenAsked(
             up, home=home, keys=keys, endpoint=endpoint, registry=registry, profiles=profiles,
             serving=self._serving and role.controls,
@@ -140,14 +140,17 @@ class Node(NodeFacts):
 
         def faces() -> Faces:
             from miner_ctrl.app.faces import faces_of  # noqa: PLC0415 - for who is asked locally
+            from miner_ctrl.app.metrics import follow  # noqa: PLC0415
 
+            follow(self._own.metrics, info=self.info, controller=controller.now(), audit=audit)
             return faces_of(
                 self, self._own, pairing=pairing, profiles=profiles, controller=controller.now(), rig=rig,
                 lock=lock, home=home, fingerprint=fingerprint, access=self._port.access,
+                audit=audit.face(identity, registry),
             )  # fmt: skip
 
         lock = open_lock(home, identity, fingerprint)
-        rig = RigHalf(up, self._own, home=home, identity=identity, profiles=profiles, lock=lock)
+        rig = RigHalf(up, self._own, home=home, identity=identity, profiles=profiles, lock=lock, audit=audit)
         if self._serving and role.works:
             await rig.serve(endpoint)
         self._keys, self._identity, self._endpoint, self._registry = keys, identity, endpoint, registry

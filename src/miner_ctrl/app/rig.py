@@ -14,6 +14,7 @@ from miner_ctrl.config import Home
 from miner_ctrl.errors import Conflict
 from miner_ctrl.miners import Miners
 from miner_ctrl.miners.adapters import description_problems
+from miner_ctrl.model.audit import Audit
 from miner_ctrl.model.machine import MachineStats
 from miner_ctrl.model.nodes import Identity
 from miner_ctrl.model.rig import RigSettings
@@ -53,8 +54,10 @@ class RigHalf:
         identity: Identity,
         profiles: ProfileStore,
         lock: LockDesk | None,
+        audit: Audit,
     ) -> None:
         self._up = up
+        self._audit = audit
         self._own = own
         self._home = home
         self._identity = identity
@@ -84,6 +87,7 @@ class RigHalf:
             journal_path=self._home.worker_database,
             rig_journal=parts.journal,
             lock=lock,
+            audit=self._audit,
             node_id=self._identity.id,
             node_name=self._identity.name,
             version=__version__,

@@ -37,6 +37,7 @@ ANSWER_TIMEOUT_S = 120.0
 CONNECT_TIMEOUT_S = 5.0
 MAX_LISTED = 10_000
 """The most that a list route gives at once."""
+DOWNLOAD_PART_BYTES = 256 * 1024
 MAX_EVENT_LINE_BYTES = 16 * 1024 * 1024
 
 _ERROR_OF_STATUS: dict[int, type[MinerCtrlError]] = {
@@ -172,6 +173,12 @@ class LocalApi:
         """
         with self._sent("GET", path, None, query, None) as response:
             yield from _parse_events(response)
+
+    def download(self, path: str, **query: str | float | None) -> Iterator[bytes]:
+        """Yield what ``path`` is answered with, in parts. Raises as ``events``; also where the answer is cut short."""
+        with self._sent("GET", path, None, query, self._timeout_s) as response:
+            while data := response.read(DOWNLOAD_PART_BYTES):
+                yield data
 
     def post_events(self, path: str, body: Mapping[str, object]) -> Iterator[Event]:
         """``POST path`` and yield the server-sent events it is answered with. Raises as ``events``."""

@@ -61,6 +61,10 @@ class Pending:
         self._evict()
         return True
 
+    def waits(self, fingerprint: bytes) -> bool:
+        """Whether a node waits already."""
+        return fingerprint in self._entries
+
     def list(self) -> list[PendingEntry]:
         """Return who waits, the longest first."""
         self._expire()

@@ -11,6 +11,7 @@ from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.nodes import ALL_GRANTS, Role, check_name
 from miner_ctrl.model.verdict import Verdict, VerdictStatus
 from miner_ctrl.peers.invites import Invites
+from miner_ctrl.peers.notes import Note, Notes, no_note
 from miner_ctrl.peers.pending import Pending
 from miner_ctrl.peers.registry import Registry
 from miner_ctrl.peers.trust_file import ProvisionedTrust
@@ -19,11 +20,21 @@ log = logging.getLogger(__name__)
 
 
 class Trust:
-    """Judges nodes that have proven their keys. Trust is decided on both whole keys, never on ID, name or role."""
+    """Judges nodes that have proven their keys. Trust is decided on both whole keys, never on ID, name or role.
+
+    ``note`` hears what was decided about a node that was not known: who (as a peer), the decision, what it was about.
+    """
 
     def __init__(
-        self, registry: Registry, invites: Invites, pending: Pending, provisioned: Sequence[ProvisionedTrust]
+        self,
+        registry: Registry,
+        invites: Invites,
+        pending: Pending,
+        provisioned: Sequence[ProvisionedTrust],
+        *,
+        note: Note = no_note,
     ) -> None:
+        self._notes = Notes(note)
         self._registry = registry
         self._invites = invites
         self._pending = pending
@@ -53,14 +64,32 @@ class Trust:
             log.warning("%s from %s shows a key or the ID of %s, with another key", keys, remote_host, held.name)
             return Verdict(VerdictStatus.REFUSED, "One of these keys is known here together with another one.")
         if introduction.invite_id is not None:
-            record = self._invites.redeem(introduction.invite_id, keys, introduction.name)
-            log.info("%s (%s) joined from %s", record.name, keys.node_id, remote_host)
+            self._join(introduction, introduction.invite_id, remote_host)
             return self._accepted(keys)
-        if held is not None or self._pin_provisioned(keys, introduction.name):
+        if held is not None:
             return self._accepted(keys)
+        if self._pin_provisioned(keys, introduction.name):
+            self._notes.tell("provisioned_peer_pinned", introduction, remote_host)
+            return self._accepted(keys)
+        return self._let_wait(introduction, remote_host)
+
+    def _join(self, introduction: Introduction, invite: bytes, remote_host: str) -> None:
+        keys = introduction.keys
+        try:
+            record = self._invites.redeem(invite, keys, introduction.name)
+        except MinerCtrlError as error:
+            self._notes.tell("invite_used", introduction, remote_host, error.code, invite=invite.hex())
+            raise
+        self._notes.tell("invite_used", introduction, remote_host, invite=invite.hex(), name=record.name)
+        log.info("%s (%s) joined from %s", record.name, keys.node_id, remote_host)
+
+    def _let_wait(self, introduction: Introduction, remote_host: str) -> Verdict:
         check_name(introduction.name)
+        waits = self._pending.waits(introduction.keys.fingerprint)
         if not self._pending.note(introduction, remote_host):
             return Verdict(VerdictStatus.REFUSED, "A person here has turned this node away.")
+        if not waits:
+            self._notes.tell("approval_asked", introduction, remote_host)
         return Verdict(VerdictStatus.PENDING, "This node waits for a person to approve it here.")
 
     def _accepted(self, keys: PublicKeys) -> Verdict:

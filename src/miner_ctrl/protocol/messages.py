@@ -12,6 +12,7 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import Meta
 
+from miner_ctrl.model.audit import MAX_HEADS_TOLD, AuditHead
 from miner_ctrl.model.history import JournalEntry
 from miner_ctrl.model.miners import MAX_LOG_LINES, LogLine, NodeInfo, NodeStats
 from miner_ctrl.model.nodes import Name, Role
@@ -254,6 +255,23 @@ class History(Payload, frozen=True, kw_only=True):
     at_ms: int = 0
 
 
+# --- vouching -------------------------------------------------------------------------------------------
+
+
+class AuditHeadTold(Payload, frozen=True, kw_only=True):
+    """The newest entry of the sender's audit log, for the receiver to keep; without ``head`` it only asks which are
+    kept. Sent to who has the capability ``audit``."""
+
+    head: AuditHead | None = None
+
+
+class AuditHeads(Payload, frozen=True, kw_only=True):
+    """Heads of the asker's audit log that this node keeps: all of them; of a head that was told, the newest and those
+    that contradict an earlier one."""
+
+    heads: Annotated[tuple[AuditHead, ...], Meta(max_length=MAX_HEADS_TOLD)] = ()
+
+
 # --- the union ------------------------------------------------------------------------------------------
 
 P_co = TypeVar("P_co", bound=Payload, covariant=True)
@@ -351,6 +369,12 @@ class HistoryMessage(Message[History], frozen=True, kw_only=True, tag="history")
 class DeployAckMessage(Message[DeployAck], frozen=True, kw_only=True, tag="deploy_ack"): ...
 
 
+class AuditHeadMessage(Message[AuditHeadTold], frozen=True, kw_only=True, tag="audit_head"): ...
+
+
+class AuditHeadsMessage(Message[AuditHeads], frozen=True, kw_only=True, tag="audit_heads"): ...
+
+
 AnyMessage = (
     HelloMessage
     | PingMessage
@@ -379,6 +403,8 @@ AnyMessage = (
     | SetLockMessage
     | GetHistoryMessage
     | HistoryMessage
+    | AuditHeadMessage
+    | AuditHeadsMessage
 )
 
 COMMANDS: frozenset[type[Payload]] = frozenset(
@@ -387,7 +413,7 @@ COMMANDS: frozenset[type[Payload]] = frozenset(
 """What changes a rig: signed, verified before use, at most once, rate-limited."""
 
 REQUESTS: frozenset[type[Payload]] = COMMANDS | {
-    Ping, GetStats, SubscribeStats, GetLogs, FollowLogs, GetInfo, DeployChunk, GetHistory
+    Ping, GetStats, SubscribeStats, GetLogs, FollowLogs, GetInfo, DeployChunk, GetHistory, AuditHeadTold
 }  # fmt: skip
 """What is owed an answer."""
 
@@ -396,5 +422,7 @@ SIGNED: frozenset[type[Payload]] = COMMANDS | {
 }  # fmt: skip
 """What is signed at once, and ends the session when it comes unsigned; the rest is covered by the next signature."""
 
-REPLIES: frozenset[type[Payload]] = frozenset({Pong, Stats, Logs, Info, History, MinerAck, DeployAck, Error})
+REPLIES: frozenset[type[Payload]] = frozenset(
+    {Pong, Stats, Logs, Info, History, AuditHeads, MinerAck, DeployAck, Error}
+)
 """What answers something, and is therefore never answered with an error."""

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from miner_ctrl.errors import Conflict, MinerCtrlError, ProtocolViolation, RateLimited, RequestTimedOut
 from miner_ctrl.protocol.codes import error_from_wire
 from miner_ctrl.protocol.messages import (
+    AuditHeads,
+    AuditHeadTold,
     Deploy,
     DeployAck,
     DeployChunk,
@@ -57,6 +59,7 @@ REPLY_TO: dict[type[Payload], type[Payload]] = {
     RollbackMiner: DeployAck,
     SetLock: MinerAck,
     GetHistory: History,
+    AuditHeadTold: AuditHeads,
 }
 """The one type that answers each request, besides ``Error``."""
 

@@ -227,6 +227,16 @@ class Endpoint:
         return self._shared.counts
 
     @property
+    def on_refused(self) -> Callable[[Channel, str, str], None]:
+        """Hears of each command that a peer was not granted, as often as its log line may be written: the peer's
+        session, the message's type, the error's code."""
+        return self._shared.on_refused
+
+    @on_refused.setter
+    def on_refused(self, hear: Callable[[Channel, str, str], None]) -> None:
+        self._shared.on_refused = hear
+
+    @property
     def half_open(self) -> int:
         """How many incoming connections are not sessions yet."""
         return self._accepting.half_open

@@ -58,7 +58,7 @@ class Serving:
             return
         lacking = route.lacking(message.payload, lambda: channel.shared.grants_of(channel.fingerprint))
         if lacking is not None:
-            self._log_refusal(TYPE_NAMES[kind])
+            self._log_refusal(kind)
             self._refuse(message.id, Refused(f"That node has not granted {lacking} to this one."))
         else:
             self._call(route.handler, self._begin(message, opened))
@@ -213,10 +213,12 @@ class Serving:
         if not self._channel.closed:
             self._channel.post(error, reply_to=message_id)
 
-    def _log_refusal(self, type_name: str) -> None:
+    def _log_refusal(self, kind: type[Payload]) -> None:
         now = self._channel.shared.clock()
         if self._refusal_log is None:
             self._refusal_log = LogLines(1, 1, now)
         more = self._refusal_log.admit(now)
         if more is not None:
-            logger.warning("refused %s from %s: not granted%s", type_name, self._channel.node_id, more)
+            logger.warning("refused %s from %s: not granted%s", TYPE_NAMES[kind], self._channel.node_id, more)
+            if kind in COMMANDS:
+                self._channel.shared.on_refused(self._channel, TYPE_NAMES[kind], Refused.default_code)

@@ -43,6 +43,7 @@ class Shared:
         "new_id",
         "now_ms",
         "on_ended",
+        "on_refused",
         "random",
         "role",
         "routes",
@@ -87,6 +88,8 @@ class Shared:
         self.random = random
         self.new_id = new_id
         self.on_ended = on_ended
+        self.on_refused: Callable[[Channel, str, str], None] = _nobody
+        """Hears of a command that a peer was not granted: the message's type and the error's code."""
         self.trace = trace
         self.hasten: Callable[[], None] = _nothing
         """Has the ticker look soon: something that has a time limit has begun."""
@@ -121,6 +124,10 @@ class Shared:
         """Hold a task until it is done; ``Endpoint.close`` awaits what is left."""
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+
+
+def _nobody(_channel: Channel, _type: str, _code: str) -> None:
+    """Nobody keeps account."""
 
 
 def _nothing() -> None:

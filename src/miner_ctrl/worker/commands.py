@@ -12,8 +12,11 @@ import msgspec
 
 from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed
 from miner_ctrl.miners import Miners
+from miner_ctrl.model.audit import Audit
+from miner_ctrl.model.callers import AccessRole, Caller, Door
 from miner_ctrl.model.profiles import Profile
 from miner_ctrl.profiles import ProfileStore, validate
+from miner_ctrl.protocol.codec import TYPE_NAMES
 from miner_ctrl.protocol.codes import WireCode, error_to_wire
 from miner_ctrl.protocol.messages import (
     IN_PROGRESS,
@@ -30,7 +33,7 @@ from miner_ctrl.protocol.messages import (
     StopMiner,
 )
 from miner_ctrl.storage.disk import disk_told
-from miner_ctrl.transport import Request
+from miner_ctrl.transport import Channel, Request
 from miner_ctrl.worker.deploys import DeployDesk
 from miner_ctrl.worker.journal import Answer, Journal, Standing, command_hash
 from miner_ctrl.worker.lock_desk import LockDesk, asked_by
@@ -47,7 +50,7 @@ _Each = Callable[[str], Awaitable[None]]
 
 
 class CommandDesk:
-    """Carries out what changes this rig."""
+    """Carries out what changes this rig. ``audit`` has each command that is not a repeat, and how it ended."""
 
     def __init__(
         self,
@@ -59,7 +62,9 @@ class CommandDesk:
         schedule: RigSchedule,
         deploys: DeployDesk,
         lock: LockDesk,
+        audit: Audit,
     ) -> None:
+        self._audit = audit
         self._miners = miners
         self._profiles = profiles
         self._starter = starter
@@ -98,12 +103,25 @@ class CommandDesk:
         digest = command_hash(request.payload)
         standing, known = await self._journal.begin(request.peer, request.id, digest)
         if standing is Standing.NEW:
-            answer = _naming(await self._attempt(request), request)
+            answer = _naming(await self._noted_attempt(request), request)
             await self._journal.finish(request.peer, request.id, answer)
             return answer
         if isinstance(known, MinerAck):
             return msgspec.structs.replace(known, repeated=True)
         return known or _naming(self._explain(standing), request)
+
+    async def _noted_attempt(self, request: Request) -> Answer:
+        payload = request.payload
+        miner = getattr(payload, "miner", None)
+        target = {} if miner is None else {"miner": miner}
+        entry = self._audit.asked(caller_of_peer(request.channel), TYPE_NAMES[type(payload)], target, payload)
+        code = "INTERRUPTED"
+        try:
+            answer = await self._attempt(request)
+            code = "" if not isinstance(answer, Error) else str(answer.details.get("code") or answer.code)
+        finally:
+            self._audit.ended(entry, code)
+        return answer
 
     async def _attempt(self, request: Request) -> Answer:
         payload = request.payload
@@ -227,6 +245,17 @@ class CommandDesk:
                 "miners": present,
             },
         )
+
+
+def caller_of_peer(channel: Channel) -> Caller:
+    """Return a peer as a caller. Its name is its own choice, its ID is not; it may do what it was granted."""
+    return Caller(
+        door=Door.PEER,
+        role=AccessRole.OPERATOR,
+        name=channel.hello.name,
+        id=channel.node_id,
+        address=channel.remote_host,
+    )
 
 
 def _naming(answer: Answer, request: Request) -> Answer:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from miner_ctrl.miners import Miners
+from miner_ctrl.model.audit import Audit
 from miner_ctrl.model.miners import MAX_PROBLEMS, InstalledMiner, MinerStats, NodeInfo, ProfileRef
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.profiles import ProfileStore
@@ -63,6 +64,7 @@ class Worker:
         journal_path: Path,
         rig_journal: RigJournal,
         lock: LockDesk,
+        audit: Audit,
         node_id: str,
         node_name: str,
         version: str,
@@ -86,8 +88,9 @@ class Worker:
         self._rig_journal = rig_journal
         self._lock = lock
         self._commands = CommandDesk(
-            miners, profiles, self._journal, starter=starter, schedule=schedule, deploys=deploys, lock=lock
-        )
+            miners, profiles, self._journal, starter=starter, schedule=schedule, deploys=deploys, lock=lock,
+            audit=audit,
+        )  # fmt: skip
         self._logs = LogDesk(miners)
         self._watch = machine_watch
         self._standing_problems = standing_problems
