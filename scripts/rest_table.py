@@ -50,6 +50,7 @@ def _takes(route: Route) -> Iterator[str]:
 def _answers(route: Route) -> Iterator[str]:
     if route.answer is not None:
         yield f"{route.status} {code(_name(route.answer))}"
+    yield from (f"file {code(media_type)}" for media_type in route.files)
     if route.events:
         yield "events " + " ".join(map(code, route.events))
     if route.files:

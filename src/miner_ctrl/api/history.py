@@ -106,7 +106,7 @@ class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cursor: Annotated[str, Meta(max_length=64)] = ""
 
 
-class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class HistoryExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything from ``since`` to before ``until``, or what is of one ``peer``."""
 
     what: Literal["samples", "minutes", "hours", "events"] = "minutes"
@@ -217,7 +217,7 @@ async def history_events(history: HistoryFace, query: EventsQuery) -> list[Histo
 
 
 @HISTORY.get("/history/export", errors=(404, *_NO_HISTORY), files=("text/csv", "application/x-ndjson"))
-async def export_history(history: HistoryFace, query: ExportQuery) -> Download:
+async def export_history(history: HistoryFace, query: HistoryExportQuery) -> Download:
     """Return history as a file: CSV, or a JSON object on each line."""
     since_ms, until_ms = _times(query.since or "0", query.until)
     parts = history.export(query.what, query.format, query.peer or None, since_ms=since_ms, until_ms=until_ms)

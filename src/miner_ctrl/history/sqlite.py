@@ -30,6 +30,8 @@ T = TypeVar("T")
 
 GATHER_S = 0.05
 """How long what is added waits for more to be committed with it."""
+ENOUGH = 32
+"""So many do not wait."""
 PARTS_AT_ONCE = 128
 """Parts in one transaction."""
 PARTS_WAITING = 256
@@ -142,7 +144,8 @@ class SqliteHistory:
 
     async def _write(self) -> None:
         while self._waiting:
-            await asyncio.sleep(GATHER_S)
+            if len(self._waiting) < ENOUGH:
+                await asyncio.sleep(GATHER_S)
             batch, self._waiting = self._waiting[:PARTS_AT_ONCE], self._waiting[PARTS_AT_ONCE:]
             await self._commit(batch)
 
