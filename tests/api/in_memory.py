@@ -24,7 +24,6 @@ from miner_ctrl.model.miners import MinerState, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grant, Grants, Role
 from miner_ctrl.model.profiles import ConfigValue
 from miner_ctrl.model.rig import BundleOffer, Schedule, ScheduleState
-from miner_ctrl.model.summaries import RigState, RigSummary
 from miner_ctrl.model.views import (
     BundleView,
     CommandView,
@@ -78,11 +77,6 @@ def peer_view(id_: str = RIG_ID, name: str = "rig-alpha", **changes: object) -> 
 def rig_view(id_: str = RIG_ID, name: str = "rig-alpha", hashrate: float = 1000.0) -> RigView:
     miner = MinerStats(name=MINER, type="xmrig", state=MinerState.MINING, hashrate_hps=hashrate, algorithm="rx/0")
     return RigView(node_id=id_, node_name=name, connected=True, age_s=0.5, miners=(miner,))
-
-
-def row_of(rig: RigView) -> RigSummary:
-    hashrate = {miner.algorithm: miner.hashrate_hps or 0.0 for miner in rig.miners}
-    return RigSummary(id=rig.node_id, name=rig.node_name, state=RigState.MINING, hashrate_hps=hashrate)
 
 
 class Node:
@@ -473,7 +467,7 @@ class World:
         self.doctor = Doctor()
         self.installs = Installs()
         self.metrics = Metrics()
-        self.metrics.fleet = lambda: tuple((rig, row_of(rig)) for rig in self.fleet.known.values())
+        self.metrics.fleet = lambda: [(rig, self.overview.rows()[id_]) for id_, rig in self.fleet.known.items()]
         self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, access=access, metrics=self.metrics)
         if identity:
             self._complete()

@@ -228,7 +228,6 @@ async def test_route_fails_in_the_envelope(
 async def test_every_route_is_tried() -> None:
     lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
     lists |= {"/ready", "/fleet", "/alerts"}
-    lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "gaps")}
     lists |= {"/audit", "/audit/export"}  # test_audit.py
     lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "samples", "gaps")}
     lists |= {"/history/events", "/history/miners", "/history/miners/{name}/hashrate"}

@@ -13,7 +13,7 @@ from miner_ctrl.app.metrics import rigs_of
 from miner_ctrl.controller import Overview
 from miner_ctrl.controller.fleet import Fleet, RigConnected, RigGone, RigKnown, RigMissing, RigReported
 from miner_ctrl.metrics import Exposition, Metrics, Values
-from miner_ctrl.metrics.families import AUDIT_LOST, BY_NAME, HISTORY_WAITING, JOBS, Kind
+from miner_ctrl.metrics.families import ALERTS, AUDIT_LOST, BY_NAME, HISTORY_WAITING, Kind
 from miner_ctrl.metrics.lag import WATCHED_FOR_S, LoopLag
 from miner_ctrl.metrics.scrape import FRESH_FOR_S, SLICE
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
@@ -172,14 +172,14 @@ async def test_what_other_rooms_count_is_told_and_one_that_fails_hides_nothing(
     node.metrics.sources += [
         lambda: {HISTORY_WAITING.name: 12},
         broken,
-        lambda: {AUDIT_LOST.name: 2, JOBS.name: {"running": 1, "done": 3}},
+        lambda: {AUDIT_LOST.name: 2, ALERTS.name: {"critical": 1, "notice": 3}},
     ]
     with caplog.at_level(logging.ERROR):
         found = await node.scrape()
     assert "no history today" in caplog.text
     assert found["miner_ctrl_history_waiting_parts"] == {"": 12}
     assert found["miner_ctrl_audit_lost_total"] == {"": 2}
-    assert found["miner_ctrl_jobs"] == {"running": 1, "done": 3}
+    assert found["miner_ctrl_alerts"] == {"critical": 1, "notice": 3}
     assert found["miner_ctrl_metrics_failures_total"] == {"": 1}
     assert found["miner_ctrl_rig_up"] == {"rig-0|0000000000000000": 1}
 

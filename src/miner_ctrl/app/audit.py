@@ -98,6 +98,11 @@ class NodeAudit:
                 self._log.on_head = self.exchange.changed
         return self._log
 
+    @property
+    def made(self) -> AuditLog | None:
+        """The log, if something was noted or told by this process."""
+        return self._log
+
     def face(self, identity: Identity, registry: Registry) -> AuditFace:
         """Return it as the API sees it."""
         from miner_ctrl.app.audit_face import AuditFace  # noqa: PLC0415 - for who is asked locally

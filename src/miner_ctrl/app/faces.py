@@ -6,7 +6,6 @@ from miner_ctrl.api.faces import AccessFace, AuditFace, Faces, NodeFace
 from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.live.topics import jobs_topic, overview_topics
 from miner_ctrl.app.controller import ControllerHalf
-from miner_ctrl.app.metrics import follow
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
 from miner_ctrl.config import Home
@@ -32,7 +31,6 @@ def faces_of(
     audit: AuditFace,
 ) -> Faces:
     """Return everything."""
-    follow(own.metrics, info=node.info, controller=controller)
     tables, states = overview_topics(controller.overview)
     live = Feed(
         tables={**tables, "jobs": jobs_topic(controller.jobs)},

@@ -14,6 +14,7 @@ from miner_ctrl.model.summaries import RigSummary
 from miner_ctrl.model.views import NodeInfoView, RigView
 
 if TYPE_CHECKING:
+    from miner_ctrl.app.audit import NodeAudit
     from miner_ctrl.app.controller import ControllerHalf
     from miner_ctrl.controller import Fleet, Overview
     from miner_ctrl.history import HistoryStore
@@ -25,11 +26,16 @@ def metrics_of(home: Home) -> Metrics:
     return Metrics(blocking=(read_process, lambda: {of.DISK_FREE.name: shutil.disk_usage(home.data).free}))
 
 
-def follow(metrics: Metrics, *, info: Callable[[], NodeInfoView], controller: ControllerHalf) -> None:
+def follow(metrics: Metrics, *, info: Callable[[], NodeInfoView], controller: ControllerHalf, audit: NodeAudit) -> None:
     """Have ``metrics`` tell of a node with an identity."""
     metrics.info, metrics.fleet = info, lambda: rigs_of(controller.fleet, controller.overview)
-    metrics.sources = [sessions_of(controller.endpoint), alerts_of(controller.overview), history_of(controller.store)]
-    metrics.problems_of = [lambda: _not_recorded(controller.store)]
+    metrics.sources = [
+        sessions_of(controller.endpoint),
+        alerts_of(controller.overview),
+        history_of(controller.store),
+        audit_of(audit),
+    ]
+    metrics.problems_of = [lambda: _not_recorded(controller.store), lambda: audit.made.problem if audit.made else ""]
 
 
 def rigs_of(fleet: Fleet, overview: Overview) -> Iterator[tuple[RigView, RigSummary]]:
@@ -59,6 +65,16 @@ def history_of(store: HistoryStore) -> Source:
             of.HISTORY_COMMITS.name: counts.commits,
             of.HISTORY_WRITABLE.name: int(not store.problem),
         }
+
+    return read
+
+
+def audit_of(audit: NodeAudit) -> Source:
+    """Return the source of what is written into the audit log; it is made when something is to be noted."""
+
+    def read() -> Values:
+        log = audit.made
+        return {of.AUDIT_ENTRIES.name: log.written if log else 0, of.AUDIT_LOST.name: log.lost_ever if log else 0}
 
     return read
 

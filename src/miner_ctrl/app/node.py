@@ -140,7 +140,9 @@ class Node(NodeFacts):
 
         def faces() -> Faces:
             from miner_ctrl.app.faces import faces_of  # noqa: PLC0415 - for who is asked locally
+            from miner_ctrl.app.metrics import follow  # noqa: PLC0415
 
+            follow(self._own.metrics, info=self.info, controller=controller.now(), audit=audit)
             return faces_of(
                 self, self._own, pairing=pairing, profiles=profiles, controller=controller.now(), rig=rig,
                 lock=lock, home=home, fingerprint=fingerprint, access=self._port.access,

@@ -66,6 +66,9 @@ class AuditLog:
         self.on_head: Callable[[AuditHead], None] = lambda head: None
         self.problem = ""
         """Why the log cannot be written, one sentence; empty while it can."""
+        self.written = 0
+        self.lost_ever = 0
+        """Entries that could not be kept until the log could be written; the chain says so later."""
         self._file = AuditFile(path, fingerprint=fingerprint, sign=sign)
         self._now_ms = now_ms
         self._thread = thread
@@ -123,6 +126,7 @@ class AuditLog:
 
     def _lose(self, draft: Draft) -> None:
         lost = self._lost
+        self.lost_ever += 1
         self._lost = Lost(lost.entries + 1, lost.first_ms or draft.at_ms, draft.at_ms)
 
     # --- putting down -----------------------------------------------------------------------------------
@@ -156,6 +160,7 @@ class AuditLog:
         for draft in batch:
             self._waiting.popleft()
             self._waiting_bytes -= draft.cost
+        self.written += len(drafts)
         if lost.entries:  # what was lost while this was written is said next
             more = self._lost.entries - lost.entries
             self._lost = Lost(more, lost.last_ms, self._lost.last_ms) if more else Lost()

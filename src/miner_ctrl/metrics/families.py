@@ -144,7 +144,6 @@ HISTORY_WRITABLE = Family(
 )
 AUDIT_ENTRIES = Family("miner_ctrl_audit_entries_total", COUNTER, "Entries written into the audit log by this process.")
 AUDIT_LOST = Family("miner_ctrl_audit_lost_total", COUNTER, "Entries of the audit log that could not be written.")
-JOBS = Family("miner_ctrl_jobs", GAUGE, "Jobs on many rigs that are remembered.", ("state",))
 
 CPU = Family("process_cpu_seconds_total", COUNTER, "Time on the CPUs, the system's for this process among it.")
 RESIDENT = Family("process_resident_memory_bytes", GAUGE, "Resident memory (RSS).")
@@ -164,7 +163,7 @@ FAMILIES: tuple[Family, ...] = (
     *OF_RIGS,
     SESSIONS, HALF_OPEN, HANDSHAKES, DIALS, SESSIONS_ENDED, SENT, RECEIVED,
     REQUESTS, REQUEST_SECONDS, STREAMS, REFUSED,
-    HISTORY_WAITING, HISTORY_ENTRIES, HISTORY_COMMITS, HISTORY_WRITABLE, AUDIT_ENTRIES, AUDIT_LOST, JOBS,
+    HISTORY_WAITING, HISTORY_ENTRIES, HISTORY_COMMITS, HISTORY_WRITABLE, AUDIT_ENTRIES, AUDIT_LOST,
     CPU, RESIDENT, VIRTUAL, STARTED, OPEN_FDS, MAX_FDS,
 )  # fmt: skip
 BY_NAME = {family.name: family for family in FAMILIES}
