@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from miner_ctrl.history import HistoryPart
 from miner_ctrl.model.history import JournalEntry, MinerSample, RigEvent, Sample
 from miner_ctrl.model.miners import MinerState
+
+calm = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
 
 JOURNAL, OTHER_JOURNAL = "a" * 32, "b" * 32
 DAY_MS = 86_400_000
@@ -55,7 +59,7 @@ _counters = st.integers(0, 5_000)
 
 
 @st.composite
-def journals(draw: st.DrawFn, *, start_ms: int, most: int = 60) -> tuple[JournalEntry, ...]:
+def journals(draw: st.DrawFn, *, start_ms: int, most: int = 30) -> tuple[JournalEntry, ...]:
     """A journal with holes, restarts of miners, several algorithms, readings that cannot be."""
     at_ms = start_ms
     entries = []

@@ -38,12 +38,13 @@ from miner_ctrl.history.rollups import (
     rows_of,
 )
 from miner_ctrl.model.history import JournalEntry
-from tests.history.journals import NOW_MS, journals, samples_of
+from tests.history.journals import NOW_MS, calm, journals, samples_of
 
 FLOORS = Floors(samples=NOW_MS - DAY_MS, minutes=NOW_MS - 30 * DAY_MS, hours=NOW_MS - 730 * DAY_MS)
 RESOLUTION = {Table.SAMPLES: 1, Table.MINUTES: MINUTE_MS, Table.HOURS: HOUR_MS}
 
 
+@calm
 @given(
     since=st.integers(0, NOW_MS - 1), length=st.integers(1, 800 * DAY_MS), points=st.integers(1, 2000),
     every=st.sampled_from((0, 1_000, 10_000, 600_000)), finest=st.sampled_from((Table.SAMPLES, Table.MINUTES)),
@@ -142,6 +143,7 @@ def rig_of(made: Rows, span: Span) -> list[RigBucket]:
 START = NOW_MS - NOW_MS % DAY_MS - 60 * DAY_MS
 
 
+@calm
 @given(journals(start_ms=START), st.sampled_from((HOUR_MS, 2 * HOUR_MS, 6 * HOUR_MS, DAY_MS)))
 def test_each_table_gives_the_same_shares_and_the_same_means(entries: tuple[JournalEntry, ...], step_ms: int) -> None:
     made = made_of(entries)
@@ -169,6 +171,7 @@ def _close(values: Iterable[float | None]) -> bool:
     return all(math.isclose(value or 0.0, known[0] or 0.0, rel_tol=1e-9, abs_tol=1e-6) for value in known)
 
 
+@calm
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_the_mean_over_everything_is_that_of_its_points_weighted_by_their_samples(one: int, other: int) -> None:
     assume(one != other)

@@ -22,7 +22,7 @@ from miner_ctrl.history.rollups import (
 )
 from miner_ctrl.model.history import JournalEntry, MinerSample, RigEvent, Sample
 from miner_ctrl.model.miners import MinerState
-from tests.history.journals import NOW_MS, journals
+from tests.history.journals import NOW_MS, calm, journals
 
 AT = NOW_MS - 20 * HOUR_MS
 
@@ -149,6 +149,7 @@ def summed(made: list[Rows], which: str) -> dict[tuple[object, ...] | int, Miner
     return total
 
 
+@calm
 @given(journals(start_ms=AT), st.data())
 def test_whatever_parts_a_journal_comes_in_the_sums_are_the_same(
     entries: tuple[JournalEntry, ...], data: st.DataObject
@@ -167,6 +168,7 @@ def test_whatever_parts_a_journal_comes_in_the_sums_are_the_same(
         assert all(same(found[key], expected[key]) for key in expected)
 
 
+@calm
 @given(journals(start_ms=AT))
 def test_minutes_and_hours_say_the_same_as_the_samples(entries: tuple[JournalEntry, ...]) -> None:
     made = rows(*entries)
