@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 WEBSOCKET_MESSAGE_BYTES = 4096
 PING_EVERY_S = 20.0
 DEAD_AFTER_S = 40.0
+LOOKS = 8
 """A WebSocket without a pong, or anything being read, for this long after a ping."""
 
 Admit = Callable[[asyncio.Transport], bool]

@@ -21,6 +21,7 @@ from uvicorn.server import ServerState
 from miner_ctrl.api.counting import counted
 from miner_ctrl.api.http_protocol import (
     DEAD_AFTER_S,
+    LOOKS,
     PING_EVERY_S,
     WEBSOCKET_MESSAGE_BYTES,
     Admit,
@@ -92,7 +93,7 @@ class HttpServing:
             timeout_keep_alive=self.limits.keep_alive_s,
             ws_max_size=WEBSOCKET_MESSAGE_BYTES,
             ws_ping_interval=PING_EVERY_S,
-            ws_ping_timeout=DEAD_AFTER_S,
+            ws_ping_timeout=DEAD_AFTER_S / LOOKS,
             ws_per_message_deflate=False,
         )
         self.config.load()

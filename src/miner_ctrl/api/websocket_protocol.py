@@ -20,7 +20,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 
-from miner_ctrl.api.http_protocol import DEAD_AFTER_S
+from miner_ctrl.api.http_protocol import DEAD_AFTER_S, LOOKS
 
 if TYPE_CHECKING:
     from miner_ctrl.api.serving import HttpServing
@@ -50,6 +50,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._allowed_frames = FRAMES_AT_ONCE
         self._frame_s = 0.0
         self._alive_s = 0.0
+        self._unsent = 0
         self._is_text = False
 
     def begin(self, transport: asyncio.Transport, head: bytes) -> None:
@@ -78,10 +79,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         self._lost()
 
-    def resume_writing(self) -> None:
-        self._alive_s = self.loop.time()
-        super().resume_writing()
-
     def shutdown(self) -> None:
         """The door closes."""
         self.stop_keepalive()
@@ -104,11 +101,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._write_and_close()
 
     def keepalive_timeout(self) -> None:
-        idle_s = self.loop.time() - self._alive_s
-        if self.close_sent or idle_s >= DEAD_AFTER_S:
+        """Look, while a pong is awaited, whether what waits is being read: the pong may be behind it."""
+        now_s, unsent = self.loop.time(), self.transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._alive_s, self._unsent = now_s, unsent
+        if self.close_sent or now_s - self._alive_s >= DEAD_AFTER_S:
             self.transport.abort()
-        else:  # its pong is behind what it has not read yet, and it does read
-            self.pong_timer = self.loop.call_later(DEAD_AFTER_S - idle_s, self.keepalive_timeout)
+        else:
+            self.pong_timer = self.loop.call_later(DEAD_AFTER_S / LOOKS, self.keepalive_timeout)
 
     async def run_asgi(self) -> None:
         try:
