@@ -161,6 +161,11 @@ class Home:
         return self.data / "miners"
 
     @property
+    def replacing_file(self) -> Path:
+        """A replacement of miners that is under way."""
+        return self.node_data / "replacing.json"
+
+    @property
     def programs(self) -> Path:
         """Miner programs that deploys have put here."""
         return self.data / "programs"

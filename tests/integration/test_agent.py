@@ -111,3 +111,14 @@ def test_a_second_agent_of_a_home_says_so_and_ends(rig: NodeProcess) -> None:
         assert is_running(agent.pid)
     assert again.code == 1
     assert "uses this home" in again.err or "in use" in again.err, again
+
+
+def test_an_agent_finishes_a_replacement_that_the_last_one_had_begun(rig: NodeProcess) -> None:
+    rig.done("node", "init", "--name", "rig", "--role", "worker")
+    profile = {"id": "p", "name": "wanted", "minerType": "simulated", "config": {"pool": "127.0.0.1:9"}}
+    replacing = {"profile": profile, "earlier": {**profile, "name": "earlier", "config": {"pool": "127.0.0.1:11"}}}
+    rig.places.replacing_file.write_text(json.dumps(replacing))
+    rig.serve()
+    [miner] = wait_for("what was wanted to run", lambda: rig.ask("/miners"))
+    assert miner["profileName"] == "wanted"
+    wait_for("the replacement to be over", lambda: not rig.places.replacing_file.exists())

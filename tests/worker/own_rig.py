@@ -54,7 +54,7 @@ class OwnRig:
             self.miners,
             self.profiles,
             self.schedule,
-            Starter(self.miners),
+            Starter(self.miners, self.file.with_name("replacing.json")),
             clock=lambda: self.clock_s,
             now_ms=self._now_ms,
         )

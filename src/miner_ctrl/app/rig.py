@@ -150,6 +150,6 @@ class RigHalf:
         machine = MachineWatch(home.data, settings=settings, clock=time.monotonic, miners=miners.latest)
         self._own.running = lambda: [stats.type for stats in miners.latest() if stats.state.alive]
         schedule = RigSchedule(home.schedule_file, miners, self._profiles, now_ms=now_ms, note=journal.note)
-        starter = Starter(miners)
+        starter = Starter(miners, home.replacing_file)
         local = LocalRig(miners, self._profiles, schedule, starter, clock=time.monotonic, now_ms=now_ms)
         return _Parts(settings, journal, miners, machine, schedule, starter, local)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,8 @@ class Worker:
         self._profiles = profiles
         self._deploys = deploys
         self._schedule = schedule
+        self._starter = starter
+        self._finishing: asyncio.Task[None] | None = None
         self._local = local
         self._node_id = node_id
         self._node_name = node_name
@@ -131,10 +134,14 @@ class Worker:
             route(command, self._commands.carry_out, needs=_NEEDS.get(command, Grant.CONTROL))
         self._stats.start()
         self._watch.start()
+        self._finishing = asyncio.get_running_loop().create_task(self._starter.finish(), name="finish-replacing")
         self._schedule.start()
 
     async def close(self) -> None:
         """Stop answering. Miners go on."""
+        if self._finishing is not None:
+            self._finishing.cancel()
+            await asyncio.gather(self._finishing, return_exceptions=True)
         await self._schedule.close()
         await self._watch.close()
         await self._stats.close()
