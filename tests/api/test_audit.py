@@ -27,7 +27,7 @@ ONLY_ASK = {
     ("POST", "/login"),
     ("POST", "/logout"),
 }
-"""Every route beside the GETs that changes nothing but a session, and so is not in the log."""
+"""Every route beside the GETs that is not in the log: it changes nothing but whose session a browser has."""
 VIEWER = Caller(door=Door.TOKEN, role=AccessRole.VIEWER, name="grafana", id="77", address="192.0.2.9")
 
 

@@ -58,7 +58,7 @@ def test_any_field_of_any_entry_that_is_changed_shows(path: Path) -> None:
         for name in Entry._fields[1:]:
             for changed in _changed(getattr(entry, name)):
                 forged = [*sound]
-                forged[index] = entry._replace(**{name: changed})
+                forged[index] = entry._replace(**{name: changed})  # type: ignore[arg-type]  # whatever its kind is
                 put(path, forged)
                 found = check(path)
                 assert (found.found != OK, found.seq) == (True, entry.seq), (found, entry.seq, name, changed)

@@ -86,4 +86,5 @@ async def export_audit(audit: AuditFace, query: AuditExportQuery) -> Download:
     JSON lines can be checked without this node: `miner-ctrl audit verify FILE --key FINGERPRINT`.
     """
     media_type = "text/csv; charset=utf-8" if query.format == "csv" else "application/jsonl"
-    return Download(f"audit.{query.format}", media_type, audit.export(query.format, since_ms=query.since))
+    parts = audit.export(query.format, since_ms=query.since)
+    return Download(name=f"audit.{query.format}", media_type=media_type, parts=parts)
