@@ -136,7 +136,16 @@ class _Run:
         ours = self._controller.registry
         ours.add(keys.public, name=name, role=Role.WORKER, verified=True)
         ours.update(keys.public.fingerprint, granted=ALL_GRANTS)
-        command = [*program(), "--home", str(self._home / f"rig-{number}"), "node", "serve", "--listen", "127.0.0.1:0"]
+        command = [
+            *program(),
+            "--home",
+            str(self._home / f"rig-{number}"),
+            "node",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--no-api",
+        ]
         with (self._home / f"{name}.log").open("ab") as log:
             self._rigs.append(psutil.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         return name

@@ -43,7 +43,7 @@ class RealNodes:
         """Start and pair them; return once the controller has the miner's stats."""
         self.controller = self._spawn("controller", "node", "init", "--name", "controller", "--role", "controller")
         self.controller.wait()
-        self.controller = self._spawn("controller", "node", "serve", "--listen", "127.0.0.1:0", "--no-init")
+        self.controller = self._spawn("controller", "node", "serve", "--listen", "127.0.0.1:0", "--no-api", "--no-init")
         self._wait(self.controller_api.answers)
         self._wait(lambda: self.controller_api.get("/node/info").data.get("addresses"))
         [address, *_] = self.controller_api.get("/node/info").data["addresses"]
@@ -55,7 +55,7 @@ class RealNodes:
 
     def serve_worker(self) -> None:
         """Start the worker; return once it is connected."""
-        self.worker = self._spawn("worker", "node", "serve", "--listen", "127.0.0.1:0", "--no-init")
+        self.worker = self._spawn("worker", "node", "serve", "--listen", "127.0.0.1:0", "--no-api", "--no-init")
         self._wait(lambda: any(rig["connected"] for rig in self._rigs()))
 
     def kill_worker(self) -> None:

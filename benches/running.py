@@ -23,6 +23,7 @@ GROUPS = {
     "processes": ("benches.processes", "Whole processes (raw: a bare interpreter)"),
     "hashrate": ("benches.hashrate", "What the agent costs real XMRig"),
     "deploys": ("benches.deploys", "A miner program to many rigs (raw: one copy sealed, hashed, written)"),
+    "access": ("benches.access", "The API's port under a flood (raw: in a quiet moment)"),
     "crypto": ("benches.crypto", "Steps of a session (raw: the cipher alone)"),
 }
 

@@ -109,6 +109,11 @@ class Home:
         return self.node_data / "private.key"
 
     @property
+    def access_database(self) -> Path:
+        """API tokens and logins."""
+        return self.node_data / "access.db"
+
+    @property
     def peers_database(self) -> Path:
         return self.node_data / "peers.db"
 
@@ -190,14 +195,33 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Where and how the API is served over TCP. ``asked``: somebody chose the place, so that it must be there.
+    ``auth``: credentials are needed on loopback too. ``names``: what a reverse proxy is called. ``tls`` is ``None`` for
+    none; ``own_tls`` is with this node's own certificate. ``hsts``: browsers are told to come with TLS alone."""
+
+    listen: Listen
+    asked: bool = False
+    auth: bool = False
+    names: tuple[str, ...] = ()
+    tls: TlsFiles | None = None
+    own_tls: bool = False
+    hsts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class NodeSettings:
     """What a serving node starts with; ``listen`` is ``None`` for a node that only dials. ``trace``: log every message
-    to and from peers."""
+    to and from peers. ``api`` is ``None`` where it is served on the local socket alone."""
 
     home: Home
     listen: Listen | None = None
     tls: TlsFiles | None = None
     trace: bool = False
+    api: ApiSettings | None = None
+
+
+DEFAULT_API = Listen("127.0.0.1", 9090)
 
 
 def parse_listen(text: str) -> Listen:

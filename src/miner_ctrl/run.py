@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from miner_ctrl.app import Node
-from miner_ctrl.config import Home, NodeSettings, TlsFiles, parse_listen
+from miner_ctrl.config import ApiSettings, Home, NodeSettings, TlsFiles, parse_listen
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.identity.node_file import read_node_file
 from miner_ctrl.model.nodes import Role
+from miner_ctrl.model.views import NodeInfoView
 from miner_ctrl.storage.home_lock import HomeLock
 
 log = logging.getLogger("miner_ctrl")
@@ -31,14 +32,16 @@ def serve(
     tls_key: str | None = None,
     init: bool = True,
     trace: bool = False,
+    api: ApiSettings | None = None,
 ) -> int:
-    """Run the node of ``home`` until SIGINT or SIGTERM; return the process's exit code.
+    """Run the node of ``home`` until SIGINT or SIGTERM; return the process's exit code. ``api`` is where the API is
+    served beside the local socket.
 
     Raises:
         MinerCtrlError: it could not be started.
     """
     tls = TlsFiles(Path(tls_cert), Path(tls_key)) if tls_cert and tls_key else None
-    settings = NodeSettings(home, parse_listen(listen), tls, trace)
+    settings = NodeSettings(home, parse_listen(listen), tls, trace, api)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     home.prepare()
     _allow_many_files()
@@ -82,9 +85,18 @@ async def _serve(settings: NodeSettings, *, init: bool) -> None:
             log.info(
                 "Waiting for an identity: miner-ctrl node init, or node join. Peers cannot reach this node before."
             )
+        _tell_of_api(node.info())
         await stop.wait()
     finally:
         await node.close()
+
+
+def _tell_of_api(info: NodeInfoView) -> None:
+    if info.api_addresses:
+        pinned = f", certificate sha256:{info.api_tls_fingerprint}" if info.api_tls_fingerprint else ""
+        log.info("The API answers at %s%s.", ", ".join(info.api_addresses), pinned)
+    elif info.api_problem:
+        log.warning("%s", info.api_problem)
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

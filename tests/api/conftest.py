@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from miner_ctrl.api import guard
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
@@ -20,6 +21,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     yield world
     if world.jobs is not None:
         await world.jobs.close()
+
+
+@pytest.fixture
+def answered_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let who asks too often hear so without a wait."""
+    monkeypatch.setattr(guard, "HELD_BACK_S", 0.0)
 
 
 @pytest.fixture

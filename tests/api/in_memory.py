@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from miner_ctrl.access import Access
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.controller import Jobs
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
@@ -432,7 +433,7 @@ class World:
     ``jobs`` are real ones; they are there if there is a ``folder`` for what they keep.
     """
 
-    def __init__(self, *, identity: bool = True, folder: Path | None = None) -> None:
+    def __init__(self, *, identity: bool = True, folder: Path | None = None, access: Access | None = None) -> None:
         self.node = Node()
         self.pairing = Pairing()
         self.fleet = Fleet()
@@ -449,7 +450,7 @@ class World:
         self.node.on_init = self._complete
         self.doctor = Doctor()
         self.installs = Installs()
-        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs)
+        self._faces = Faces(self.node, doctor=self.doctor, installs=self.installs, access=access)
         if identity:
             self._complete()
 

@@ -20,6 +20,7 @@ EXPECTED = {
     "memory": {"a connection, listener", "a connection, dialler"},
     "processes": {"miner-ctrl --help", "remote status", "worker, resident (RSS)", "keeper, resident (RSS)"},
     "deploys": {"  unpacked and switched to", "  links cut", "  a rig, more memory (RSS)"},
+    "access": {"asked under wrong tokens", "asked under slow heads", "asked under connections"},
     "crypto": {"seal 300 bytes", "open 300 bytes", "sign", "verify", "handshake, both sides"},
 }
 

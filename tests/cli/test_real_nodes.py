@@ -23,7 +23,7 @@ def answer(home: Path, *arguments: str) -> Any:
 @contextmanager
 def serving(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run ``node serve`` until the block ends; yield it once it serves."""
-    arguments = arguments or ("node", "serve", "--listen", "127.0.0.1:0")
+    arguments = arguments or ("node", "serve", "--listen", "127.0.0.1:0", "--no-api")
     with ended_after(
         subprocess.Popen(
             command(home, *arguments), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment(), text=True
@@ -48,7 +48,7 @@ def serving(home: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_a_node_without_an_identity_does_not_say_that_it_serves(home: Path) -> None:
-    arguments = ("node", "serve", "--listen", "127.0.0.1:0", "--no-init")
+    arguments = ("node", "serve", "--listen", "127.0.0.1:0", "--no-api", "--no-init")
     with ended_after(
         subprocess.Popen(command(home, *arguments), stderr=subprocess.PIPE, env=environment(), text=True)
     ) as process:
@@ -150,13 +150,13 @@ def test_nobody_there_is_code_3_and_a_bad_token_code_2(home: Path) -> None:
 
 
 def test_ctrl_c_ends_serve_quietly(home: Path) -> None:
-    with serving(home, "node", "serve", "--listen", "127.0.0.1:0") as process:
+    with serving(home, "node", "serve", "--listen", "127.0.0.1:0", "--no-api") as process:
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
 
 
 def test_a_second_node_of_a_home_is_refused(home: Path) -> None:
     with serving(home):
-        second = run(home, "node", "serve", "--listen", "127.0.0.1:0")
+        second = run(home, "node", "serve", "--listen", "127.0.0.1:0", "--no-api")
         assert second.code == 1
         assert "Traceback" not in second.err

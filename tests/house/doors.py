@@ -35,12 +35,13 @@ DOORS: Mapping[str, frozenset[str]] = {
         "history": "storage",
         "lock": "identity storage",
         "audit": "storage",
+        "access": "storage",
         "telemetry": "",
         "doctor": "telemetry",
         "keeper": "",
         "worker": "transport protocol miners profiles deploy lock telemetry storage",
         "controller": "transport protocol peers profiles deploy history storage",
-        "api": "controller worker peers pairing profiles history audit telemetry storage",
+        "api": "controller worker peers pairing profiles history audit access telemetry storage",
         "config": "storage",
         "rig_settings": "",
         "run": "config storage identity",
@@ -52,7 +53,7 @@ CLOSED = frozenset({"keeper", "errors", "__init__"})
 
 WIRES = "app"
 WHOLE_NODE = frozenset({WIRES, "run"})
-MAY_SERVE = frozenset({"run.py", "cli/node.py", "cli/local_node.py", "cli/demo.py"})
+MAY_SERVE = frozenset({"run.py", "cli/serving.py", "cli/local_node.py", "cli/demo.py"})
 """Who may import the whole node: ``run``, which gives it a process, and the commands that serve."""
 
 MAX_APP_LINES = 200

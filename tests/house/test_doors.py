@@ -41,7 +41,7 @@ def test_a_clean_house_passes(tmp_path: Path) -> None:
         worker__serve="import msgspec\nfrom miner_ctrl.protocol.codec import decode\nfrom miner_ctrl import errors\n",
         protocol__codec="from miner_ctrl.model.nodes import Role\nfrom . import limits\nfrom .limits import A\n",
         protocol__limits="A = 1\n",
-        cli__node="from miner_ctrl import run, __version__\n",
+        cli__serving="from miner_ctrl import run, __version__\n",
         run="from miner_ctrl.app import Node\n",
         app="import miner_ctrl.worker.serve\nimport miner_ctrl.protocol.codec\n",
     )

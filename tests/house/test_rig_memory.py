@@ -17,13 +17,18 @@ def loaded() -> frozenset[str]:
     return frozenset(done.stdout.split())
 
 
-@pytest.mark.parametrize("room", ["controller", "history", "doctor", "api.application", "api.faces", "deploy.bundles"])
+@pytest.mark.parametrize(
+    "room",
+    ["controller", "history", "doctor", "api.application", "api.faces", "api.guard", "access", "deploy.bundles"],
+)
 def test_a_node_starts_without_what_only_controllers_and_people_need(loaded: frozenset[str], room: str) -> None:
     name = f"miner_ctrl.{room}"
     assert "miner_ctrl.worker" in loaded
     assert not [module for module in loaded if module == name or module.startswith(f"{name}.")]
 
 
-@pytest.mark.parametrize("heavy", ["statistics", "fractions", "psutil", "yaml", "starlette", "uvicorn", "uvloop"])
+@pytest.mark.parametrize(
+    "heavy", ["statistics", "fractions", "psutil", "yaml", "starlette", "uvicorn", "uvloop", "argon2"]
+)
 def test_a_node_starts_without_heavy_libraries(loaded: frozenset[str], heavy: str) -> None:
     assert heavy not in loaded

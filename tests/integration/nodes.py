@@ -81,6 +81,7 @@ class NodeProcess:
         self.places = Home.resolve(str(home))
         self.api = LocalApi(self.places.socket)
         self.address = ""
+        self.api_words: tuple[str, ...] = ("--no-api",)
         self.process: subprocess.Popen[bytes] | None = None
         self.log_file = home.with_name(f"{home.name}.log")
         self._inside = tuple(inside)
@@ -125,11 +126,13 @@ class NodeProcess:
 
     def serve(self, listen: str = "") -> None:
         """Run the node and wait until it serves; again where it served before, unless told otherwise."""
-        self._run(self._command("node", "serve", "--listen", listen or self.address or "127.0.0.1:0"), {})
+        self._run(
+            self._command("node", "serve", "--listen", listen or self.address or "127.0.0.1:0", *self.api_words), {}
+        )
 
     def serve_as_a_unit(self) -> None:
         """Run the node by what its own systemd unit says, and wait until it serves where it served before."""
-        unit = self.done("service", "print", "--listen", self.address, "--for", "systemd")
+        unit = self.done("service", "print", "--listen", self.address, *self.api_words, "--for", "systemd")
         said = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line)
         [(name, home)] = (word.split("=", 1) for word in shlex.split(said["Environment"]))
         self._run([*self._inside, *shlex.split(said["ExecStart"])], {name: home})

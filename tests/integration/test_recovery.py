@@ -348,7 +348,7 @@ def check_refused(node: NodeProcess, name: str, data: bytes) -> None:
     path = node.home / name
     mode = path.stat().st_mode
     path.write_bytes(data)
-    result = node.cli("node", "serve", "--listen", "127.0.0.1:0", within_s=20)
+    result = node.cli("node", "serve", "--listen", "127.0.0.1:0", "--no-api", within_s=20)
     assert result.code == 1, result
     assert str(path) in result.err
     assert "Traceback" not in result.err

@@ -320,7 +320,7 @@ def test_settings_that_cannot_be_stop_the_start_and_are_named(make_node: MakeNod
     rig = make_node("rig")
     rig.done("node", "init", "--name", "rig-alpha", "--role", "worker")
     rig.places.rig_file.write_text(text)
-    refused = rig.cli("node", "serve", "--listen", "127.0.0.1:0")
+    refused = rig.cli("node", "serve", "--listen", "127.0.0.1:0", "--no-api")
     said = [line for line in refused.err.splitlines() if line.startswith("Error: ")]
     assert (refused.code, len(said)) == (2, 1), refused
     assert str(rig.places.rig_file) in said[0]

@@ -12,6 +12,7 @@ from starlette.routing import Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from miner_ctrl.api import (
+    access,
     allowlist,
     bulk,
     bundles,
@@ -79,6 +80,7 @@ RESOURCES = (
     history.HISTORY,
     lock.LOCK,
     docs.DOCS,
+    access.ACCESS,
 )
 ROUTES: tuple[Route, ...] = tuple(route for resource in (*RESOURCES, META) for route in resource.routes)
 
@@ -101,6 +103,11 @@ def build_app(faces: Callable[[], Faces]) -> ASGIApp:
         default=_unknown,
     )
     return _Boundary(router)
+
+
+def errors_as_answers(app: ASGIApp) -> ASGIApp:
+    """Return ``app`` with every error that it raises answered by the envelope."""
+    return _Boundary(app)
 
 
 class _Methods:
@@ -152,6 +159,11 @@ class _Boundary:
 async def _send_error(send: Send, error: MinerCtrlError) -> None:
     status = status_of(error)
     headers = []
+    if status == 401:
+        wrong = b', error="invalid_token"' if error.code.startswith("TOKEN_") else b""
+        headers.append((b"www-authenticate", b'Bearer realm="miner-ctrl"' + wrong))
+    if isinstance(wait_s := error.details.get("retryAfterS"), int):
+        headers.append((b"retry-after", str(wait_s).encode()))
     if status == 405:
         allowed = error.details.get("allowed")
         headers.append((b"allow", ", ".join(_strings(allowed)).encode()))

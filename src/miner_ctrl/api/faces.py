@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from miner_ctrl.model.callers import Caller
+from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
+from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
@@ -285,10 +286,32 @@ class AuditFace(Protocol):
         """Note how it ended: empty for done, else the error's code."""
 
 
+class AccessFace(Protocol):
+    """Who may ask over the port: tokens, logins and sessions; there also while the node has no identity."""
+
+    async def log_in(self, name: str, password: str, visit: Visit) -> tuple[str, SessionView]:
+        """Return a new session's secret, and who that is now. Raises ``Refused`` or ``RateLimited``."""
+
+    async def log_out(self, session: str) -> None:
+        """End a session; one that is over stays so."""
+
+    async def session(self, caller: Caller) -> SessionView: ...
+    async def tokens(self) -> list[ApiTokenView]: ...
+    async def create_token(self, caller: Caller, name: str, role: AccessRole, lifetime_s: float | None) -> ApiTokenView:
+        """Make a token, which can do no more than ``caller`` and for no longer; the answer alone holds its text."""
+
+    async def revoke_token(self, query: str) -> ApiTokenView: ...
+    async def logins(self) -> list[LoginView]: ...
+    async def set_login(self, caller: Caller, name: str, role: AccessRole, password: str) -> LoginView:
+        """Make a login, or give the one of this name another password and role: its sessions end."""
+
+    async def remove_login(self, query: str) -> LoginView: ...
+
+
 @dataclass(frozen=True)
 class Faces:
-    """Everything the routes reach. All but ``node``, ``doctor`` and ``installs``, which a node always has, are ``None``
-    while it has no identity.
+    """Everything the routes reach. All but ``node``, ``doctor``, ``installs`` and ``access``, which a node always has,
+    are ``None`` while it has no identity.
 
     ``rig`` is called at each request, and returns the rig, brought up if it was not needed before.
     """
@@ -305,4 +328,5 @@ class Faces:
     history: HistoryFace | None = None
     lock: LockFace | None = None
     audit: AuditFace | None = None
+    access: AccessFace | None = None
     rig: Callable[[], Awaitable[RigFace]] | None = None

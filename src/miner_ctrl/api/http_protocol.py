@@ -42,6 +42,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._head_parsed_bytes = 0
         self._request_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -60,7 +61,17 @@ class HttpProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._disarm_head_timer()
+        self._disarm_unread_timer()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._limits.unread_within_s is not None and self._unread_timer is None:
+            self._unread_timer = self.loop.call_later(self._limits.unread_within_s, self.abort)
+
+    def resume_writing(self) -> None:
+        self._disarm_unread_timer()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -147,8 +158,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
         body = envelope(error)
         length = str(len(body)).encode()
-        headers = b"content-type: application/json\r\ncontent-length: %s\r\nconnection: close\r\n\r\n" % length
-        self.transport.write(STATUS_LINE[status_of(error)] + headers + body)
+        headers = b"content-type: application/json\r\ncontent-length: %s\r\nconnection: close\r\n" % length
+        more = b"".join(b"%s: %s\r\n" % header for header in self._serving.refusal_headers)
+        self.transport.write(STATUS_LINE[status_of(error)] + headers + more + b"\r\n" + body)
         self.transport.close()
 
     def _arm_head_timer(self) -> None:
@@ -159,6 +171,11 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _disarm_unread_timer(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def _head_too_slow(self) -> None:
         self._head_timer = None

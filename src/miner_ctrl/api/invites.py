@@ -65,7 +65,7 @@ async def revoke_invite(pairing: PairingFace, id: str) -> InviteView:  # noqa: A
     return pairing.revoke(id)
 
 
-def parse_lifetime_s(text: str | int) -> float:
+def parse_lifetime_s(text: str | int, what: str = "an invite") -> float:
     """Return ``30m``, ``1h``, ``2d`` or a number of seconds as seconds.
 
     Raises:
@@ -75,7 +75,7 @@ def parse_lifetime_s(text: str | int) -> float:
     seconds = float(int(found[1]) * _UNIT_S[found[2]]) if found else 0.0
     if not 0 < seconds <= MAX_LIFETIME_S:
         raise BadInput(
-            f"{str(text)[:40]!r} is not how long an invite can be valid.",
+            f"{str(text)[:40]!r} is not how long {what} can be valid.",
             suggestion="Use for example 30m, 1h or 2d; a year at most.",
             code="BAD_LIFETIME",
         )

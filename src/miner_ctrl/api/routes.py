@@ -25,6 +25,7 @@ from starlette.types import Receive, Scope, Send
 
 from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
 from miner_ctrl.api.faces import (
+    AccessFace,
     AuditFace,
     CommandsFace,
     DeploysFace,
@@ -71,9 +72,10 @@ _FACES: dict[object, str] = {
     HistoryFace: "history",
     LockFace: "lock",
     AuditFace: "audit",
+    AccessFace: "access",
     RigFace: _RIG,
 }
-_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs"})
+_WITHOUT_IDENTITY = frozenset({"node", "doctor", "installs", "access"})
 _ALWAYS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 
@@ -28,7 +28,8 @@ CLOSE_WITHIN_S = 1.0
 
 @dataclass(frozen=True)
 class HttpLimits:
-    """What one door takes. ``request_bytes`` bounds a whole request with its chunk framing and trailers."""
+    """What one door takes. ``request_bytes`` bounds a whole request with its chunk framing and trailers;
+    ``unread_within_s`` is how long a reader may leave an answer unread (``None``: as long as it likes)."""
 
     head_bytes: int = 32 * 1024
     head_within_s: float = 10.0
@@ -36,11 +37,13 @@ class HttpLimits:
     pipelined: int = 16
     connections: int = 128
     keep_alive_s: int = 30
+    unread_within_s: float | None = None
 
 
 class HttpServing:
     """The connections of one door. ``now`` is Unix time in seconds, for the ``Date`` header; ``caller`` is who
-    comes through it, ``None`` where each request has to say so."""
+    comes through it, ``None`` where each request has to say so; ``refusal_headers`` are those
+    of answers that the application has no part in."""
 
     def __init__(
         self,
@@ -49,7 +52,9 @@ class HttpServing:
         limits: HttpLimits | None = None,
         now: Callable[[], float] = time.time,
         caller: Caller | None = None,
+        refusal_headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
+        self.refusal_headers = refusal_headers
         self.limits = limits or HttpLimits()
         self.state = ServerState()
         self.closing = asyncio.Event()

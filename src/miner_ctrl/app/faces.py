@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from miner_ctrl.api.faces import Faces, NodeFace
+from miner_ctrl.api.faces import AccessFace, Faces, NodeFace
 from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
@@ -24,6 +24,7 @@ def faces_of(
     lock: LockDesk | None,
     home: Home,
     fingerprint: str,
+    access: AccessFace,
 ) -> Faces:
     """Return everything."""
     return Faces(
@@ -38,5 +39,6 @@ def faces_of(
         history=controller.history,
         profiles=profiles,
         rig=rig.local,
+        access=access,
         lock=LockFace(lock, file=home.lock_json, fingerprint=fingerprint),
     )

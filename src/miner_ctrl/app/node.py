@@ -12,25 +12,26 @@ from typing import TYPE_CHECKING
 from miner_ctrl import __version__
 from miner_ctrl.api.doors import local_door
 from miner_ctrl.app.controller_when_asked import ControllerWhenAsked
-from miner_ctrl.app.first_start import new_identity, own_certificate, plan_identity
+from miner_ctrl.app.first_start import new_identity, plan_identity
 from miner_ctrl.app.lock import open_lock
+from miner_ctrl.app.node_facts import NodeFacts
 from miner_ctrl.app.own_machine import OwnMachine
+from miner_ctrl.app.port import ApiPort
 from miner_ctrl.app.rig import RigHalf
-from miner_ctrl.config import Home, NodeSettings
+from miner_ctrl.config import NodeSettings
 from miner_ctrl.errors import Conflict, NotFound
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.identity.node_file import load_identity
 from miner_ctrl.model.addresses import DEFAULT_PEER_PORT
 from miner_ctrl.model.nodes import Identity, Role
 from miner_ctrl.model.times import now_ms
-from miner_ctrl.model.views import IdentityView, NodeInfoView, TlsView, TokenView
-from miner_ctrl.pairing import Pairing, dial_addresses, identity_view, read_token
+from miner_ctrl.model.views import IdentityView
+from miner_ctrl.pairing import Pairing, identity_view
 from miner_ctrl.peers import Invites, Pending, Registry, Trust, read_trust
 from miner_ctrl.profiles import ProfileStore
-from miner_ctrl.telemetry.machine import own_addresses
 from miner_ctrl.transport import Endpoint
 from miner_ctrl.transport.sockets import check_can_listen
-from miner_ctrl.transport.tls import pin_of_file, server_context
+from miner_ctrl.transport.tls import server_context
 
 if TYPE_CHECKING:
     from miner_ctrl.api.faces import Faces
@@ -39,7 +40,7 @@ conversation = logging.getLogger("miner_ctrl.conversation")
 USUAL = ("::", DEFAULT_PEER_PORT)
 
 
-class Node:
+class Node(NodeFacts):
     """One node, from ``start`` to ``close``; the home's lock is held by the caller.
 
     ``serving`` is false for the short life of a command without a running node: then it neither listens nor keeps
@@ -47,20 +48,14 @@ class Node:
     """
 
     def __init__(self, settings: NodeSettings, *, serving: bool) -> None:
-        self._home: Home = settings.home
-        self._settings = settings
+        super().__init__(settings)
         self._serving = serving
         self._up = AsyncExitStack()
         self._door = local_door(lambda: self._faces, self._home.socket)
-        self._identity: Identity | None = None
+        self._port = ApiPort(self._home, settings.api, lambda: self._faces)
         self._own = OwnMachine(self._home, mines=lambda: self._identity is None or self._identity.role.works)
         self._made: Faces | None = None
-        self._make: Callable[[], Faces] = lambda: self._own.faces(self)
-        self._keys: NodeKeys | None = None
-        self._endpoint: Endpoint | None = None
-        self._registry: Registry | None = None
-        self._tls_pin = pin_of_file(settings.tls.certificate) if settings.tls else ""
-        self._bound: list[tuple[str, int]] = []
+        self._make: Callable[[], Faces] = lambda: self._own.faces(self, self._port.access)
         self._starting = asyncio.Lock()
 
     async def start(self, *, init: bool = False) -> None:
@@ -68,8 +63,9 @@ class Node:
 
         Raises:
             StateDamaged: a file of the home is not what a node wrote; nothing was changed.
-            HomeInUse, OperationFailed: the socket or the listening address is taken.
+            HomeInUse, OperationFailed: the socket or an address to listen on is taken.
         """
+        await self._port.bind()
         self._own.programs.open()
         try:
             keys, identity = load_identity(self._home.key_file, self._home.node_file)
@@ -81,11 +77,13 @@ class Node:
         else:
             await self._bring_up(keys, identity)
         await self._door.open()
+        await self._port.open()
         if self._identity is not None and self._identity.role.controls:
             self._door.warm()
 
     async def close(self) -> None:
         """End sessions with a word, write what is not written; miners go on."""
+        await self._port.close()
         await self._door.close()
         await self._up.aclose()
 
@@ -109,32 +107,6 @@ class Node:
             keys, identity = new_identity(self._home, name, role)
             await self._bring_up(keys, identity)
             return identity_view(keys.public, identity)
-
-    def info(self) -> NodeInfoView:
-        """Return what this node is, and where it can be dialled."""
-        known = self._keys is not None and self._identity is not None
-        return NodeInfoView(
-            has_identity=known,
-            identity=identity_view(self._keys.public, self._identity) if self._keys and self._identity else None,
-            registered_peers=len(self._registry) if self._registry else 0,
-            connected_peers=len(self._endpoint.channels()) if self._endpoint else 0,
-            serving=bool(self._bound),
-            addresses=self.addresses() if self._bound else (),
-            tls_fingerprint=self._tls_pin,
-            version=__version__,
-        )
-
-    def tls(self) -> TlsView:
-        """Return the listener's certificate, made for this machine's names if there is none."""
-        return own_certificate(self._home)
-
-    def inspect_token(self, token: str) -> TokenView:
-        """Return what a join token says."""
-        return read_token(token)
-
-    def addresses(self) -> tuple[str, ...]:
-        """Return where peers can dial this node; before it serves, where they could."""
-        return dial_addresses(self._bound or [USUAL], own=own_addresses, tls_pin=self._tls_pin)
 
     # --- building ---------------------------------------------------------------------------------------
 
@@ -171,7 +143,7 @@ class Node:
 
             return faces_of(
                 self, self._own, pairing=pairing, profiles=profiles, controller=controller.now(), rig=rig,
-                lock=lock, home=home, fingerprint=fingerprint,
+                lock=lock, home=home, fingerprint=fingerprint, access=self._port.access,
             )  # fmt: skip
 
         lock = open_lock(home, identity, fingerprint)

@@ -16,7 +16,7 @@ from miner_ctrl.model.times import now_ms
 from miner_ctrl.worker.trial import AdaptersFor, trial_by
 
 if TYPE_CHECKING:
-    from miner_ctrl.api.faces import Faces, NodeFace
+    from miner_ctrl.api.faces import AccessFace, Faces, NodeFace
     from miner_ctrl.app.checkup import Checkup
     from miner_ctrl.worker.installs import Installs
 
@@ -51,11 +51,11 @@ class OwnMachine:
         installs.running = self._running
         return installs
 
-    def faces(self, node: NodeFace) -> Faces:
+    def faces(self, node: NodeFace, access: AccessFace) -> Faces:
         """Return what the local API reaches of a node without an identity."""
         from miner_ctrl.api.faces import Faces  # noqa: PLC0415 - see above
 
-        return Faces(node, doctor=self.doctor, installs=self.installs)
+        return Faces(node, doctor=self.doctor, installs=self.installs, access=access)
 
     def _running(self) -> Sequence[str]:
         return self.running()

@@ -8,15 +8,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
 from miner_ctrl.cli import unit_file, windows_task
+from miner_ctrl.cli.api_options import api_options, api_settings, api_words
 from miner_ctrl.cli.command import Group, Settings, pass_settings
 from miner_ctrl.cli.local_api import LocalApi
-from miner_ctrl.cli.node import DEFAULT_LISTEN, ROLES
+from miner_ctrl.cli.node import ROLES
 from miner_ctrl.cli.output import note
+from miner_ctrl.cli.serving import DEFAULT_LISTEN
 from miner_ctrl.config import HOME_VARIABLE, Home, parse_listen
 from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, OperationFailed, Refused
 
@@ -66,14 +68,24 @@ def _where(settings: Settings, kind: str | None) -> _Where:
     return _Where(user, SYSTEM_FOLDER / unit_file.NAME, home)
 
 
-def _command(listen: str) -> list[str]:
+def _command(listen: str, api: dict[str, Any]) -> list[str]:
     parse_listen(listen)
-    return [sys.executable, "-P", "-m", "miner_ctrl", "node", "serve", "--listen", listen]
+    return [sys.executable, "-P", "-m", "miner_ctrl", "node", "serve", "--listen", listen, *api_words(api)]
 
 
-def _unit(where: _Where, listen: str, role: str) -> str:
-    plan = unit_file.UnitPlan(command=_command(listen), home=where.home, user=where.user, mines=role != "controller")
+def _unit(where: _Where, command: list[str], role: str, api: dict[str, Any]) -> str:
+    plan = unit_file.UnitPlan(
+        command=command, home=where.home, user=where.user, mines=role != "controller", remark=_api_remark(api)
+    )
     return unit_file.unit_file(plan)
+
+
+def _api_remark(api: dict[str, Any]) -> str:
+    settings = api_settings(api)
+    if settings is None:
+        return "The API is served on the local socket alone."
+    host, port = settings.listen.host or "*", settings.listen.port
+    return f"The API is at {f'[{host}]' if ':' in host else host}:{port}; --api and --no-api say otherwise."
 
 
 @service.command(
@@ -87,6 +99,7 @@ def _unit(where: _Where, listen: str, role: str) -> str:
 @system_option
 @listen_option
 @role_option
+@api_options
 @click.option(
     "--for",
     "for_",
@@ -95,15 +108,15 @@ def _unit(where: _Where, listen: str, role: str) -> str:
     help="What starts it.  [default: what this machine has]",
 )
 @pass_settings
-def print_unit(settings: Settings, kind: str | None, listen: str, role: str, for_: str) -> None:
+def print_unit(settings: Settings, /, kind: str | None, listen: str, role: str, for_: str, **api: Any) -> None:
     """Print the unit, and install nothing."""
-    where = _where(settings, kind)
+    where, command = _where(settings, kind), _command(listen, api)
     if for_ == "windows":
-        click.echo(windows_task.task_file(_windows_command(where, listen)), nl=False)
+        click.echo(windows_task.task_file(_windows_command(where, command)), nl=False)
         note(f"Save this as miner-ctrl.xml; then, as administrator: {windows_task.create_command('miner-ctrl.xml')}")
         note(windows_task.WHY_NO_SERVICE)
         return
-    click.echo(_unit(where, listen, role), nl=False)
+    click.echo(_unit(where, command, role, api), nl=False)
 
 
 @service.command(
@@ -116,13 +129,14 @@ def print_unit(settings: Settings, kind: str | None, listen: str, role: str, for
 @system_option
 @listen_option
 @role_option
+@api_options
 @pass_settings
-def install(settings: Settings, kind: str | None, listen: str, role: str) -> None:
+def install(settings: Settings, /, kind: str | None, listen: str, role: str, **api: Any) -> None:
     """Write the unit, enable it and start it."""
-    where = _where(settings, kind)
-    text = _unit(where, listen, role)
-    _check_systemd(_command(listen), where, listen)
-    _check_may(where, f"service install --system --listen {listen}")
+    where, command = _where(settings, kind), _command(listen, api)
+    text = _unit(where, command, role, api)
+    _check_systemd(command, where)
+    _check_may(where, shlex.join(["service", "install", "--system", "--listen", listen, *api_words(api)]))
     _check_home(settings, where)
     runs_by_hand = _is_served(settings, where) and not where.file.exists()
     _write(where.file, text)
@@ -175,7 +189,7 @@ def remove(settings: Settings, kind: str | None) -> None:
 # --- before anything is changed ------------------------------------------------------------------------
 
 
-def _check_systemd(command: list[str], where: _Where, listen: str) -> None:
+def _check_systemd(command: list[str], where: _Where) -> None:
     if sys.platform == "win32":
         raise OperationFailed(
             "Windows has no systemd; its Task Scheduler starts the node.",
@@ -290,6 +304,5 @@ def _note_what_a_user_unit_lacks() -> None:
     note("Without root, miners get huge pages only if some are reserved, and no MSR: `miner-ctrl doctor` says more.")
 
 
-def _windows_command(where: _Where, listen: str) -> list[str]:
-    command = _command(listen)
+def _windows_command(where: _Where, command: list[str]) -> list[str]:
     return [*command, "--home", str(where.home)] if where.home is not None else command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -14,7 +15,7 @@ import psutil
 
 from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.local_api import LocalApi
-from miner_ctrl.config import Home
+from miner_ctrl.config import DEFAULT_API, Home
 from miner_ctrl.errors import MinerCtrlError, OperationFailed
 
 CONTROLLER = "control-center"
@@ -52,14 +53,18 @@ class DemoFleet:
         self._base = Path(tempfile.mkdtemp(prefix="miner-ctrl-demo-")).resolve()
         self._say(f"Starting {CONTROLLER} and {len(RIGS)} rigs in {self._base}")
         self._run(CONTROLLER, "node", "init", "--name", CONTROLLER, "--role", "controller")
-        self._spawn(CONTROLLER, "node", "serve", "--listen", ANY_LOOPBACK_PORT, "--no-init")
+        self._spawn(
+            CONTROLLER, "node", "serve", "--listen", ANY_LOOPBACK_PORT, "--no-init", "--api", f"127.0.0.1:{_api_port()}"
+        )
         address = self._wait_for("the controller to listen", self._address)
         invite = self.controller.post("/invites", {"for": "rig", "uses": len(RIGS), "address": [address]}).data
         self._say(f"{CONTROLLER} listens at {address}; the rigs join with its token")
+        self._say(f"Its API answers at {' '.join(self.controller.get('/node/info').data['apiAddresses'])}")
         for rig in RIGS:
             self._spawn(
-                rig, "node", "join", "-", "--name", rig, "--serve", "--listen", ANY_LOOPBACK_PORT, token=invite["token"]
-            )
+                rig, "node", "join", "-", "--name", rig, "--serve", "--listen", ANY_LOOPBACK_PORT, "--no-api",
+                token=invite["token"],
+            )  # fmt: skip
         self._wait_for("the rigs to join", self._all_joined)
         self._say(f"All rigs are connected; each starts a {miner_type} miner")
         config = {"pool": pool, "wallet": wallet}
@@ -156,6 +161,17 @@ class DemoFleet:
     def _all_joined(self) -> str:
         connected = [peer["name"] for peer in self.controller.get("/peers").data if peer["connected"]]
         return "all" if set(RIGS) <= set(connected) else ""
+
+
+def _api_port() -> int:
+    """Return the usual port for the API if it is free, else 0: any that is."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((DEFAULT_API.host or "", DEFAULT_API.port))
+        except OSError:
+            return 0
+    return DEFAULT_API.port
 
 
 def _no_start(name: str, output: bytes) -> OperationFailed:

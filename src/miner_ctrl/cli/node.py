@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import platform
 import re
-import time
 from typing import Any
 
 import click
 
+from miner_ctrl.cli.api_options import api_options, api_settings
 from miner_ctrl.cli.command import Group, Settings, pass_settings
 from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.local_api import LocalApi
-from miner_ctrl.cli.local_node import POLL_S, WAIT_FOR_HOME_S, local_node
+from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import note, printed_json, read_secret_argument
+from miner_ctrl.cli.serving import DEFAULT_LISTEN, is_served, serve_node
 from miner_ctrl.cli.tables import pairs
-from miner_ctrl.errors import HomeInUse, MinerCtrlError, OperationFailed
+from miner_ctrl.errors import MinerCtrlError
 
-DEFAULT_LISTEN = ":9091"
 ROLES = click.Choice(["controller", "worker", "dual"])
 
 
@@ -88,6 +88,7 @@ def init(settings: Settings, name: str | None, role: str | None, trust: str | No
     metavar="KEY",
     help="Whose signed miner programs count here (bundle sign), whoever brings them: FILE.pub. Repeatable.",
 )
+@api_options
 @pass_settings
 def join(
     settings: Settings,
@@ -98,16 +99,19 @@ def join(
     goes_on: bool,
     listen: str | None,
     operators: tuple[str, ...],
-    **locks: tuple[str, ...],
+    lock_wallet: tuple[str, ...],
+    lock_pool: tuple[str, ...],
+    lock_key: tuple[str, ...],
+    **port: Any,
 ) -> None:
     """Join the node that issued TOKEN (`-`: read it from standard input).
 
     Makes an identity (a worker's) if this node has none, shows whose token it is and what it will be allowed to do
     here, and pairs.
     """
-    if listen and not goes_on:
-        raise click.UsageError("--listen says where to serve: it needs --serve.")
-    body, keys = _lock_body(**locks), _operator_keys(operators)
+    _check_only_with_serve({"listen": listen, **port}, goes_on=goes_on)
+    api_port = api_settings(port)
+    body, keys = _lock_body(lock_wallet, lock_pool, lock_key), _operator_keys(operators)
     token = read_secret_argument(token)
     with local_node(settings.home) as api:
         invite = api.post("/invites/inspect", {"token": token}).data
@@ -125,7 +129,7 @@ def join(
             if made:
                 note(f"This node's new identity {'and its lock stay' if body else 'stays'}; nothing else was stored.")
             raise
-        running = goes_on and _is_served(api)
+        running = goes_on and is_served(api)
         if not printed_json(settings, answer):
             peer = answer.data
             click.echo(f"Joined {shown(peer['name'])} ({shown(peer['id'])}).")
@@ -133,7 +137,13 @@ def join(
         if running:
             note("A node of this home runs already: it serves, and it has joined.")
             return
-        _serve(settings, listen or DEFAULT_LISTEN)
+        serve_node(settings, listen or DEFAULT_LISTEN, api=api_port)
+
+
+def _check_only_with_serve(options: dict[str, Any], *, goes_on: bool) -> None:
+    given = [name for name, value in options.items() if value]
+    if given and not goes_on:
+        raise click.UsageError(f"--{given[0].replace('_', '-')} says where or how to serve: it needs --serve.")
 
 
 def _lock_body(
@@ -229,7 +239,17 @@ def info(settings: Settings) -> None:
     ]
     if facts.get("tlsFingerprint"):
         rows.append(("TLS", f"sha256:{shown(facts['tlsFingerprint'])}"))
+    if facts.get("serving"):
+        rows.append(("API", _api_text(facts)))
     click.echo(pairs(rows))
+
+
+def _api_text(facts: dict[str, Any]) -> str:
+    if problem := facts.get("apiProblem"):
+        return shown(problem, 400)
+    places = ", ".join(shown(place) for place in facts.get("apiAddresses") or ()) or "on the local socket alone"
+    pin = facts.get("apiTlsFingerprint")
+    return f"{places} (certificate sha256:{shown(pin)})" if pin else places
 
 
 @node.command(
@@ -237,6 +257,7 @@ def info(settings: Settings) -> None:
     miner-ctrl node serve
     miner-ctrl node serve --listen 192.168.1.10:9091
     miner-ctrl node serve --tls-cert node.crt --tls-key node.key
+    miner-ctrl node serve --api 192.168.1.10:9090 --api-tls
     """
 )
 @click.option(
@@ -246,43 +267,19 @@ def info(settings: Settings) -> None:
 @click.option("--tls-key", type=click.Path(exists=True, dir_okay=False), help="Wrap the listener in TLS: private key.")
 @click.option("--no-init", is_flag=True, help="Do not make an identity if there is none.")
 @click.option("--trace", is_flag=True, help="Log every message to and from peers, as JSON.")
+@api_options
 @pass_settings
-def serve(settings: Settings, /, listen: str, tls_cert: str | None, tls_key: str | None, **flags: bool) -> None:
+def serve(settings: Settings, /, listen: str, tls_cert: str | None, tls_key: str | None, **options: Any) -> None:
     """Run this node until Ctrl-C: peers can reach it, commands go through it, miners are watched.
 
     Without an identity, one is made first: `dual`, named after this machine.
     """
-    if bool(tls_cert) != bool(tls_key):
-        raise click.UsageError("--tls-cert and --tls-key belong together.")
-    _serve(settings, listen, tls_cert, tls_key, init=not flags["no_init"], trace=flags["trace"])
-
-
-def _serve(
-    settings: Settings,
-    listen: str,
-    tls_cert: str | None = None,
-    tls_key: str | None = None,
-    *,
-    init: bool = True,
-    trace: bool = False,
-) -> None:
-    from miner_ctrl.run import serve as serve_node  # noqa: PLC0415 - the whole node: only for the command that is one
-
-    home = settings.home
-    deadline = time.monotonic() + WAIT_FOR_HOME_S
-    while True:
-        try:
-            code = serve_node(home, listen=listen, tls_cert=tls_cert, tls_key=tls_key, init=init, trace=trace)
-            break
-        except HomeInUse:
-            if time.monotonic() > deadline or _is_served(LocalApi(home.socket)):
-                raise
-            time.sleep(POLL_S)  # another command has the home, for as long as it takes
-    click.get_current_context().exit(code)
-
-
-def _is_served(api: LocalApi) -> bool:
-    try:
-        return bool(api.get("/node/info").data.get("serving"))
-    except OperationFailed:
-        return False
+    serve_node(
+        settings,
+        listen,
+        tls_cert,
+        tls_key,
+        init=not options["no_init"],
+        trace=options["trace"],
+        api=api_settings(options),
+    )

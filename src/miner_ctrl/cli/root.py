@@ -9,6 +9,9 @@ from miner_ctrl.cli.command import Lazy, LazyGroup
 
 COMMANDS = {
     "node": Lazy("miner_ctrl.cli.node:node", "This node: its identity, joining a controller, serving."),
+    "serve": Lazy("miner_ctrl.cli.serve:serve", "Run this node, named from the side of its API."),
+    "token": Lazy("miner_ctrl.cli.token:token", "API tokens: who may use the API over its port."),
+    "login": Lazy("miner_ctrl.cli.login:login", "Logins: who may use the page over its port."),
     "peer": Lazy("miner_ctrl.cli.peer:peer", "The nodes this one knows: invite, add, approve, remove."),
     "remote": Lazy("miner_ctrl.cli.remote:remote", "The rigs: status, start, stop, logs, deploy, history."),
     "profile": Lazy("miner_ctrl.cli.profile:profile", "Profiles: what a miner should run."),

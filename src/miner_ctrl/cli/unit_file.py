@@ -59,12 +59,13 @@ ProtectKernelLogs=yes
 
 class UnitPlan(NamedTuple):
     """What the unit is to start: ``command`` with absolute paths, for the home ``home`` (``None``: the user's own
-    places). ``mines``: the node is a rig."""
+    places). ``mines``: the node is a rig. ``remark`` is a sentence of ours for who reads it."""
 
     command: Sequence[str]
     home: Path | None
     user: bool
     mines: bool
+    remark: str = ""
 
 
 def unit_file(plan: UnitPlan) -> str:
@@ -74,6 +75,7 @@ def unit_file(plan: UnitPlan) -> str:
         BadInput: a path cannot stand in a unit.
     """
     environment = f"Environment={quoted(f'MINER_CTRL_HOME={plan.home}')}\n" if plan.home is not None else ""
+    remark = f"# {plan.remark}\n" if plan.remark else ""
     program, *arguments = plan.command
     if any(char in _NOT_IN_A_PROGRAM for char in program):  # systemd refuses these however they are written
         program, arguments = _ENV, [program, *arguments]
@@ -92,7 +94,7 @@ Description=miner-ctrl: {what}
 
 [Service]
 Type=exec
-{environment}ExecStart={command}
+{environment}{remark}ExecStart={command}
 Restart=always
 RestartSec=5
 TimeoutStopSec=30

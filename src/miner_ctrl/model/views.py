@@ -29,7 +29,8 @@ class IdentityView(View, frozen=True, kw_only=True):
 
 
 class NodeInfoView(View, frozen=True, kw_only=True):
-    """``GET /node/info``. ``addresses`` are where this node listens for peers, as a peer would dial them."""
+    """``GET /node/info``. ``addresses`` are where this node listens for peers, as a peer would dial them;
+    ``api_addresses`` are where this API is served over TCP, ``api_problem`` is why it is not although it should be."""
 
     has_identity: bool
     identity: IdentityView | None = None
@@ -39,6 +40,9 @@ class NodeInfoView(View, frozen=True, kw_only=True):
     addresses: tuple[str, ...] = ()
     tls_fingerprint: str = ""
     version: str = ""
+    api_addresses: tuple[str, ...] = ()
+    api_tls_fingerprint: str = ""
+    api_problem: str = ""
 
 
 class TlsView(View, frozen=True, kw_only=True):

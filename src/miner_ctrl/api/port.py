@@ -1,0 +1,104 @@
+"""The port: the application over TCP, for this machine or for a network, behind its guard (rest-api.md, "Access")."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from miner_ctrl.api.connection_owner import can_tell
+
+if TYPE_CHECKING:
+    from miner_ctrl.api.faces import Faces
+    from miner_ctrl.api.guard import Credentials
+    from miner_ctrl.api.port_connection import Crowd
+    from miner_ctrl.api.serving import HttpServing
+
+BACKLOG = 256
+TLS_WITHIN_S = 5.0
+UNREAD_WITHIN_S = 60.0
+CONNECTIONS = 512
+
+
+@dataclass(frozen=True)
+class PortRules:
+    """How the port is to be. ``names`` are this machine's, ``proxies`` those of what stands in front of it."""
+
+    names: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    needs_credentials: bool = False
+    hsts: bool = False
+
+
+class Port:
+    """Answers at ``listeners``, which it closes. What answers is made at the first connection: a rig that nobody asks
+    does without."""
+
+    def __init__(
+        self,
+        faces: Callable[[], Faces],
+        credentials: Callable[[], Credentials],
+        listeners: Sequence[socket.socket],
+        rules: PortRules,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self._faces = faces
+        self._credentials = credentials
+        self._listeners = listeners
+        self._rules = rules
+        self._tls = tls
+        self._servers: list[asyncio.Server] = []
+        self._serving: HttpServing | None = None
+        self._crowd: Crowd | None = None
+
+    async def open(self) -> None:
+        """Start to answer."""
+        loop = asyncio.get_running_loop()
+        for listener in self._listeners:
+            server = await loop.create_server(
+                self._connection,
+                sock=listener,
+                ssl=self._tls,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=TLS_WITHIN_S if self._tls else None,
+            )
+            self._servers.append(server)
+
+    async def close(self) -> None:
+        """Stop to answer. Streams end at once; may be called twice."""
+        servers, self._servers = self._servers, []
+        for server in servers:
+            server.close()
+        for listener in self._listeners:
+            listener.close()
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            await serving.close()
+        for server in servers:
+            await server.wait_closed()
+
+    def _connection(self) -> asyncio.Protocol:
+        from miner_ctrl.api.port_connection import Crowd, PortConnection  # noqa: PLC0415 - see above
+
+        if self._serving is None or self._crowd is None:
+            self._serving, self._crowd = self._made(), Crowd(can_tell=can_tell())
+        return PortConnection(self._serving, self._crowd)
+
+    def _made(self) -> HttpServing:
+        from miner_ctrl.api.application import build_app, errors_as_answers  # noqa: PLC0415 - see above
+        from miner_ctrl.api.guard import Guard, Rules  # noqa: PLC0415
+        from miner_ctrl.api.origins import Names  # noqa: PLC0415
+        from miner_ctrl.api.security_headers import SecurityHeaders, headers_for  # noqa: PLC0415
+        from miner_ctrl.api.serving import HttpLimits, HttpServing  # noqa: PLC0415
+
+        rules = Rules(Names(self._rules.names, self._rules.proxies), self._rules.needs_credentials)
+        guarded = errors_as_answers(Guard(build_app(self._faces), rules, self._credentials()))
+        return HttpServing(
+            SecurityHeaders(guarded, hsts=self._rules.hsts),
+            limits=HttpLimits(connections=CONNECTIONS, unread_within_s=UNREAD_WITHIN_S),
+            refusal_headers=headers_for(b"application/json", hsts=self._rules.hsts),
+        )

@@ -1,0 +1,144 @@
+"""Logins and sessions: bounded, and gone when they should be."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+import pytest
+
+from miner_ctrl.access import Access
+from miner_ctrl.access import passwords as passwords_module
+from miner_ctrl.access.logins import MAX_SESSIONS
+from miner_ctrl.access.passwords import AT_ONCE, WAITING, Passwords
+from miner_ctrl.errors import RateLimited, Refused
+from miner_ctrl.model.callers import OWNER, AccessRole, Visit
+
+T = TypeVar("T")
+
+PASSWORD = "correct horse battery"
+HERE = Visit(address="127.0.0.1")
+
+
+@pytest.fixture
+async def access(tmp_path: Path) -> AsyncIterator[Access]:
+    access = Access(tmp_path / "access.db")
+    await access.set_login(OWNER, "Alice", AccessRole.OPERATOR, PASSWORD)
+    yield access
+    await access.close()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a password be checked in no time: what is tested is around it."""
+    monkeypatch.setattr(passwords_module, "_matches", lambda kept, password: password == PASSWORD)
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_login_has_so_many_browsers_and_the_oldest_makes_room(access: Access) -> None:
+    texts = [(await access.log_in("alice", PASSWORD, HERE))[0] for _ in range(MAX_SESSIONS + 1)]
+    [view] = await access.logins()
+    assert view.sessions == MAX_SESSIONS
+    assert len(set(texts)) == len(texts)
+    with pytest.raises(Refused, match="logged in"):
+        await access.logged_in(texts[0], "127.0.0.1")
+    assert (await access.logged_in(texts[-1], "127.0.0.1")).name == "Alice"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_sessions_outlive_the_node(tmp_path: Path, access: Access) -> None:
+    session, _ = await access.log_in("ALICE", PASSWORD, HERE)
+    await access.close()
+    again = Access(tmp_path / "access.db")
+    caller = await again.logged_in(session, "127.0.0.1")
+    assert (caller.name, caller.role) == ("Alice", AccessRole.OPERATOR)
+    await again.remove_login("alice")
+    await again.close()
+    once_more = Access(tmp_path / "access.db")
+    with pytest.raises(Refused):
+        await once_more.logged_in(session, "127.0.0.1")
+    await once_more.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_who_has_logged_out_is_so_for_the_next_process_too(tmp_path: Path, access: Access) -> None:
+    session, _ = await access.log_in("alice", PASSWORD, HERE)
+    await access.log_out(session)
+    await access.close()
+    again = Access(tmp_path / "access.db")
+    with pytest.raises(Refused):
+        await again.logged_in(session, "127.0.0.1")
+    await again.close()
+
+
+async def test_a_login_removed_while_its_password_is_checked_logs_nobody_in(access: Access) -> None:
+    logging_in = asyncio.create_task(access.log_in("alice", PASSWORD, HERE))
+    await asyncio.sleep(0)
+    await access.remove_login("alice")
+    with pytest.raises(Refused):
+        await logging_in
+
+
+async def test_an_unknown_name_takes_the_same_work(access: Access, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+    real = passwords_module._matches
+
+    def noted(kept: str, password: str) -> bool:
+        checked.append(kept)
+        return real(kept, password)
+
+    monkeypatch.setattr(passwords_module, "_matches", noted)
+    for name in ("alice", "nobody"):
+        with pytest.raises(Refused, match="name or the password is wrong"):
+            await access.log_in(name, "wrong wrong wrong", HERE)
+    parameters = [kept.rsplit("$", 2)[0] for kept in checked]
+    assert len(parameters) == 2
+    assert parameters[0] == parameters[1], "the same memory, time and threads"
+
+
+async def test_few_passwords_are_checked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    goes_on, at_once, most = threading.Event(), 0, 0
+    lock = threading.Lock()
+
+    def slow(kept: str, password: str) -> bool:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        goes_on.wait(20)
+        with lock:
+            at_once -= 1
+        return False
+
+    monkeypatch.setattr(passwords_module, "_matches", slow)
+    passwords = Passwords()
+    waiting = [asyncio.create_task(passwords.matches("x", "y")) for _ in range(AT_ONCE + WAITING)]
+    await asyncio.sleep(0.1)
+    with pytest.raises(RateLimited, match="Too many people"):
+        await passwords.matches("x", "y")
+    goes_on.set()
+    assert await asyncio.gather(*waiting) == [False] * len(waiting)
+    assert most == AT_ONCE
+
+
+async def test_last_uses_are_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    access = Access(tmp_path / "access.db", uses_written_after_s=3600)
+    made = await access.create_token(OWNER, "t", AccessRole.VIEWER, None)
+    assert made.token is not None
+    writes: list[object] = []
+    real = access._database.run
+
+    async def noted(act: Callable[[apsw.Connection], T]) -> T:
+        writes.append(act)
+        return await real(act)
+
+    monkeypatch.setattr(access._database, "run", noted)
+    for _ in range(1000):
+        await access.holder(made.token, "127.0.0.1")
+    assert writes == []
+    await access.close()
+    assert len(writes) == 1
