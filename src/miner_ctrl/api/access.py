@@ -72,7 +72,7 @@ async def list_tokens(access: AccessFace, query: ListQuery) -> Listing[ApiTokenV
     return select(await access.tokens(), query, ApiTokenView)
 
 
-@ACCESS.post("/tokens", status=201, errors=(409,), role=AccessRole.ADMIN)
+@ACCESS.post("/tokens", status=201, errors=(409,), role=AccessRole.ADMIN, keyed=True, secret=True)
 async def create_token(access: AccessFace, caller: Caller, body: NewToken) -> ApiTokenView:
     """Make an API token. This answer is the only one that has it.
 
