@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -63,14 +64,15 @@ class _Pairing:
         del query
 
 
+def _serving(faces: Faces) -> HttpServing:
+    return HttpServing(build_app(lambda: faces), caller=OWNER)
+
+
 async def _requests(scale: Scale, home: Path, log: AuditLog) -> tuple[list[float], list[float]]:
     """Return µs a request over the node's socket, one at a time, with the log and without, in turns."""
     without = Faces(cast("NodeFace", None), pairing=cast("PairingFace", _Pairing()))
     faces = [replace(without, audit=cast("AuditFace", log)), without]
-    doors = [
-        LocalDoor(lambda which=which: HttpServing(build_app(lambda: which), caller=OWNER), home / f"{number}" / "s")
-        for number, which in enumerate(faces)
-    ]
+    doors = [LocalDoor(partial(_serving, which), home / f"{number}" / "s") for number, which in enumerate(faces)]
     streams = []
     for door in doors:
         await door.open()

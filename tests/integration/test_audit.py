@@ -8,6 +8,7 @@ import sqlite3
 import threading
 import time
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -212,7 +213,7 @@ def test_killed_twenty_times_among_commands_the_log_verifies_and_has_all_but_the
         thread = threading.Thread(target=_remove_until_it_is_gone, args=(node, life, answered))
         thread.start()
         try:
-            wait_for("commands for more than a second", lambda answered=answered: _lasts(answered), every_s=0.01)
+            wait_for("commands for more than a second", partial(_lasts, answered), every_s=0.01)
         finally:
             node.kill()
             killed_s = time.monotonic()

@@ -33,7 +33,6 @@ _PATH_VALUES: dict[str, tuple[str, str]] = {
         "A public key in base64, with its `/` and `+` (as they are, or percent-encoded).",
         r"^[A-Za-z0-9+/]+={0,2}$",
     ),
-    "login": ("A login's name.", _NAME),
     "file": ("The name of a file of the page.", r"^[a-z.]{1,32}$"),
     "miner_type": ("A miner type, such as `xmrig`.", r"^[a-z][a-z0-9-]{0,31}$"),
 }
