@@ -121,8 +121,8 @@ class HttpServing:
             connection.shutdown()
         if self.state.tasks:
             await asyncio.wait(tuple(self.state.tasks), timeout=within_s)
-        for connection in cast("tuple[Connection, ...]", tuple(self.state.connections)):
-            connection.abort()
+        for left in cast("tuple[Connection, ...]", tuple(self.state.connections)):
+            left.abort()
         running = tuple(self.state.tasks)
         for task in running:
             task.cancel()
