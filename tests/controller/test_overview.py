@@ -208,7 +208,7 @@ events = st.lists(
             st.builds(
                 mining,
                 name=st.sampled_from(["a", "b"]),
-                hashrate=st.none() | st.floats(allow_nan=True),
+                hashrate=st.none() | st.floats(0, 1e6) | st.just(float("nan")),
                 algorithm=st.sampled_from(["rx/0", "gr"]),
                 state=st.sampled_from(MinerState),
                 accepted=st.integers(0, 9),
