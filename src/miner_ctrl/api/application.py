@@ -186,8 +186,6 @@ async def _send_error(send: Send, error: MinerCtrlError) -> None:
         headers.append((b"connection", b"close"))
     if status == 412:
         headers.append((b"etag", str(error.details.get("etag")).encode()))
-    if isinstance(seconds := error.details.get("retryAfterS"), int):
-        headers.append((b"retry-after", str(seconds).encode()))
     await send_json(send, status, envelope(error), *headers)
 
 
