@@ -85,10 +85,10 @@ class SqliteReader:
         algorithms = self._algorithms()
         found = []
         for rig_id, miner_id, name in self._miners_of(rig, miner):
-            for at_ms, algorithm, *values in self._rows(
-                _of_miner(span.table),
-                (span.step_ms, span.step_ms, rig_id, miner_id, span.since_ms, span.until_ms),
-            ):
+            [(packed,)] = self._rows(
+                _of_miner(span.table), (span.step_ms, rig_id, miner_id, span.since_ms, span.until_ms)
+            )
+            for at_ms, algorithm, *values in msgspec.json.decode(packed):
                 found.append(
                     MinerBucket(
                         at_ms, name, algorithms.get(algorithm) or self._algorithm(algorithm), MinerRollup(*values)
@@ -301,9 +301,12 @@ class SqliteReader:
 
 
 def _of_miner(table: Table) -> str:
+    """Return what gives all buckets as one row of JSON: each row that is read has to wait for the writer's thread."""
     columns = _OF_SAMPLES if table is Table.SAMPLES else _OF_MINERS
     name = _MINER_TABLES.get(table, "sample")
     return (
-        f"SELECT at_ms / ? * ? AS bucket, algorithm, {columns} FROM {name} WHERE rig = ? AND miner = ? AND at_ms >= ?"
-        " AND at_ms < ? GROUP BY bucket, algorithm ORDER BY bucket"
+        "SELECT json_group_array(json(bucket)) FROM"
+        f" (SELECT json_array(at_ms / ?1 * ?1, algorithm, {columns}) AS bucket"
+        f" FROM {name} WHERE rig = ?2 AND miner = ?3 AND at_ms >= ?4 AND at_ms < ?5 GROUP BY at_ms / ?1, algorithm"
+        " ORDER BY at_ms / ?1)"
     )
