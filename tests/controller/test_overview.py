@@ -229,6 +229,7 @@ def test_totals_are_those_of_the_rows_whatever_came_and_went(events: list[Any]) 
         desk.fleet.apply(RigKnown(fingerprint, f"rig-{number}", f"rig-{number}"))
         match what:
             case "report":
+                desk.connect(fingerprint)
                 desk.report(*miners, fingerprint=fingerprint)
             case "miss":
                 desk.fleet.apply(RigMissing(fingerprint, "gone", "GONE"))
