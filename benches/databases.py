@@ -42,7 +42,7 @@ async def measure(scale: Scale, home: Path) -> list[Figure]:
         raise RuntimeError(f"{len(differ)} answers differ: {differ[:3]}")
     return [
         Figure("samples stored", "1/s", Spread(scale.samples / ours.stored_s), Spread(scale.samples / theirs.stored_s)),
-        Figure("  this process, CPU each 1,000", "ms", Spread(ours.cpu_s * 1e6 / scale.samples),
+        Figure("  CPU here, 1,000 samples", "ms", Spread(ours.cpu_s * 1e6 / scale.samples),
                Spread(theirs.cpu_s * 1e6 / scale.samples)),
         Figure("  size", "MiB", Spread(ours.size / MIB), Spread(theirs.size / MIB)),
         Figure(f"{len(ours.answers)} questions, answers differ", "", Spread(len(differ)), None, Target(0)),
