@@ -198,6 +198,10 @@ def test_totals_never_sum_across_algorithms(desk: Desk) -> None:
     assert totals.hashrate_hps == {"rx/0": 30.0, "gr": 5.0}
     assert (totals.rigs, totals.mining, totals.miners, totals.miners_mining) == (2, 2, 3, 3)
     assert (totals.shares, totals.rejected, totals.power_w, totals.power_known) == (3, 1, 55.0, 1)
+    desk.report(mining(hashrate=7.0))
+    assert desk.overview.totals().hashrate_hps == {"rx/0": 27.0}
+    desk.fleet.apply(RigMissing(BETA, "gone", "GONE"))
+    assert desk.overview.totals().hashrate_hps == {"rx/0": 7.0}
 
 
 events = st.lists(
