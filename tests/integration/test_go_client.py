@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from base64 import b64decode
 from collections.abc import Iterator
-from typing import Any, NotRequired, TypedDict, get_args, get_origin, get_type_hints
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints
 
 import pytest
 
@@ -60,15 +60,20 @@ class Started(TypedDict):
     minerName: str
 
 
-class Miner(TypedDict):
+class NamedMiner(TypedDict):
     name: str
     type: str
-    hashrate: NotRequired[float]  # a number that is 0 may be left out: Go makes 0 of it
-    shares: NotRequired[int]
-    rejected: NotRequired[int]
-    uptime: NotRequired[int]
-    pool: NotRequired[str]
-    algorithm: NotRequired[str]
+
+
+class Miner(NamedMiner, total=False):
+    """A number that is 0, and a text that is empty, may be left out: Go makes those of what is missing."""
+
+    hashrate: float
+    shares: int
+    rejected: int
+    uptime: int
+    pool: str
+    algorithm: str
 
 
 class Rig(TypedDict):
