@@ -276,7 +276,7 @@ async def test_nothing_an_api_says_comes_out_of_a_sample(rig: Rig) -> None:
 
 async def test_two_who_follow_get_every_line_once_and_an_end(rig: Rig) -> None:
     miners = await rig.agent(
-        ScriptedAdapter("import time\ntime.sleep(0.8)\nfor n in range(30_000): print(n)\nprint('half', end='')")
+        ScriptedAdapter("import time\ntime.sleep(3)\nfor n in range(30_000): print(n)\nprint('half', end='')")
     )
     [name] = await miners.launch(profile(miner_type="scripted"), config())
 
