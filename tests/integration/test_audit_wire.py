@@ -126,7 +126,7 @@ async def test_changes_are_told_together(tmp_path: Path, monkeypatch: pytest.Mon
         audit = desk.node._faces.audit
         assert audit is not None
         async with dialled(KEYS, desk.address, capabilities=KNOWS) as peer:
-            seqs = []
+            seqs = list[int]()
             for _ in range(300):
                 audit.noted(OWNER, "one", {})
                 await asyncio.sleep(0.01)
