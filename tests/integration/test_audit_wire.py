@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from miner_ctrl.app import audit_heads
+from miner_ctrl.app.audit_face import AuditFace
 from miner_ctrl.audit.entries import head_bytes
 from miner_ctrl.audit.reading import Wanted, part
 from miner_ctrl.identity.keys import NodeKeys
@@ -96,6 +97,9 @@ async def test_only_who_knows_of_heads_is_told(tmp_path: Path, capabilities: tup
         audit = desk.node._faces.audit
         assert audit is not None
         audit.ended(audit.asked(OWNER, "invite", {}, None), "")
+        assert isinstance(audit, AuditFace)
+        exchange = audit._audit.exchange
+        await until(lambda: exchange._telling is not None and exchange._telling.done())
         async with dialled(KEYS, desk.address, capabilities=capabilities) as peer:
             if not capabilities:
                 await asyncio.sleep(audit_heads.SOON_S * 2)
@@ -122,7 +126,7 @@ async def test_changes_are_told_together(tmp_path: Path, monkeypatch: pytest.Mon
         audit = desk.node._faces.audit
         assert audit is not None
         async with dialled(KEYS, desk.address, capabilities=KNOWS) as peer:
-            seqs: list[int] = []
+            seqs = list[int]()
             for _ in range(300):
                 audit.noted(OWNER, "one", {})
                 await asyncio.sleep(0.01)

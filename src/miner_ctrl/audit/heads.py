@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 import apsw
 
 from miner_ctrl.audit.threads import in_thread
-from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.audit import MAX_HEADS_TOLD, AuditHead
 from miner_ctrl.storage.sqlite import open_database, transaction
 
@@ -100,7 +99,7 @@ class HeadBook:
             asked, self._asked = self._asked, []
             try:
                 answers = await in_thread(self._thread, partial(self._taken, asked))
-            except MinerCtrlError as error:
+            except Exception as error:  # noqa: BLE001 - the boundary to the file: whoever asked hears of it
                 for each in asked:
                     if not each.answer.done():
                         each.answer.set_exception(error)
