@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from miner_ctrl.access import Access
+from miner_ctrl.api.doors import Application
 from miner_ctrl.api.port import Port, PortRules
 from miner_ctrl.model.callers import OWNER, AccessRole, Visit
 from miner_ctrl.transport.sockets import bind, bound_address
@@ -126,7 +127,7 @@ async def opened(
     access = access or _new_access(folder)
     world = World(access=access)
     listeners = bind("127.0.0.1", 0)
-    port = Port(world.faces, lambda: access, listeners, rules or PortRules(), tls=tls)
+    port = Port(Application(world.faces), lambda: access, listeners, rules or PortRules(), tls=tls)
     await port.open()
     try:
         yield OpenPort(port, access, world, bound_address(listeners[0]))

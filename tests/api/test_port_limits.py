@@ -221,10 +221,11 @@ async def test_with_its_own_certificate_a_pinned_client_is_served(tmp_path: Path
 def test_an_open_port_that_nobody_asks_has_loaded_no_http() -> None:
     code = """
 import asyncio, sys
+from miner_ctrl.api.doors import Application
 from miner_ctrl.app.port import ApiPort
 from miner_ctrl.config import ApiSettings, Home, Listen
 async def main():
-    port = ApiPort(Home.resolve(sys.argv[1]), ApiSettings(Listen("127.0.0.1", 0)), lambda: None)
+    port = ApiPort(Home.resolve(sys.argv[1]), ApiSettings(Listen("127.0.0.1", 0)), Application(lambda: None))
     await port.bind()
     await port.open()
     assert port.addresses, port.problem

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from miner_ctrl.api.connection_owner import can_tell
 
 if TYPE_CHECKING:
-    from miner_ctrl.api.faces import Faces
+    from miner_ctrl.api.doors import Application
     from miner_ctrl.api.guard import Credentials
     from miner_ctrl.api.port_connection import Crowd
     from miner_ctrl.api.serving import HttpServing
@@ -39,14 +39,14 @@ class Port:
 
     def __init__(
         self,
-        faces: Callable[[], Faces],
+        application: Application,
         credentials: Callable[[], Credentials],
         listeners: Sequence[socket.socket],
         rules: PortRules,
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self._faces = faces
+        self._application = application
         self._credentials = credentials
         self._listeners = listeners
         self._rules = rules
@@ -89,18 +89,17 @@ class Port:
         return PortConnection(self._serving, self._crowd)
 
     def _made(self) -> HttpServing:
-        from miner_ctrl.api.application import build_app, errors_as_answers  # noqa: PLC0415 - see above
+        from miner_ctrl.api.application import errors_as_answers  # noqa: PLC0415 - see above
         from miner_ctrl.api.guard import Guard, Rules  # noqa: PLC0415
         from miner_ctrl.api.origins import Names  # noqa: PLC0415
         from miner_ctrl.api.security_headers import SecurityHeaders, headers_for  # noqa: PLC0415
         from miner_ctrl.api.serving import HttpLimits, HttpServing  # noqa: PLC0415
 
         rules = Rules(Names(self._rules.names, self._rules.proxies), self._rules.needs_credentials)
-        metrics = self._faces().metrics
-        guarded = errors_as_answers(Guard(build_app(self._faces), rules, self._credentials()))
+        guarded = errors_as_answers(Guard(self._application.asgi, rules, self._credentials()))
         return HttpServing(
             SecurityHeaders(guarded, hsts=self._rules.hsts),
             limits=HttpLimits(connections=CONNECTIONS, unread_within_s=UNREAD_WITHIN_S),
             refusal_headers=headers_for(b"application/json", hsts=self._rules.hsts),
-            counts=metrics.requests if metrics else None,
+            counts=self._application.counts,
         )

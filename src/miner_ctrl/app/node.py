@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from miner_ctrl import __version__
-from miner_ctrl.api.doors import local_door
+from miner_ctrl.api.doors import Application, local_door
 from miner_ctrl.app.audit import NodeAudit, capabilities
 from miner_ctrl.app.controller_when_asked import ControllerWhenAsked
 from miner_ctrl.app.first_start import new_identity, plan_identity
@@ -52,8 +52,9 @@ class Node(NodeFacts):
         super().__init__(settings)
         self._serving = serving
         self._up = AsyncExitStack()
-        self._door = local_door(lambda: self._faces, self._home.socket)
-        self._port = ApiPort(self._home, settings.api, lambda: self._faces)
+        application = Application(lambda: self._faces)
+        self._door = local_door(application, self._home.socket)
+        self._port = ApiPort(self._home, settings.api, application)
         self._own = OwnMachine(self._home, mines=lambda: self._identity is None or self._identity.role.works)
         self._made: Faces | None = None
         self._make: Callable[[], Faces] = lambda: self._own.faces(self, self._port.access)

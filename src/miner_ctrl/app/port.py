@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
-from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,17 +18,17 @@ from miner_ctrl.transport.tls import pin_of_file, server_context
 
 if TYPE_CHECKING:
     from miner_ctrl.access import Access
-    from miner_ctrl.api.faces import Faces
+    from miner_ctrl.api.doors import Application
 
 
 class ApiPort:
     """``bind`` before anything of the node is made, ``open`` when it can be asked; without ``settings``, neither does
     anything. ``problem`` says why there is no port although there should be one."""
 
-    def __init__(self, home: Home, settings: ApiSettings | None, faces: Callable[[], Faces]) -> None:
+    def __init__(self, home: Home, settings: ApiSettings | None, application: Application) -> None:
         self._home = home
         self._settings = settings
-        self._faces = faces
+        self._application = application
         self._port: Port | None = None
         self._used = False
         self.addresses: tuple[str, ...] = ()
@@ -100,7 +99,7 @@ class ApiPort:
             hsts=settings.hsts,
         )
         context = self._tls(settings)
-        self._port = Port(self._faces, lambda: self.access, listeners, rules, tls=context)
+        self._port = Port(self._application, lambda: self.access, listeners, rules, tls=context)
         self.addresses = tuple(
             dict.fromkeys(_url(host, port, tls=context is not None) for at, port in bound for host in _hosts(at))
         )
