@@ -31,11 +31,12 @@ class Answer(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """The node, its rigs by name, and its API's origin."""
+    """The node, its rigs by name, its API's origin, and what a caller shows there."""
 
     desk: NodeProcess
     rigs: Mapping[str, NodeProcess]
     origin: str
+    credentials: Mapping[str, str] = {}  # noqa: RUF012 - never written to
 
     def ask(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Send one request, on a connection of its own."""
@@ -44,7 +45,7 @@ class Paired(NamedTuple):
         content = None if body is None else json.dumps(body).encode()
         sent = {"Content-Type": "application/json"} if content is not None else {}
         try:
-            connection.request(method, BASE + path, content, {**sent, **(headers or {})})
+            connection.request(method, BASE + path, content, {**sent, **self.credentials, **(headers or {})})
             response = connection.getresponse()
             return Answer(
                 response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
@@ -54,12 +55,20 @@ class Paired(NamedTuple):
 
 
 @contextmanager
-def paired(folder: Path, env: dict[str, str] | None = None) -> Iterator[Paired]:
-    """Make them below ``folder`` and have them serve while the block runs; the node has a profile ``sim``."""
+def paired(folder: Path, env: dict[str, str] | None = None, *, at_the_port: bool = False) -> Iterator[Paired]:
+    """Make them below ``folder`` and have them serve while the block runs; the node has a profile ``sim``.
+
+    The node is asked ``at_the_port``, behind its guard and with an admin's token; else at its local socket.
+    """
     nodes = {name: NodeProcess(folder / name, env=env) for name in ("desk", *RIGS)}
     try:
         desk = nodes["desk"]
         desk.done("node", "init", "--name", "desk")
+        credentials = {}
+        if at_the_port:
+            token = desk.done("token", "create", "contract", "--role", "admin").strip()
+            credentials = {"Authorization": f"Bearer {token}"}
+            desk.api_words = ("--api", "127.0.0.1:0", "--api-auth")
         desk.serve()
         for name in RIGS:
             nodes[name].join(desk, name)
@@ -67,11 +76,23 @@ def paired(folder: Path, env: dict[str, str] | None = None) -> Iterator[Paired]:
             desk.wait_until_connected(name)
         desk.api.post("/profiles", {"name": "sim", "minerType": "simulated", "config": {**POOL, "seed": 1}})
         wait_for("both rigs' stats", lambda: _all_seen(desk))
+        rigs = {name: nodes[name] for name in RIGS}
+        if at_the_port:
+            origin = port_of(desk)
+            desk.api_words = ("--api", origin.removeprefix("http://"), "--api-auth")  # also when it is started again
+            yield Paired(desk, rigs, origin, credentials)
+            return
         with forwarded(desk.places.socket) as origin:
-            yield Paired(desk, {name: nodes[name] for name in RIGS}, origin)
+            yield Paired(desk, rigs, origin)
     finally:
         for node in nodes.values():
             node.end()
+
+
+def port_of(node: NodeProcess) -> str:
+    """Return the origin of a serving node's API at its port."""
+    [origin] = node.ask("/node/info")["apiAddresses"]
+    return str(origin)
 
 
 def _all_seen(desk: NodeProcess) -> bool:

@@ -1,4 +1,4 @@
-"""The whole contract, route by route, against a running node with two paired rigs (`docs/rest-api.md`)."""
+"""The whole contract, route by route, against a running node with two paired rigs (`docs/rest-api.md`), at its port."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from miner_ctrl.api.application import ROUTES
+from miner_ctrl.errors import NotFound
 from tests.integration.conftest import MakeNode
-from tests.integration.forwarded import forwarded
 from tests.integration.nodes import wait_for
-from tests.integration.paired import RIGS, Paired, paired
+from tests.integration.paired import RIGS, Paired, paired, port_of
 
 WITHOUT_PROGRAMS = {"PATH": "/nonexistent"}
 """Nothing that is asked for here installs a package on this machine."""
@@ -25,7 +25,7 @@ PROGRAM_FIELDS = {"is_installed", "version", "path", "miner_binary", "config_pat
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Paired]:
-    with paired(tmp_path_factory.mktemp("contract"), env=WITHOUT_PROGRAMS) as made:
+    with paired(tmp_path_factory.mktemp("contract"), env=WITHOUT_PROGRAMS, at_the_port=True) as made:
         yield made
 
 
@@ -43,6 +43,14 @@ def mining(node: Paired, path: str) -> Any:
     answer = node.ask("GET", path)
     miners = answer.data if isinstance(answer.data, list) else answer.data["miners"]
     return miners if any((one.get("hashrate") or 0) > 0 for one in miners) else None
+
+
+def test_the_port_asks_who_it_is(node: Paired) -> None:
+    for wrong in ({}, {"Authorization": "Bearer mct_" + "A" * 43}):
+        stranger = node._replace(credentials=wrong)
+        assert {stranger.ask("GET", "/peers").status, stranger.ask("POST", "/remote/rig-alpha/stop").status} == {401}
+    assert node.ask("GET", "/session").data["role"] == "admin"
+    assert node.ask("GET", "/peers", headers={"Host": "evil.example"}).status == 421
 
 
 def test_health_and_readiness(node: Paired) -> None:
@@ -73,16 +81,15 @@ def test_this_node(node: Paired) -> None:
 
 def test_a_node_without_an_identity_says_so_until_it_has_one(make_node: MakeNode) -> None:
     fresh = make_node("fresh")
-    with fresh.following("node", "serve", "--listen", "127.0.0.1:0", "--no-init"):
+    with fresh.following("node", "serve", "--listen", "127.0.0.1:0", "--no-init", "--api", "127.0.0.1:0"):
         wait_for("the node to answer", lambda: fresh.ask("/node/info"))
-        with forwarded(fresh.places.socket) as origin:
-            node = Paired(fresh, {}, origin)
-            assert node.ask("GET", "/node/info").data["hasIdentity"] is False
-            failed(node, "GET", "/peers", 409, "NO_IDENTITY")
-            failed(node, "GET", "/ready", 503, "NOT_READY")
-            made = node.ask("POST", "/node/init", {"name": "fresh", "role": "controller"})
-            assert (made.status, made.data["name"], made.data["role"]) == (200, "fresh", "controller")
-            assert node.ask("GET", "/peers").data == []
+        node = Paired(fresh, {}, port_of(fresh))
+        assert node.ask("GET", "/node/info").data["hasIdentity"] is False
+        failed(node, "GET", "/peers", 409, "NO_IDENTITY")
+        failed(node, "GET", "/ready", 503, "NOT_READY")
+        made = node.ask("POST", "/node/init", {"name": "fresh", "role": "controller"})
+        assert (made.status, made.data["name"], made.data["role"]) == (200, "fresh", "controller")
+        assert node.ask("GET", "/peers").data == []
 
 
 def test_peers_by_name_prefix_and_id(node: Paired) -> None:
@@ -247,15 +254,45 @@ def test_this_nodes_own_miners(node: Paired) -> None:
     coded = wait_for("its log", lambda: node.ask("GET", f"/miners/{name}/logs?lines=1").data)
     plain = node.ask("GET", f"/miners/{name}/logs?lines=10000&format=text").data
     assert b64decode(coded[0]).decode() in plain
-    assert node.ask("POST", f"/miners/{name}/stdin", {"input": "h"}).data == {"status": "sent"}
+    failed(node, "POST", f"/miners/{name}/stdin", 403, "ONLY_LOCAL", {"input": "h"})
+    assert node.desk.api.post(f"/miners/{name}/stdin", {"input": "h"}).data == {"status": "sent"}
     for path in ("stats", "logs", "hashrate-history"):
         failed(node, "GET", f"/miners/none/{path}", 404, "MINER_NOT_FOUND")
-    failed(node, "POST", "/miners/none/stdin", 404, "MINER_NOT_FOUND", {"input": "h"})
+    with pytest.raises(NotFound, match="none"):
+        node.desk.api.post("/miners/none/stdin", {"input": "h"})
     assert node.ask("DELETE", f"/miners/{name}").data == {"status": "stopped"}
     assert node.ask("GET", "/miners").data == []
     assert node.ask("GET", f"/miners/{name}/logs").status == 200, "a stopped miner keeps its log"
     failed(node, "POST", "/miners/none/install", 404, "UNKNOWN_MINER_TYPE", {"system": True})
     failed(node, "DELETE", "/miners/none/uninstall", 404, "UNKNOWN_MINER_TYPE")
+
+
+def test_history_of_the_rigs(node: Paired) -> None:
+    assert node.ask("POST", "/remote/rig-alpha/start", {"profileId": "sim"}).status == 200
+    status = node.ask("GET", "/history/status").data
+    assert (status["enabled"], status["retentionDays"], status["problem"]) == (True, 730, "")
+    [miner] = wait_for("a miner in the history", lambda: node.ask("GET", "/history/miners?peer=rig-alpha").data)
+    assert (miner["minerName"], miner["peerName"]) == ("simulated-1", "rig-alpha")
+    fields = {"minerName", "totalPoints", "averageRate", "maxRate", "minRate"}
+    of_alpha = "/history/miners/simulated-1?peer=rig-alpha"
+    wait_for("its hashrate", lambda: (node.ask("GET", of_alpha).data["averageRate"] or 0) > 0)
+    assert set(node.ask("GET", of_alpha).data) >= fields
+    for path in ("/history/miners/simulated-1/hashrate?peer=rig-alpha&", "/history/peers/rig-alpha/hashrate?"):
+        points = node.ask("GET", f"{path}since=10m&points=50").data
+        assert 0 < len(points) <= 50
+        assert {"timestamp", "hashrate"} <= set(points[0])
+        assert any(point["hashrate"] for point in points)
+    events = node.ask("GET", "/history/events?peer=rig-alpha&kind=started&limit=1").data
+    assert [(event["kind"], event["peerName"]) for event in events] == [("started", "rig-alpha")]
+    assert node.ask("GET", "/history/export?what=samples&format=csv").text.startswith(b"time,peer,")
+    failed(node, "GET", "/history/miners/none", 404, "MINER_NOT_FOUND")
+    failed(node, "GET", "/history/peers/nobody/hashrate", 404, "PEER_NOT_FOUND")
+    failed(node, "GET", "/history/peers/rig-alpha/hashrate?since=soon", 400, "BAD_INPUT")
+    assert node.ask("POST", "/remote/rig-alpha/stop").status == 200
+
+
+def test_metrics_in_short(node: Paired) -> None:
+    assert sum(node.ask("GET", "/metrics").data["rigs"].values()) == 2
 
 
 def test_profiles(node: Paired) -> None:
@@ -333,9 +370,10 @@ GET /remote/{peer}/logs/{miner}|GET /miners|GET /miners/available|POST /miners/{
 DELETE /miners/{miner_type}/uninstall|DELETE /miners/{miner}|GET /miners/{miner}/stats
 GET /miners/{miner}/hashrate-history|GET /miners/{miner}/logs|POST /miners/{miner}/stdin|GET /profiles|POST /profiles
 GET /profiles/{profile}|PUT /profiles/{profile}|DELETE /profiles/{profile}|POST /profiles/{profile}/start
-GET /history/peers/{peer}/hashrate
+GET /history/status|GET /history/miners|GET /history/miners/{name}|GET /history/miners/{name}/hashrate
+GET /history/peers/{peer}/hashrate|GET /metrics
 """
-"""The contract's routes; those of the history, the metrics and the live socket are tried in tests of their own."""
+"""The contract's routes; the live socket is no route, and tried in ``test_live.py``."""
 
 
 def test_every_route_of_the_contract_is_there() -> None:

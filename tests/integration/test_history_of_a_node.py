@@ -1,5 +1,5 @@
-"""What becomes of a whole controller's history and audit log when it is killed again and again in the middle of writing,
-and when its disk is full."""
+"""What becomes of a whole controller's history and audit log when it is killed again and again while it writes, and
+when its disk is full."""
 
 from __future__ import annotations
 
