@@ -146,12 +146,13 @@ def test_the_usual_port_taken_is_said_and_one_that_was_asked_for_is_an_error(hom
         with suppress(OSError):  # somebody has it already: as good
             other.bind(("127.0.0.1", 9090))
         other.listen()
-        with serving(home, "node", "serve") as node:
-            line = node.wait_for("The API is served on the local socket alone")[0]
-            assert line
-            assert "9090 already" in node.log
-            info = run(home, "node", "info")
-            assert "The API is served on the local socket alone; --api HOST:PORT chooses another." in info.out
+        for words in (("serve",), ("node", "serve")):
+            with serving(home, *words) as node:
+                line = node.wait_for("The API is served on the local socket alone")[0]
+                assert line
+                assert "127.0.0.1, port 9090 already" in node.log
+                info = run(home, "node", "info")
+                assert "The API is served on the local socket alone; --api HOST:PORT chooses another." in info.out
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = run(home, "node", "serve", "--api", f"127.0.0.1:{port}", "--listen", "127.0.0.1:0")
@@ -186,6 +187,21 @@ def test_tls_of_its_own_is_shown_with_its_fingerprint(home: Path) -> None:
         assert connection.getresponse().status == 200
         connection.close()
         assert f"certificate sha256:{pin}" in run(home, "node", "info").out
+
+
+def test_a_certificate_that_was_given_is_the_one_that_is_served(home: Path, tmp_path: Path) -> None:
+    made = json.loads(run(tmp_path / "authority", "node", "tls", "--json").out)
+    files = ("--api-tls-cert", made["certificate"], "--api-tls-key", made["key"])
+    run(home, "token", "create", "one")
+    with serving(home, "node", "serve", "--api", "127.0.0.1:0", "--api-auth", *files) as node:
+        scheme, _, port, pin = node.wait_for(PLACES.pattern).groups()
+        assert (scheme, pin) == ("https", made["fingerprint"])
+        trusting = ssl.create_default_context(cafile=made["certificate"])
+        connection = http.client.HTTPSConnection("localhost", int(port), timeout=20, context=trusting)
+        connection.request("GET", "/api/v1/mining/session")
+        assert connection.getresponse().status == 401
+        connection.close()
+    assert not (home / "config" / "tls.crt").exists(), "none of its own was made beside it"
 
 
 def test_a_password_is_nowhere_but_in_the_owners_head(home: Path) -> None:

@@ -42,7 +42,7 @@ DOORS: Mapping[str, frozenset[str]] = {
         "keeper": "",
         "worker": "transport protocol miners profiles deploy lock telemetry storage",
         "controller": "transport protocol peers profiles deploy history storage",
-        "api": "controller worker peers pairing profiles history audit access telemetry metrics storage",
+        "api": "controller worker peers pairing profiles access telemetry metrics storage",
         "config": "storage",
         "rig_settings": "storage",
         "run": "config storage identity",

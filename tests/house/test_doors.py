@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,12 @@ def test_a_breach_is_named(tmp_path: Path, module: str, source: str, said: str) 
     found = doors.violations(package)
     assert len(found) == 1, found
     assert said in found[0]
+
+
+def test_the_document_says_of_each_room_what_the_rule_says() -> None:
+    page = (SOURCE.parents[1] / "docs" / "architecture.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([a-z_]+)(?:/|\.py)` \| .* \| (.*) \|$", page, re.MULTILINE)
+    said = {
+        name: set(re.findall(r"`(\w+)`", allowed)) - doors.WHOLE_NODE for name, allowed in rows if name != doors.WIRES
+    }
+    assert said == {name: allowed for name, allowed in doors.DOORS.items() if not name.startswith("__")}

@@ -36,7 +36,7 @@ class Paired(NamedTuple):
     desk: NodeProcess
     rigs: Mapping[str, NodeProcess]
     origin: str
-    credentials: Mapping[str, str] = {}  # noqa: RUF012 - never written to
+    credentials: Mapping[str, str] = {}
 
     def ask(self, method: str, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Send one request, on a connection of its own."""

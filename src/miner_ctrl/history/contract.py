@@ -1,4 +1,4 @@
-"""What a store of the history does, whatever database is under it: SQLite (``store.py``), PostgreSQL.
+"""What a store of the history does, whatever database is under it: SQLite (``sqlite.py``), PostgreSQL.
 
 A store only stores. What rows are made of entries, and points of rows, is said in ``rollups.py`` and ``points.py``;
 tables and columns have the same names in every database (docs/history.md).

@@ -7,10 +7,9 @@ the rigs' journals have it, and are asked again when it is back.
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -24,9 +23,9 @@ from miner_ctrl.history.postgres_errors import NOT_WRITTEN, not_written
 from miner_ctrl.history.postgres_server import PostgresServer
 from miner_ctrl.history.postgres_sweep import Sweep
 from miner_ctrl.history.postgres_writing import PartsTransaction, kept, note_own
-from miner_ctrl.history.rollups import Floors
+from miner_ctrl.history.rollups import Floors, floors_of
 from miner_ctrl.history.shares import Shares
-from miner_ctrl.history.sqlite_writer import floors_of
+from miner_ctrl.history.writing import Gathered, Parts, Recording, sweep_for_ever
 from miner_ctrl.model.history import HistorySettings, OwnEvent
 from miner_ctrl.model.views import GapView, HashratePointView
 from miner_ctrl.storage.database_url import DatabaseUrl
@@ -34,23 +33,11 @@ from miner_ctrl.storage.database_url import DatabaseUrl
 if TYPE_CHECKING:
     from miner_ctrl.history.postgres_server import Connection
 
-log = logging.getLogger(__name__)
-
-GATHER_S = 0.05
-"""How long what is added waits for more to be committed with it."""
-ENOUGH = 32
-"""So many do not wait."""
 PARTS_AT_ONCE = 64
 """Parts in one transaction."""
-PARTS_WAITING = 256
-"""Parts in memory; whoever brings another waits."""
-SLICE_EVERY_S = 0.5
-PASS_EVERY_S = 600.0
 COUNTED_EVERY_S = 600.0
 TRIES = 3
 """How often a transaction is begun that another one stood in the way of."""
-
-_Waiting = tuple[bytes, HistoryPart, "asyncio.Future[Place]"]
 
 
 class PostgresHistory:
@@ -66,7 +53,6 @@ class PostgresHistory:
         own_journal: str = "own",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.counts = HistoryCounts()
         self._settings = settings or HistorySettings()
         self._own_journal = own_journal
         self._now_ms = now_ms
@@ -74,11 +60,11 @@ class PostgresHistory:
         self._server = PostgresServer(url, clock=clock)
         self._shares = Shares()
         self._sweep = Sweep()
-        self._room = asyncio.Semaphore(PARTS_WAITING)
-        self._waiting: list[_Waiting] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._gathered = Gathered(
+            self._stored, at_once=PARTS_AT_ONCE, broken=lambda error: not_written(error, self._server.shown)
+        )
+        self._recording = Recording()
         self._sweeping: asyncio.Task[None] | None = None
-        self._problem = ""
         self._sizes: tuple[float, Sizes] | None = None
 
     async def check(self) -> None:
@@ -93,21 +79,25 @@ class PostgresHistory:
     def start(self) -> None:
         """Let go of what is too old, from now on."""
         if self._sweeping is None:
-            self._sweeping = asyncio.get_running_loop().create_task(self._sweep_for_ever(), name="history-sweep")
+            self._sweeping = asyncio.get_running_loop().create_task(sweep_for_ever(self.sweep), name="history-sweep")
 
     async def close(self) -> None:
         """Write what was taken, and end the connections."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
-        if self._writing is not None:
-            await asyncio.wait((self._writing,))
+        await self._gathered.written()
         await self._server.close()
 
     @property
     def problem(self) -> str:
         """Why nothing is recorded at present, one sentence; empty while all is well."""
-        return self._problem
+        return self._recording.problem
+
+    @property
+    def counts(self) -> HistoryCounts:
+        """What has been written, and what waits."""
+        return self._gathered.counts
 
     # --- writing ----------------------------------------------------------------------------------------
 
@@ -124,21 +114,7 @@ class PostgresHistory:
             OperationFailed: it could not be written.
             StateDamaged: a newer version of miner-ctrl wrote the database.
         """
-        self.counts.waiting += 1
-        try:
-            place = await self._add(rig, part)
-        finally:
-            self.counts.waiting -= 1
-        self.counts.entries += len(part.entries)
-        return place
-
-    async def _add(self, rig: bytes, part: HistoryPart) -> Place:
-        async with self._room:
-            stored: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
-            self._waiting.append((rig, part, stored))
-            if self._writing is None or self._writing.done():
-                self._writing = asyncio.get_running_loop().create_task(self._write(), name="history-write")
-            return await stored
+        return await self._gathered.add(rig, part)
 
     async def note(self, events: Sequence[OwnEvent]) -> None:
         """Store events of this node's own journal, in their order.
@@ -164,33 +140,7 @@ class PostgresHistory:
         async with self._written() as connection, connection.transaction():
             return await self._sweep.slice(connection, await self._floors(connection))
 
-    async def _write(self) -> None:
-        while self._waiting:
-            if len(self._waiting) < ENOUGH:
-                await asyncio.sleep(GATHER_S)
-            batch, self._waiting = self._waiting[:PARTS_AT_ONCE], self._waiting[PARTS_AT_ONCE:]
-            await self._commit(batch)
-
-    async def _commit(self, batch: Sequence[_Waiting]) -> None:
-        parts = [(rig, part) for rig, part, _ in batch]
-        try:
-            outcomes = await self._stored(parts)
-            self.counts.commits += 1
-        except MinerCtrlError as error:
-            for _, _, stored in batch:
-                _settle(stored, error)
-        except Exception as error:  # the boundary of the writer: what one rig told must not stop the others'
-            if len(batch) == 1:
-                log.exception("a part of a rig's history could not be stored")
-                _settle(batch[0][2], not_written(error, self._server.shown))
-                return
-            for each in batch:
-                await self._commit((each,))
-        else:
-            for (_, _, stored), outcome in zip(batch, outcomes, strict=True):
-                _settle(stored, outcome)
-
-    async def _stored(self, parts: Sequence[tuple[bytes, HistoryPart]]) -> list[Place | Nonsense]:
+    async def _stored(self, parts: Parts) -> list[Place | Nonsense]:
         for tries in range(TRIES):
             try:
                 async with self._written() as connection:
@@ -215,29 +165,12 @@ class PostgresHistory:
                 yield connection
         except (Nonsense, StateDamaged, OperationFailed) as error:
             if not isinstance(error, Nonsense):
-                self._wrote(error)
+                self._recording.wrote(error)
             raise
         except MinerCtrlError as error:  # who was let in is no more
-            self._wrote(error)
+            self._recording.wrote(error)
             raise OperationFailed(error.message, suggestion=error.suggestion, code=NOT_WRITTEN) from None
-        self._wrote(None)
-
-    def _wrote(self, error: MinerCtrlError | None) -> None:
-        if error is None:
-            if self._problem:
-                log.info("History is recorded again.")
-            self._problem = ""
-            return
-        if not self._problem:
-            log.warning("History is not recorded until this is mended: %s", error.message)
-        self._problem = error.message
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            goes_on = False
-            with suppress(MinerCtrlError):
-                goes_on = await self.sweep()
-            await asyncio.sleep(SLICE_EVERY_S if goes_on else PASS_EVERY_S)
+        self._recording.wrote(None)
 
     @asynccontextmanager
     async def _asked(self) -> AsyncIterator[Connection]:
@@ -317,14 +250,5 @@ class PostgresHistory:
                 async with self._asked() as connection:
                     self._sizes = self._clock(), await reading.sizes(connection)
             except MinerCtrlError as error:
-                self._wrote(error)
+                self._recording.wrote(error)
         return self._sizes[1] if self._sizes else Sizes(bytes=0, rig_hours=0)
-
-
-def _settle(stored: asyncio.Future[Place], outcome: Place | BaseException) -> None:
-    if stored.done():  # nobody waits for it any more
-        return
-    if isinstance(outcome, BaseException):
-        stored.set_exception(outcome)
-    else:
-        stored.set_result(outcome)

@@ -17,10 +17,18 @@ import msgspec
 from miner_ctrl.history.contract import OWN_RIG
 from miner_ctrl.history.parts import HistoryPart, Nonsense, Place, kept_text, new_entries, texts_of
 from miner_ctrl.history.postgres_schema import kind_of
-from miner_ctrl.history.rollups import FleetRollup, Floors, JournalState, MinerRollup, RigRollup, Rows, rows_of
+from miner_ctrl.history.rollups import (
+    FleetRollup,
+    Floors,
+    JournalState,
+    MinerRollup,
+    RigRollup,
+    Rows,
+    floors_of,
+    rows_of,
+)
 from miner_ctrl.history.schema import EVENT_COLUMNS, LEAST, MOST, RIG_SAMPLE_COLUMNS, ROLLUPS, SAMPLE_COLUMNS
 from miner_ctrl.history.shares import Cost, Shares, cost_of_part
-from miner_ctrl.history.sqlite_writer import floors_of
 from miner_ctrl.model.history import HistorySettings, OwnEvent, Sample
 
 if TYPE_CHECKING:

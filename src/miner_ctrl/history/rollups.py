@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from miner_ctrl.history.parts import kept_text, texts_of
-from miner_ctrl.model.history import JournalEntry, MinerSample, Sample
+from miner_ctrl.model.history import HistorySettings, JournalEntry, MinerSample, Sample
 from miner_ctrl.model.miners import MinerState
 
 MINUTE_MS = 60_000
@@ -40,6 +40,16 @@ class Floors(msgspec.Struct, frozen=True):
     minutes: int = 0
     hours: int = 0
     events: int = 0
+
+
+def floors_of(kept: Floors, settings: HistorySettings, now_ms: int) -> Floors:
+    """Return from when on each table has everything: what the settings say, but not before what was let go already."""
+    return Floors(
+        samples=max(kept.samples, now_ms - int(settings.samples_hours * HOUR_MS)),
+        minutes=max(kept.minutes, now_ms - int(settings.minutes_days * 24 * HOUR_MS)),
+        hours=max(kept.hours, now_ms - int(settings.hours_days * 24 * HOUR_MS)),
+        events=max(kept.events, now_ms - int(settings.events_days * 24 * HOUR_MS)),
+    )
 
 
 class JournalState(msgspec.Struct, frozen=True, array_like=True):

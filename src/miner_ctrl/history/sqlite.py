@@ -7,11 +7,10 @@ an end of the process loses nothing, one of the machine the last moments, and th
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,26 +21,16 @@ from miner_ctrl.history.points import FleetBucket, MinerBucket, RigBucket, Span
 from miner_ctrl.history.rollups import Floors
 from miner_ctrl.history.sqlite_reader import SqliteReader
 from miner_ctrl.history.sqlite_writer import SqliteWriter
+from miner_ctrl.history.writing import Gathered, Parts, Recording, sweep_for_ever
 from miner_ctrl.model.history import HistorySettings, OwnEvent
 from miner_ctrl.model.views import GapView, HashratePointView
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-GATHER_S = 0.05
-"""How long what is added waits for more to be committed with it."""
-ENOUGH = 32
-"""So many do not wait."""
 PARTS_AT_ONCE = 128
 """Parts in one transaction."""
-PARTS_WAITING = 256
-"""Parts in memory; whoever brings another waits."""
-SLICE_EVERY_S = 0.5
-PASS_EVERY_S = 600.0
 COUNTED_EVERY_S = 600.0
 READERS = 2
-
-_Waiting = tuple[bytes, HistoryPart, "asyncio.Future[Place]"]
 
 
 class SqliteHistory:
@@ -64,27 +53,23 @@ class SqliteHistory:
         self._reader = SqliteReader(path, clock=clock)
         self._thread = ThreadPoolExecutor(1, "history")
         self._readers = ThreadPoolExecutor(READERS, "history-read")
-        self._room = asyncio.Semaphore(PARTS_WAITING)
-        self._waiting: list[_Waiting] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._gathered = Gathered(self._commit, at_once=PARTS_AT_ONCE, broken=lambda error: error)
+        self._recording = Recording()
         self._sweeping: asyncio.Task[None] | None = None
         self._opened = False
-        self._problem = ""
-        self.counts = HistoryCounts()
         self._rig_hours: tuple[float, int] | None = None
 
     def start(self) -> None:
         """Let go of what is too old, from now on."""
         if self._sweeping is None:
-            self._sweeping = asyncio.get_running_loop().create_task(self._sweep_for_ever(), name="history-sweep")
+            self._sweeping = asyncio.get_running_loop().create_task(sweep_for_ever(self.sweep), name="history-sweep")
 
     async def close(self) -> None:
         """Write what was taken, and close the file."""
         if self._sweeping is not None:
             self._sweeping.cancel()
             await asyncio.gather(self._sweeping, return_exceptions=True)
-        if self._writing is not None:
-            await asyncio.wait((self._writing,))
+        await self._gathered.written()
         self._readers.shutdown()
         self._reader.close()
         await self._in_thread(self._writer.close)
@@ -93,7 +78,12 @@ class SqliteHistory:
     @property
     def problem(self) -> str:
         """Why nothing is recorded at present, one sentence; empty while all is well."""
-        return self._problem
+        return self._recording.problem
+
+    @property
+    def counts(self) -> HistoryCounts:
+        """What has been written, and what waits."""
+        return self._gathered.counts
 
     # --- writing ----------------------------------------------------------------------------------------
 
@@ -109,21 +99,7 @@ class SqliteHistory:
             OperationFailed: it could not be written.
             StateDamaged: the file cannot be used.
         """
-        self.counts.waiting += 1
-        try:
-            place = await self._add(rig, part)
-        finally:
-            self.counts.waiting -= 1
-        self.counts.entries += len(part.entries)
-        return place
-
-    async def _add(self, rig: bytes, part: HistoryPart) -> Place:
-        async with self._room:
-            stored: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
-            self._waiting.append((rig, part, stored))
-            if self._writing is None or self._writing.done():
-                self._writing = asyncio.get_running_loop().create_task(self._write(), name="history-write")
-            return await stored
+        return await self._gathered.add(rig, part)
 
     async def note(self, events: Sequence[OwnEvent]) -> None:
         """Store events of this node's own journal, in their order.
@@ -142,53 +118,19 @@ class SqliteHistory:
         """Let go of a little of what is too old; whether there is more of it."""
         return await self._in_thread(self._writer.sweep)
 
-    async def _write(self) -> None:
-        while self._waiting:
-            if len(self._waiting) < ENOUGH:
-                await asyncio.sleep(GATHER_S)
-            batch, self._waiting = self._waiting[:PARTS_AT_ONCE], self._waiting[PARTS_AT_ONCE:]
-            await self._commit(batch)
+    async def _commit(self, parts: Parts) -> list[Place | MinerCtrlError]:
+        with self._telling():
+            return await self._in_thread(lambda: self._writer.commit(parts))
 
-    async def _commit(self, batch: Sequence[_Waiting]) -> None:
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Have what is written within noted as done, or as not done and why."""
         try:
-            with self._telling():
-                parts = [(rig, part) for rig, part, _ in batch]
-                outcomes = await self._in_thread(lambda: self._writer.commit(parts))
-            self.counts.commits += 1
+            yield
         except MinerCtrlError as error:
-            for _, _, stored in batch:
-                _settle(stored, error)
-        except Exception as error:  # the boundary of the writer: what one rig told must not stop the others'
-            if len(batch) == 1:
-                log.exception("a part of a rig's history could not be stored")
-                _settle(batch[0][2], error)
-                return
-            for each in batch:
-                await self._commit((each,))
-        else:
-            for (_, _, stored), outcome in zip(batch, outcomes, strict=True):
-                _settle(stored, outcome)
-
-    def _telling(self) -> _Telling:
-        return _Telling(self)
-
-    def wrote(self, error: MinerCtrlError | None) -> None:
-        """Writing came about, or did not: said once."""
-        if error is None:
-            if self._problem:
-                log.info("History is recorded again.")
-            self._problem = ""
-            return
-        if not self._problem:
-            log.warning("History is not recorded until this is mended: %s", error.message)
-        self._problem = error.message
-
-    async def _sweep_for_ever(self) -> None:
-        while True:
-            goes_on = False
-            with suppress(MinerCtrlError):
-                goes_on = await self.sweep()
-            await asyncio.sleep(SLICE_EVERY_S if goes_on else PASS_EVERY_S)
+            self._recording.wrote(error)
+            raise
+        self._recording.wrote(None)
 
     # --- reading ----------------------------------------------------------------------------------------
 
@@ -257,27 +199,3 @@ class SqliteHistory:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-
-class _Telling:
-    """Has what is written within noted as done, or as not done and why."""
-
-    def __init__(self, history: SqliteHistory) -> None:
-        self._history = history
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if error is None:
-            self._history.wrote(None)
-        elif isinstance(error, MinerCtrlError):
-            self._history.wrote(error)
-
-
-def _settle(stored: asyncio.Future[Place], outcome: Place | BaseException) -> None:
-    if stored.done():  # nobody waits for it any more
-        return
-    if isinstance(outcome, BaseException):
-        stored.set_exception(outcome)
-    else:
-        stored.set_result(outcome)

@@ -17,7 +17,7 @@ from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.history import schema_1
 from miner_ctrl.history.contract import OWN_RIG
 from miner_ctrl.history.parts import HistoryPart, Nonsense, Place, new_entries, texts_of
-from miner_ctrl.history.rollups import FleetRollup, Floors, JournalState, Rows, rows_of
+from miner_ctrl.history.rollups import FleetRollup, Floors, JournalState, Rows, floors_of, rows_of
 from miner_ctrl.history.schema import EVENT_COLUMNS, LEAST, MOST, RIG_SAMPLE_COLUMNS, ROLLUPS, SAMPLE_COLUMNS, TABLES
 from miner_ctrl.history.shares import Cost, Shares, cost_of_part
 from miner_ctrl.history.sqlite_sweep import Sweep
@@ -379,17 +379,6 @@ class SqliteWriter:
             self.open()
         assert self._database is not None  # noqa: S101 - open sets it or raises
         return self._database
-
-
-def floors_of(kept: Floors, settings: HistorySettings, now_ms: int) -> Floors:
-    """Return from when on each table has everything: what the settings say, but not before what was let go already."""
-    hour_ms = 3_600_000
-    return Floors(
-        samples=max(kept.samples, now_ms - int(settings.samples_hours * hour_ms)),
-        minutes=max(kept.minutes, now_ms - int(settings.minutes_days * 24 * hour_ms)),
-        hours=max(kept.hours, now_ms - int(settings.hours_days * 24 * hour_ms)),
-        events=max(kept.events, now_ms - int(settings.events_days * 24 * hour_ms)),
-    )
 
 
 def _only(cursor: apsw.Cursor) -> int:

@@ -10,7 +10,6 @@ from msgspec import Meta
 from miner_ctrl.model.doctor import MinerProgram
 from miner_ctrl.model.values import Sentence, ShortText
 
-MinerType = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,31}\Z")]
 Version = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-fA-F]{64}\Z")]
 LongText = Annotated[str, Meta(min_length=1, max_length=2048)]
