@@ -247,7 +247,7 @@ def _lasts(answered: dict[str, float]) -> bool:
 def _asked_for(node: NodeProcess) -> set[str]:
     with closing(sqlite3.connect(node.places.audit_database)) as database:
         rows = database.execute("SELECT target FROM entry WHERE kind = 'asked'")
-        return {json.loads(target)["peer"] for (target,) in rows}
+        return {json.loads(target).get("peer", "") for (target,) in rows}
 
 
 # --- a disk that is full --------------------------------------------------------------------------------
