@@ -55,7 +55,7 @@ def test_the_port_asks_who_it_is(node: Paired) -> None:
 
 def test_health_and_readiness(node: Paired) -> None:
     assert node.ask("GET", "/health").data == {"status": "ok"}
-    assert node.ask("GET", "/ready").data == {"status": "ready"}
+    assert node.ask("GET", "/ready").data == {"status": "ready", "problems": []}
 
 
 def test_this_machine(node: Paired) -> None:
@@ -289,7 +289,7 @@ def test_history_of_the_rigs(node: Paired) -> None:
     assert node.ask("GET", "/history/export?what=samples&format=csv").text.startswith(b"time,peer,")
     failed(node, "GET", "/history/miners/none", 404, "MINER_NOT_FOUND")
     failed(node, "GET", "/history/peers/nobody/hashrate", 404, "PEER_NOT_FOUND")
-    failed(node, "GET", "/history/peers/rig-alpha/hashrate?since=soon", 400, "BAD_INPUT")
+    failed(node, "GET", "/history/peers/rig-alpha/hashrate?since=soon", 400, "BAD_TIME")
     assert node.ask("POST", "/remote/rig-alpha/stop").status == 200
 
 

@@ -161,7 +161,7 @@ def test_on_a_full_disk_the_node_keeps_controlling_says_so_and_goes_on_recording
         desk.done("remote", "start", "rig-alpha", "--profile", "p")
         wait_for("the history to begin", lambda: known_at(desk))
         fill(filler)
-        said = wait_for("the node to say so", lambda: _problem_after_a_blink(desk))
+        said = wait_for("the node to say so", lambda: _problem_after_a_blink(desk, rig))
         assert "full" in said
         assert any(said in problem for problem in desk.ask("/ready")["problems"])
         assert desk.api.post("/remote/rig-alpha/pause").data["miners"] == ["simulated-1"]
@@ -185,9 +185,9 @@ def _problem(desk: NodeProcess) -> Any:
     return (desk.ask("/history/status") or {"problem": "no answer"})["problem"]
 
 
-def _problem_after_a_blink(desk: NodeProcess) -> Any:
-    """The session ends and comes back, which is to be noted."""
-    desk.api.post("/peers/rig-alpha/disconnect")
-    desk.api.post("/peers/rig-alpha/connect")
+def _problem_after_a_blink(desk: NodeProcess, rig: NodeProcess) -> Any:
+    """The rig's agent is killed and comes back, which is to be noted."""
+    rig.kill()
+    rig.serve()
     desk.wait_until_connected("rig-alpha")
     return _problem(desk)
