@@ -30,6 +30,8 @@ LONGEST_FIRST = (
     "integration/test_miners_outlive_the_agent.py",
     "integration/test_recovery.py",
     "integration/test_deploy.py",
+    "integration/test_history_of_a_node.py",
+    "integration/test_contract.py",
     "integration/test_history_fill_in.py",
     "integration/test_rig_under_control.py",
     "integration/test_own_miners.py",
