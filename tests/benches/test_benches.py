@@ -38,11 +38,20 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def quick() -> dict[str, Any]:
-    command = [sys.executable, "-m", "benches", "--quick", "--json"]
+    return _quick()
+
+
+def _quick(*groups: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benches", "--quick", "--json", *groups]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def test_the_history_is_measured_on_request() -> None:
+    names = {figure["name"] for figure in _quick("history")["figures"]}
+    assert {"rows of 200 rigs written, a s", "24 h of a rig in 200 points", "  p95 while it is written"} <= names
 
 
 def test_every_group_is_expected() -> None:
