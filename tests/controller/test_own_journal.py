@@ -9,17 +9,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from miner_ctrl.api.application import ROUTES
-from miner_ctrl.cli.local_api import LocalApi
 from miner_ctrl.controller import own_journal as module
-from miner_ctrl.controller.asked_here import DEPLOYS, REFUSALS, SETTINGS, event_of
 from miner_ctrl.controller.history_events import offline_intervals, online_intervals
-from miner_ctrl.errors import OperationFailed, Refused
+from miner_ctrl.errors import OperationFailed
 from miner_ctrl.history import OWN_RIG, HistoryStore
 from miner_ctrl.history.contract import Event, EventKey, EventQuery
 from miner_ctrl.identity.keys import NodeKeys
-from miner_ctrl.model.callers import AccessRole, Caller, Door
-from miner_ctrl.model.nodes import NO_GRANTS, Role
+from miner_ctrl.model.nodes import Role
 from tests.controller.test_backfill import history_of
 from tests.integration.inside import Inside, joined, running, until
 from tests.integration.raw_peer import dialled
@@ -61,71 +57,6 @@ async def test_who_comes_and_goes_is_noted_with_the_reason(tmp_path: Path) -> No
     assert own[1].text == "rig-alpha is a worker."
     assert own[3].text
     assert [(view.peer_id, view.own) for view in views] == [(rig.fingerprint.hex(), True)]
-
-
-async def test_what_was_set_paired_and_refused_is_noted_with_who_asked(tmp_path: Path) -> None:
-    async with (
-        running(tmp_path / "c", "desk", Role.CONTROLLER) as controller,
-        running(tmp_path / "r", "rig-alpha", Role.WORKER) as rig,
-    ):
-        await joined(rig, controller)
-        api, profile = LocalApi(tmp_path / "c" / "run" / "node.sock"), {"name": "night", "minerType": "simulated"}
-        await asyncio.to_thread(api.post, "/profiles", {**profile, "config": {"pool": "a.example:1", "wallet": "w"}})
-        await asyncio.to_thread(api.post, "/remote/rig-alpha/deploy", {"profileId": "night"})
-        await rig.pairing.patch("desk", grants=NO_GRANTS)
-        await until(lambda: rig.connected(controller) and controller.connected(rig))
-        with pytest.raises(Refused):
-            await asyncio.to_thread(api.post, "/remote/rig-alpha/stop", {})
-        await asyncio.to_thread(api.delete, "/peers/rig-alpha")
-        async with asyncio.timeout(30):
-            while "unpaired" not in {event.kind for event in await _own(controller)}:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0.02)
-        told = [event for event in await _own(controller) if event.kind not in ("controller", "online", "offline")]
-    assert [(event.kind, event.who, event.text) for event in told] == [
-        ("paired", rig.id, "rig-alpha is a worker."),
-        ("settings", "owner", "create profile"),
-        ("deploy", "owner", "deploy rig-alpha"),
-        ("refused", "owner", "stop miner: REFUSED"),
-        ("unpaired", "owner", ""),
-    ]
-    assert [event.rig == rig.fingerprint for event in told] == [True, False, True, True, True]
-
-
-TOKEN = Caller(door=Door.TOKEN, role=AccessRole.VIEWER, name="script", id="0011")
-PEER = Caller(door=Door.PEER, role=AccessRole.VIEWER, name="rig\n", id="a1b2")
-
-
-@pytest.mark.parametrize(
-    ("caller", "action", "target", "code", "found"),
-    [
-        (TOKEN, "change_profile", {"profile": "night"}, "", ("settings", "change profile night")),
-        (TOKEN, "change_profile", {"profile": "night"}, "PROFILE_NOT_FOUND", None),
-        (TOKEN, "change_profile", {"profile": "mct_secret"}, "NOT_ALLOWED", ("refused", "change profile: NOT_ALLOWED")),
-        (TOKEN, "start_miner", {"peer": "rig"}, "", None),
-        (TOKEN, "deny_pending", {"id": "a1"}, "", ("refused", "deny pending a1")),
-        (PEER, "invite_used", {"invite": "00"}, "BAD_TOKEN", ("refused", "invite used: BAD_TOKEN")),
-        (PEER, "invite_used", {"invite": "00"}, "", None),
-        (PEER, "set_lock", {}, "", None),
-    ],
-)
-def test_which_requests_are_events(
-    caller: Caller, action: str, target: dict[str, str], code: str, found: tuple[str, str] | None
-) -> None:
-    assert event_of(caller, action, target, code) == found
-
-
-def test_they_are_the_names_of_routes() -> None:
-    assert {route.handler.__name__ for route in ROUTES if route.audited} >= SETTINGS | DEPLOYS | REFUSALS
-
-
-async def test_requests_without_end_do_not_fill_the_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "REQUESTS_AT_MOST", 3)
-    async with running(tmp_path, "desk", Role.CONTROLLER) as controller:
-        for _ in range(9):
-            own_journal_of(controller).requested(TOKEN, "start_miner", {}, "NOT_ALLOWED")
-        own_journal_of(controller).requested(TOKEN, "create_profile", {}, "")
-        own = await noted(controller, 5)
-        assert [(event.kind, event.who) for event in own][1:] == [*[("refused", "script")] * 3, ("settings", "script")]
 
 
 async def test_the_database_calls_rigs_what_they_are_called_here(tmp_path: Path) -> None:

@@ -44,13 +44,6 @@ def test_every_link_within_the_repository_leads_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_nothing_is_said_twice_on_a_page(page: Path) -> None:
-    """What two branches said of one thing, each in its way, is what a merge leaves."""
-    began = [line[:60] for line in page.read_text("utf-8").splitlines() if len(line) > 60 and line[0] not in "|#←"]
-    assert [line for line in set(began) if began.count(line) > 1] == []
-
-
 def test_every_threat_names_a_test_that_exists() -> None:
     text = (ROOT / "docs" / "threat-model.md").read_text("utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| T")]

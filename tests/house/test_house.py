@@ -33,12 +33,6 @@ def test_no_module_is_named_after_nothing_in_particular() -> None:
     assert names == []
 
 
-def test_no_rest_of_a_merge_is_left() -> None:
-    assert [path for path in tracked() if path.suffix in (".orig", ".rej", ".bak")] == []
-    marked = re.compile(r"^(<{7} |={7}$|>{7} )", re.MULTILINE)
-    assert [path for path, text in texts() if marked.search(text)] == []
-
-
 def test_every_task_is_named_and_held() -> None:
     assert [f"{path}:{line}: {why}" for path, tree in modules() for line, why in loose_tasks(tree)] == []
 

@@ -120,7 +120,7 @@ class Tokens:
         text = new_token(self._random_bytes)
         token = Token(
             self._random_bytes(8).hex(), name, role, kept(text), text[:PREFIX_CHARS], now_ms,
-            caller.label, expires_at_ms, None, None, revoked=False,
+            caller.name or caller.door.value, expires_at_ms, None, None, revoked=False,
         )  # fmt: skip
         values = (
             token.id, name, role.value, token.hash, token.prefix, now_ms, token.created_by, expires_at_ms,

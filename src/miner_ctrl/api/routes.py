@@ -51,7 +51,7 @@ from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, dec
 from miner_ctrl.api.streams import Event, Stream, send_stream
 from miner_ctrl.api.versions import Turns, has_condition, is_unchanged, must_match, tag_of
 from miner_ctrl.errors import MinerCtrlError
-from miner_ctrl.model.callers import ACTING, STRANGER, AccessRole, Caller, Door, Visit
+from miner_ctrl.model.callers import STRANGER, AccessRole, Caller, Door, Visit
 
 Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
 T = TypeVar("T")
@@ -306,14 +306,11 @@ class Route:
 
     async def _audited(self, audit: AuditFace, caller: Caller, target: dict[str, str], values: dict[str, Any]) -> Any:
         entry = audit.asked(caller, self.handler.__name__, target, values.get("body"))
-        acting = ACTING.set(caller.label)
         try:
             result = await self.handler(**values)
         except BaseException as error:
             audit.ended(entry, _code_of(error))
             raise
-        finally:
-            ACTING.reset(acting)
         if isinstance(result, Stream):
             return Stream(_until_ended(result.events, lambda code: audit.ended(entry, code)))
         audit.ended(entry, "")

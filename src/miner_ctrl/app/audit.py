@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -32,14 +32,10 @@ def capabilities(serving: bool) -> tuple[str, ...]:
     return ("profiles", CAPABILITY) if serving else ("profiles",)
 
 
-Heard = Callable[[Caller, str, Mapping[str, str], str], None]
-"""``(who, action, what it was about, the error's code or nothing)``."""
-
-
 class NodeAudit:
     """A node that ``controls`` has a thread for its log; a rig gives it, as ``thread``, one that it has anyway.
 
-    ``close`` comes after everything that notes. ``heard``, where it is set, hears how what was asked for has ended.
+    ``close`` comes after everything that notes.
     """
 
     def __init__(self, home: Home, keys: NodeKeys, *, controls: bool) -> None:
@@ -51,8 +47,6 @@ class NodeAudit:
         self._endpoint: Endpoint | None = None
         self._log: AuditLog | None = None
         self._exchange: HeadExchange | None = None
-        self.heard: Heard | None = None
-        self._asked: dict[int, tuple[Caller, str, Mapping[str, str]]] = {}
 
     def begin(self, endpoint: Endpoint, *, serving: bool) -> None:
         """Note what peers are refused from now on; where it serves, tell them this log's heads, and keep theirs."""
@@ -73,22 +67,15 @@ class NodeAudit:
 
     def asked(self, caller: Caller, action: str, target: Mapping[str, str], body: msgspec.Struct | None) -> int:
         """As ``Audit.asked``."""
-        entry = self.log.asked(caller, action, target, body)
-        if self.heard is not None:
-            self._asked[entry] = caller, action, target
-        return entry
+        return self.log.asked(caller, action, target, body)
 
     def ended(self, entry: int, code: str) -> None:
         """As ``Audit.ended``."""
         self.log.ended(entry, code)
-        if self.heard is not None and (asked := self._asked.pop(entry, None)):
-            self.heard(*asked, code)
 
     def noted(self, caller: Caller, action: str, target: Mapping[str, str], code: str = "") -> None:
         """As ``Audit.noted``."""
         self.log.noted(caller, action, target, code)
-        if self.heard is not None:
-            self.heard(caller, action, target, code)
 
     @property
     def log(self) -> AuditLog:

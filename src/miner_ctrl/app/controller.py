@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
 from miner_ctrl.app.history import history_store
@@ -24,7 +23,6 @@ from miner_ctrl.controller import (
 from miner_ctrl.deploy.bundles import BundleStore
 from miner_ctrl.history.settings import read_history_settings
 from miner_ctrl.identity.keys import NodeKeys
-from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.times import now_ms
 from miner_ctrl.pairing import Pairing
 from miner_ctrl.peers import PeerRecord, Registry
@@ -119,11 +117,6 @@ class ControllerHalf:
         self.watch.registered(record)
         if self._serving:
             self.own_journal.registered(record)
-
-    def requested(self, caller: Caller, action: str, target: Mapping[str, str], code: str) -> None:
-        """What was asked of this node has ended, with an error's code or without."""
-        if self._serving:
-            self.own_journal.requested(caller, action, target, code)
 
     def removed(self, fingerprint: bytes) -> None:
         """A peer's entry has gone."""

@@ -3,13 +3,11 @@ is memory that a rig does without."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from miner_ctrl.config import Home
 from miner_ctrl.identity.keys import NodeKeys
-from miner_ctrl.model.callers import Caller
 from miner_ctrl.peers import PeerRecord, Registry
 from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.transport import Endpoint
@@ -70,11 +68,6 @@ class ControllerWhenAsked:
         """A peer's entry came, or changed."""
         if self._half is not None:
             self._half.registered(record)
-
-    def requested(self, caller: Caller, action: str, target: Mapping[str, str], code: str) -> None:
-        """What was asked of this node has ended, with an error's code or without."""
-        if self._half is not None:
-            self._half.requested(caller, action, target, code)
 
     def removed(self, fingerprint: bytes) -> None:
         """A peer's entry has gone."""

@@ -161,7 +161,6 @@ class Node(NodeFacts):
         self._make, self._made = faces, None
         if role.controls:
             controller.now()
-            audit.heard = controller.requested
 
     @property
     def _faces(self) -> Faces:

@@ -6,13 +6,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 
-from miner_ctrl.controller.asked_here import event_of
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.history import HistoryStore
-from miner_ctrl.model.callers import ACTING, Caller
 from miner_ctrl.model.history import OwnEvent
 from miner_ctrl.model.text import one_line
 from miner_ctrl.peers import PeerRecord, Registry
@@ -25,8 +23,6 @@ WAITING_AT_MOST = 1_000
 AGAIN_AFTER_S = 5.0
 FLAPS_AT_MOST = 40
 """Comings and goings of one peer that are noted in an hour; then it is flapping, and what follows in it is not."""
-REQUESTS_AT_MOST = 500
-"""Requests of one kind that are noted in an hour: the audit log has them all."""
 HOUR_MS = 3_600_000
 
 
@@ -45,7 +41,7 @@ class OwnJournal:
         self._writing: asyncio.Task[None] | None = None
         self._known: set[bytes] = set()
         self._names: dict[bytes, str] = {}
-        self._noted: dict[bytes | str, tuple[int, int]] = {}
+        self._noted: dict[bytes, tuple[int, int]] = {}
         self._online: set[bytes] = set()
         self._closing = False
 
@@ -82,32 +78,14 @@ class OwnJournal:
         self._names[record.keys.fingerprint] = record.name
         if record.keys.fingerprint not in self._known:
             self._known.add(record.keys.fingerprint)
-            self.note_own(
-                "paired", peer=record.keys.fingerprint, by=ACTING.get() or record.keys.node_id,
-                text=f"{record.name} is a {record.role.value}.",
-            )  # fmt: skip
+            self.note_own("paired", peer=record.keys.fingerprint, text=f"{record.name} is a {record.role.value}.")
         elif not self._closing:
             self._write_soon()
 
     def removed(self, fingerprint: bytes) -> None:
         """A peer's entry has gone."""
         self._known.discard(fingerprint)
-        self.note_own("unpaired", peer=fingerprint, by=ACTING.get())
-
-    def requested(self, caller: Caller, action: str, target: Mapping[str, str], code: str) -> None:
-        """What was asked of this node has ended, with an error's code or without: it may be an event."""
-        found = event_of(caller, action, target, code)
-        if found is None:
-            return
-        kind, text = found
-        if self._count(kind) <= REQUESTS_AT_MOST:
-            self.note_own(kind, peer=self._named_in(target), by=caller.label, text=text)
-
-    def _named_in(self, target: Mapping[str, str]) -> bytes:
-        try:
-            return self._registry.find(target["peer"]).keys.fingerprint if "peer" in target else b""
-        except MinerCtrlError:  # it is no peer, or no more
-            return b""
+        self.note_own("unpaired", peer=fingerprint)
 
     def _session_event(self, event: ChannelUp | ChannelDown) -> None:
         fingerprint = event.channel.fingerprint
@@ -120,19 +98,14 @@ class OwnJournal:
             self._came_or_went(fingerprint, "offline", event.reason)
 
     def _came_or_went(self, fingerprint: bytes, kind: str, text: str) -> None:
-        count = self._count(fingerprint)
+        hour = self._now_ms() // HOUR_MS
+        noted_in, count = self._noted.get(fingerprint, (hour, 0))
+        count = count + 1 if noted_in == hour else 1
+        self._noted[fingerprint] = hour, count
         if count <= FLAPS_AT_MOST:
             self.note_own(kind, peer=fingerprint, text=text)
         elif count == FLAPS_AT_MOST + 1:
             self.note_own("flapping", peer=fingerprint, text="It comes and goes; no more of it is noted in this hour.")
-
-    def _count(self, what: bytes | str) -> int:
-        """Return how often in this hour, with now."""
-        hour = self._now_ms() // HOUR_MS
-        noted_in, count = self._noted.get(what, (hour, 0))
-        count = count + 1 if noted_in == hour else 1
-        self._noted[what] = hour, count
-        return count
 
     def _write_soon(self) -> None:
         if self._writing is None or self._writing.done():

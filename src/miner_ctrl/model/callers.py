@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
 from enum import StrEnum
 
 import msgspec
@@ -51,14 +50,6 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     address: str = ""
 
-    @property
-    def label(self) -> str:
-        """Who that is in a word: the name of a token or a login, a peer's node ID, or the door."""
-        return self.id if self.door is Door.PEER else self.name or self.door.value
-
-
-ACTING: ContextVar[str] = ContextVar("acting", default="")
-"""The label of whom a change is made for, while a request is carried out; empty for what nobody asked for."""
 
 OWNER = Caller(door=Door.OWNER, role=AccessRole.ADMIN)
 """Whoever can open the local socket: this machine's user."""
