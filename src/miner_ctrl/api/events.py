@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from miner_ctrl.api.faces import FleetFace
 from miner_ctrl.api.live.feed import Feed
-from miner_ctrl.api.live.messages import MAX_LOG_LINES, MAX_TOPICS, SAID
+from miner_ctrl.api.live.messages import MAX_LOG_LINES, MAX_TOPICS
 from miner_ctrl.api.routes import Resource
 from miner_ctrl.api.streams import EndView, Event, Stream
 from miner_ctrl.errors import BadInput, Refused
@@ -34,9 +34,6 @@ class RemovedView(View, frozen=True, kw_only=True):
     """The event ``removed``: a rig is no longer one of the fleet."""
 
     id: str
-
-
-_FEED = {str(kind.__struct_config__.tag): kind for kind in SAID if kind.__name__ not in ("FleetSnapshot", "FleetDelta")}
 
 
 @EVENTS.get("/events", events={"snapshot": dict[str, RigView], "rig": RigView, "removed": RemovedView, "end": EndView})

@@ -329,6 +329,9 @@ class HistoryFace(Protocol):
     ) -> list[HistoryEventView]:
         """Return the last ``limit`` of those before ``cursor``, the newest first."""
 
+    def watch_events(self, told: Callable[[], None], /) -> Callable[[], None]:
+        """Have ``told`` called when there may be new ones, in the loop's thread; the answer undoes it."""
+
     async def gaps(self, query: str) -> list[GapView]: ...
     def export(
         self, what: str, form: str, peer: str | None, *, since_ms: int, until_ms: int

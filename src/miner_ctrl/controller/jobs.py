@@ -73,6 +73,8 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._watchers: list[Watcher] = []
+        self.noted: Callable[[JobView], None] = lambda job: None
+        """Hears of each job when it begins and when it has ended."""
         self._opening = asyncio.Lock()
         self._is_open = False
 
@@ -139,7 +141,7 @@ class Jobs:
                 )
             return known.view()
         records = chosen(self._registry, self._fleet, selection)
-        asked_by = f"{caller.door.value} {caller.name}".strip()
+        asked_by = caller.shown
         if dry_run:
             return self._rehearsed(id_, action, records, asked_by)
         if len(self._running) >= RUNNING_AT_MOST:
@@ -160,6 +162,7 @@ class Jobs:
         self._jobs[id_] = job
         self._running[id_] = asyncio.create_task(self._run(job), name=f"job {id_}")
         self._tell(job, None)
+        self.noted(job.view())
         return job.view()
 
     async def cancel(self, id_: str) -> JobView:
@@ -200,6 +203,7 @@ class Jobs:
             del self._running[job.id]
             job.act = None
             self._tell(job, None)
+            self.noted(job.view())
             await self._make_room()
 
     async def _go_through(self, job: Job) -> None:

@@ -43,7 +43,7 @@ async def test_it_greets_with_its_clock_its_topics_and_the_readers_role(socket_p
     async with reading(socket_path) as reader:
         [hello] = reader.messages
         assert (hello["seq"], hello["nowMs"], hello["role"]) == (1, 1_000_000, "admin")
-        assert hello["topics"] == ["fleet", "alerts", "jobs", "totals"]
+        assert hello["topics"] == ["fleet", "alerts", "jobs", "events", "totals"]
 
 
 async def test_a_snapshot_then_only_the_fields_that_changed(world: World, socket_path: Path) -> None:
