@@ -21,6 +21,7 @@ from tests.integration.raw_peer import dialled
 
 VIEWER = Caller(door=Door.TOKEN, role=AccessRole.VIEWER, name="wall", id="t1")
 PROFILE = {"name": "night", "minerType": "simulated", "config": {"pool": "pool.invalid:3333", "wallet": "nobody"}}
+PASSWORD = "correct horse battery"
 UNASKED = frozenset({"init_node"})
 """Before there is a history."""
 
@@ -56,6 +57,7 @@ async def test_pairing_settings_commands_and_deploys_are_noted_with_who_asked(tm
         await joined(rig, desk)
         assert (await client("POST", "/profiles", PROFILE)).status == 201
         assert (await client("PATCH", "/peers/rig-alpha", {"tags": ["shed"]})).status == 200
+        assert (await client("POST", "/logins", {"name": "alice", "password": PASSWORD})).status == 201
         assert (await client("POST", "/remote/rig-alpha/deploy", {"profileId": "night"})).status == 200
         started = await client("POST", "/remote/rig-alpha/start", {"profileId": "night"})
         assert started.status == 200, started.data
@@ -65,17 +67,19 @@ async def test_pairing_settings_commands_and_deploys_are_noted_with_who_asked(tm
         assert (await client("DELETE", "/peers/rig-alpha")).status == 200
 
         pairing = await noted(client, "pairing", 2)
-        settings = await noted(client, "settings", 2)
+        settings = await noted(client, "settings", 3)
         commands = await noted(client, "command", 3)
         [deploy] = await noted(client, "deploy")
         [paired], [unpaired] = await noted(client, "paired"), await noted(client, "unpaired")
         id_ = rig.fingerprint.hex()
+        assert PASSWORD not in str((await client("GET", "/history/events")).data)
     assert [(event["by"], event["text"]) for event in pairing[:1]] == [("owner", "Make an invite for rig (2).")]
     assert pairing[1]["by"] == rig.id
     assert pairing[1]["text"].startswith("Joined with the invite ")
     assert (paired["by"], unpaired["by"]) == ("", "owner"), "one came with an invite, the other was removed"
     assert [(event["by"], event["text"], event["peerId"]) for event in settings] == [
         ("owner", "Make the profile night.", ""), ("owner", "Change the peer's tags.", id_),
+        ("owner", "Set the login alice, a viewer's.", ""),
     ]  # fmt: skip
     assert (deploy["by"], deploy["text"], deploy["peerId"]) == ("owner", "Deploy night.", id_)
     assert [(event["text"], event["miner"]) for event in commands] == [

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from miner_ctrl.controller import jobs as module
 from tests.api.in_memory import Client, World
 from tests.api.live.readers import reading
 
@@ -37,3 +38,13 @@ async def test_who_comes_second_and_who_begins_anew_have_them_in_their_snapshot_
             assert list(reader.rows["jobs"]) == [job]
         await second.say("snapshot", topic="jobs")
         assert [row["id"] for row in (await second.next("snapshot"))["rows"]] == [job]
+
+
+async def test_a_job_that_is_kept_no_more_is_removed(socket_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_AT_MOST", 1)
+    client = Client(socket_path)
+    first = (await client("POST", "/remote/stop", {"filter": {}})).data["id"]
+    async with reading(socket_path, "jobs") as reader:
+        await reader.until(lambda: reader.rows.get("jobs", {}).get(first, {}).get("state") == "done")
+        second = (await client("POST", "/remote/stop", {"filter": {}})).data["id"]
+        await reader.until(lambda: list(reader.rows["jobs"]) == [second])

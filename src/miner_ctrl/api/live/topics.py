@@ -50,7 +50,10 @@ def jobs_topic(jobs: JobsFace) -> Source:
     async def read() -> dict[str, JobView]:
         return {job.id: job for job in await jobs.all()}
 
-    return Source(JobView, dict, lambda told: jobs.watch(lambda job, _: told(job.id, job)), read)
+    def watch(told: Callable[[str, Any], None]) -> Callable[[], None]:
+        return jobs.watch(lambda job, _: told(job.id, job), lambda id_: told(id_, None))
+
+    return Source(JobView, dict, watch, read)
 
 
 def events_topic(history: HistoryFace) -> Source:
