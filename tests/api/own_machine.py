@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -86,6 +86,19 @@ class Installs:
 class History:
     """One event, one sample, one miner of one rig. What a real one answers: ``test_history.py``."""
 
+    def __init__(self) -> None:
+        self.happened = ["started"]
+        self.told: list[Callable[[], None]] = []
+
+    def happen(self, kind: str) -> None:
+        self.happened.append(kind)
+        for told in self.told:
+            told()
+
+    def watch_events(self, told: Callable[[], None]) -> Callable[[], None]:
+        self.told.append(told)
+        return lambda: self.told.remove(told)
+
     async def status(self) -> HistoryStatusView:
         kept = RetentionView(samples_hours=24, minutes_days=30, hours_days=730, events_days=730)
         return HistoryStatusView(
@@ -137,7 +150,10 @@ class History:
         cursor: str,
         limit: int,
     ) -> list[HistoryEventView]:
-        return [HistoryEventView(at="1970-01-01T00:00:00Z", at_ms=5, kind="started", cursor="5-1-1")]
+        return [
+            HistoryEventView(at="1970-01-01T00:00:00Z", at_ms=4 + seq, kind=kind, cursor=f"{4 + seq}-1-{seq}")
+            for seq, kind in enumerate(self.happened, 1)
+        ][::-1][:limit]
 
     async def samples(self, query: str, *, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
         point = HashratePointView(

@@ -60,6 +60,17 @@ def test_each_command_is_one_line_with_its_end(node: FakeNode, home: Path) -> No
     assert {key: node.asked[0].query[key] for key in ("peer", "q", "limit")} == {"peer": "rig", "q": "x", "limit": "50"}
 
 
+def test_the_end_of_what_was_asked_before_the_last_entries_is_left_out(node: FakeNode, home: Path) -> None:
+    rows = [
+        entry(9, "ended", of=8), entry(8, "asked", door="owner", action="invite"), entry(7, "ended", of=6, code="X"),
+    ]  # fmt: skip
+    node.on("GET", "/audit", rows)
+    lines = run(home, "audit", "show", "--limit", "3").out.splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["8"]
+    assert len(run(home, "audit", "show", "--limit", "3", "--search", "X").out.splitlines()) == 3
+    assert len(run(home, "audit", "show", "--limit", "4").out.splitlines()) == 3
+
+
 def test_what_was_not_ended_is_not_known(node: FakeNode, home: Path) -> None:
     node.on("GET", "/audit", [entry(1, "asked", door="owner", action="deploy")])
     assert run(home, "audit", "show").out.splitlines()[1].endswith("not known")

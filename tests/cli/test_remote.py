@@ -91,6 +91,24 @@ def test_a_command_to_many_rigs_is_one_job_and_says_who_did_not_do_it(node: Fake
     assert node.asked[0].body == {"filter": {"tags": ["cellar"]}, "resumeAfterS": 7200}
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--tag", "cellar"), "No rig has the tag cellar."),
+        (("--tag", "cellar", "--tag", "x"), "No rig has all of the tags cellar, x."),
+        (("--all",), "This node knows no rigs."),
+    ],
+)
+def test_a_command_for_nobody_says_so_in_words_of_the_command_line(
+    node: FakeNode, home: Path, words: tuple[str, ...], says: str
+) -> None:
+    node.on("POST", "/remote/stop", {"error": "For no rig.", "code": "NO_RIGS"}, 400)
+    ended = run(home, "remote", "stop", *words)
+    assert ended.code == 2
+    assert says in ended.err
+    assert "miner-ctrl peer" in ended.err
+
+
 @pytest.mark.parametrize("words", [(), ("rig-alpha", "--all"), ("--all", "--tag", "x"), ("rig-alpha", "--tag", "x")])
 def test_a_command_says_for_whom_it_is_once(node: FakeNode, home: Path, words: tuple[str, ...]) -> None:
     ended = run(home, "remote", "stop", *words)

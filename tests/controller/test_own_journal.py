@@ -37,7 +37,8 @@ async def noted(controller: Inside, count: int) -> list[Event]:
 
 
 async def _own(controller: Inside) -> list[Event]:
-    return [event for event in await store_of(controller).events(EventQuery()) if event.own][::-1]
+    events = await store_of(controller).events(EventQuery())
+    return [event for event in events if event.own and event.kind != "pairing"][::-1]
 
 
 async def test_who_comes_and_goes_is_noted_with_the_reason(tmp_path: Path) -> None:

@@ -197,8 +197,11 @@ class JobsFace(Protocol):
     async def get(self, id_: str) -> JobView: ...
     async def peers(self, id_: str) -> list[JobPeerView]: ...
     async def cancel(self, id_: str) -> JobView: ...
-    def watch(self, watcher: Callable[[JobView, JobPeerView | None], None], /) -> Callable[[], None]:
-        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+    def watch(
+        self, watcher: Callable[[JobView, JobPeerView | None], None], gone: Callable[[str], None] | None = None, /
+    ) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, and ``gone`` with the ID of each job that is kept no more, in
+        the loop's thread; the answer undoes it."""
 
 
 class FleetFace(Protocol):
@@ -328,6 +331,9 @@ class HistoryFace(Protocol):
         limit: int,
     ) -> list[HistoryEventView]:
         """Return the last ``limit`` of those before ``cursor``, the newest first."""
+
+    def watch_events(self, told: Callable[[], None], /) -> Callable[[], None]:
+        """Have ``told`` called when there may be new ones, in the loop's thread; the answer undoes it."""
 
     async def gaps(self, query: str) -> list[GapView]: ...
     def export(

@@ -35,7 +35,7 @@ _NOT_SENT_LOW_WATER = 25
 """``TCP_NOTSENT_LOWAT`` of Linux, which Python names from 3.12 on."""
 
 _logger = logging.getLogger("miner_ctrl.api.websocket")
-_logger.setLevel(logging.ERROR)  # uvicorn tells of each connection
+_logger.setLevel(logging.ERROR)  # uvicorn and websockets tell of each connection
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -45,7 +45,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(serving.config, serving.state, app_state)
         self._lost = lost
         self.default_headers = serving.default_headers()
-        self.logger = _logger
+        self.logger = self.conn.logger = _logger
         self.close_timeout = CLOSE_WITHIN_S
         self._allowed_frames = FRAMES_AT_ONCE
         self._frame_s = 0.0

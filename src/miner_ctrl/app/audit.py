@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from miner_ctrl.app.audit_face import AuditFace
     from miner_ctrl.app.audit_heads import HeadExchange
     from miner_ctrl.audit.log import AuditLog
+    from miner_ctrl.controller.deeds import Deeds
 
 CAPABILITY = "audit"
 """In a node's hello: it keeps heads of its peers' audit logs."""
@@ -42,6 +43,8 @@ class NodeAudit:
         self.home = home
         self.keys = keys
         self.thread: Executor | None = None
+        self.deeds: Deeds | None = None
+        """Hears the same, where a controller keeps a history."""
         self._controls = controls
         self._own_thread: Executor | None = None
         self._endpoint: Endpoint | None = None
@@ -67,15 +70,22 @@ class NodeAudit:
 
     def asked(self, caller: Caller, action: str, target: Mapping[str, str], body: msgspec.Struct | None) -> int:
         """As ``Audit.asked``."""
-        return self.log.asked(caller, action, target, body)
+        entry = self.log.asked(caller, action, target, body)
+        if self.deeds is not None:
+            self.deeds.asked(entry, caller, action, target, body)
+        return entry
 
     def ended(self, entry: int, code: str) -> None:
         """As ``Audit.ended``."""
         self.log.ended(entry, code)
+        if self.deeds is not None:
+            self.deeds.ended(entry, code)
 
     def noted(self, caller: Caller, action: str, target: Mapping[str, str], code: str = "") -> None:
         """As ``Audit.noted``."""
         self.log.noted(caller, action, target, code)
+        if self.deeds is not None:
+            self.deeds.noted(caller, action, target, code)
 
     @property
     def log(self) -> AuditLog:

@@ -6,11 +6,13 @@ import secrets
 import time
 from contextlib import AsyncExitStack
 
+from miner_ctrl.app.audit import NodeAudit
 from miner_ctrl.app.history import history_store
 from miner_ctrl.config import Home
 from miner_ctrl.controller import (
     Backfill,
     Commands,
+    Deeds,
     Deploys,
     Fleet,
     FleetWatch,
@@ -35,8 +37,8 @@ class ControllerHalf:
     """What commands rigs; ``up`` undoes what is started. A node that only works has one when somebody on it asks for a
     rig, and not before: it is memory that a rig does without.
 
-    ``serving``: it watches its rigs and keeps their history filled; without, it only commands. ``database`` keeps the
-    history, if not the home's own file.
+    ``serving``: it watches its rigs, keeps their history filled, and notes in it what was asked here, which ``audit``
+    hears; without, it only commands. ``database`` keeps the history, if not the home's own file.
     """
 
     def __init__(
@@ -49,12 +51,14 @@ class ControllerHalf:
         registry: Registry,
         profiles: ProfileStore,
         pairing: Pairing,
+        audit: NodeAudit,
         serving: bool,
         database: DatabaseUrl | None = None,
     ) -> None:
         self._up = up
         self.endpoint = endpoint
         self._registry = registry
+        self._audit = audit
         self._serving = serving
         keep = read_history_settings(home.history_file)
         self.store = history_store(home, database, keep, own_journal=keys.public.fingerprint.hex()[:32])
@@ -107,9 +111,12 @@ class ControllerHalf:
         if self._serving:
             self._up.push_async_callback(self.own_journal.close)
             self.own_journal.start()
+            deeds = self._audit.deeds = Deeds(self._registry, self.own_journal, now_ms=now_ms)
+            self.jobs.noted = deeds.job
             self.store.start()
             backfill = Backfill(self.endpoint, self._registry, self.store, clock=time.monotonic, now_ms=now_ms)
             self._up.push_async_callback(backfill.close)
+            backfill.written = self.own_journal.written = self.history.written
             backfill.start()
 
     def registered(self, record: PeerRecord) -> None:

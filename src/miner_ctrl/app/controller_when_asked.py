@@ -13,6 +13,7 @@ from miner_ctrl.profiles import ProfileStore
 from miner_ctrl.transport import Endpoint
 
 if TYPE_CHECKING:
+    from miner_ctrl.app.audit import NodeAudit
     from miner_ctrl.app.controller import ControllerHalf
     from miner_ctrl.pairing import Pairing
     from miner_ctrl.storage.database_url import DatabaseUrl
@@ -32,6 +33,7 @@ class ControllerWhenAsked:
         endpoint: Endpoint,
         registry: Registry,
         profiles: ProfileStore,
+        audit: NodeAudit,
         serving: bool,
         database: DatabaseUrl | None = None,
     ) -> None:
@@ -41,6 +43,7 @@ class ControllerWhenAsked:
         self._endpoint = endpoint
         self._registry = registry
         self._profiles = profiles
+        self._audit = audit
         self._serving = serving
         self._database = database
         self._half: ControllerHalf | None = None
@@ -58,6 +61,7 @@ class ControllerWhenAsked:
                 registry=self._registry,
                 profiles=self._profiles,
                 pairing=self.pairing,
+                audit=self._audit,
                 serving=self._serving,
                 database=self._database,
             )

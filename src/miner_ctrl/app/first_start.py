@@ -43,8 +43,9 @@ def new_identity(home: Home, name: str | None, role: Role | None) -> tuple[NodeK
 
 
 def own_certificate(home: Home) -> TlsView:
-    """Return the listener's certificate, made for this machine's names if there is none."""
-    names = [host_name(), "localhost", *own_addresses()]
+    """Return the listener's certificate, made for this machine's names and addresses if there is none."""
+    name = host_name()
+    names = dict.fromkeys((name, f"{name}.local", "localhost", "127.0.0.1", "::1", *own_addresses()))
     certificate, key = home.tls_certificate, home.tls_key
-    pin, made = ensure_certificate(certificate, key, names=names, now=datetime.now(UTC))
+    pin, made = ensure_certificate(certificate, key, names=tuple(names), now=datetime.now(UTC))
     return TlsView(certificate=str(certificate), key=str(key), fingerprint=pin, made=made)

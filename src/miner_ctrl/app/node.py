@@ -128,7 +128,7 @@ class Node(NodeFacts):
         up.push_async_callback(endpoint.close)
         audit.begin(endpoint, serving=self._serving)
         controller = ControllerWhenAsked(
-            up, home=home, keys=keys, endpoint=endpoint, registry=registry, profiles=profiles,
+            up, home=home, keys=keys, endpoint=endpoint, registry=registry, profiles=profiles, audit=audit,
             serving=self._serving and role.controls, database=self._settings.database if role.controls else None,
         )  # fmt: skip
         pairing = Pairing(

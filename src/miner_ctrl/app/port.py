@@ -59,7 +59,7 @@ class ApiPort:
             if settings.asked:
                 raise OperationFailed(
                     error.message,
-                    suggestion="Choose another place for the API with --api HOST:PORT, or have none with --no-api.",
+                    suggestion="Choose another place: --api HOST:PORT (with `serve`: --host, --port), or --no-api.",
                     code=error.code,
                 ) from None
             self.problem = (

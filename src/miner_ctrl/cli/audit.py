@@ -64,7 +64,7 @@ def show(settings: Settings, /, since: str | None, search: str, limit: int, **wa
     if not answer.data:
         click.echo("The audit log has no such entry.")
         return
-    show_table(Table(_ENTRIES, list(_rows(answer.data))))
+    show_table(Table(_ENTRIES, list(_rows(_within(answer.data, limit) if not query else answer.data))))
 
 
 @audit.command(
@@ -118,6 +118,16 @@ def export(settings: Settings, format_: str, since: str | None, output: Path | N
 
 
 # --- showing --------------------------------------------------------------------------------------------
+
+
+def _within(entries: list[dict[str, Any]], limit: int) -> list[dict[str, Any]]:
+    """Return the last ``limit`` entries (the newest first) without the ends of what was asked before them."""
+    if len(entries) < limit:
+        return entries
+    first = entries[-1]["seq"]
+    return [
+        entry for entry in entries if entry["kind"] != "ended" or not entry["of"] or entry["of"] >= first
+    ] or entries
 
 
 def _rows(entries: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

@@ -12,6 +12,7 @@ from miner_ctrl.cli.format import shown
 from miner_ctrl.cli.local_api import LocalApi, error_of_stream_end, part
 from miner_ctrl.cli.local_node import local_node
 from miner_ctrl.cli.output import note, printed_json
+from miner_ctrl.errors import BadInput
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., object])
 FAILED = 1
@@ -35,7 +36,10 @@ def is_for_many(peer: str | None, tags: tuple[str, ...], *, everybody: bool) -> 
 def to_many(settings: Settings, verb: str, done: str, tags: tuple[str, ...], order: Mapping[str, object]) -> int:
     """Have every rig with all of ``tags`` do it, tell of those that did not, and return the exit code."""
     with local_node(settings.home) as api:
-        begun = api.post(f"/remote/{verb}", {**order, "filter": {"tags": list(tags)}}).data
+        try:
+            begun = api.post(f"/remote/{verb}", {**order, "filter": {"tags": list(tags)}}).data
+        except BadInput as error:
+            raise _for_nobody(tags) if error.code == "NO_RIGS" else error from None
         path = f"/jobs/{part(str(begun['id']))}"
         _told(api, settings, path)
         answer = api.get(path)
@@ -44,6 +48,19 @@ def to_many(settings: Settings, verb: str, done: str, tags: tuple[str, ...], ord
     if not printed_json(settings, answer):
         click.echo(f"{done} on {well} of {total} rigs.")
     return 0 if well == total else FAILED
+
+
+def _for_nobody(tags: tuple[str, ...]) -> BadInput:
+    if not tags:
+        return BadInput(
+            "This node knows no rigs.", suggestion="Let one join: miner-ctrl peer invite makes a token.", code="NO_RIGS"
+        )
+    every = "the tag" if len(tags) == 1 else "all of the tags"
+    return BadInput(
+        f"No rig has {every} {', '.join(shown(tag, 63) for tag in tags)}.",
+        suggestion="See miner-ctrl peer list --json for the tags there are; PATCH /api/v1/mining/peers/PEER sets them.",
+        code="NO_RIGS",
+    )
 
 
 def _told(api: LocalApi, settings: Settings, path: str) -> None:

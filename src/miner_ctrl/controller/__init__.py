@@ -2,6 +2,7 @@
 
 from miner_ctrl.controller.backfill import Backfill
 from miner_ctrl.controller.commands import Commands
+from miner_ctrl.controller.deeds import Deeds
 from miner_ctrl.controller.deploys import Deploys
 from miner_ctrl.controller.fleet import Fleet
 from miner_ctrl.controller.history import RigHistory
@@ -12,6 +13,6 @@ from miner_ctrl.controller.own_journal import OwnJournal
 from miner_ctrl.controller.watch import FleetWatch
 
 __all__ = [
-    "Backfill", "Commands", "Deploys", "Fleet", "FleetWatch", "JobStore", "Jobs", "Overview", "OwnJournal",
+    "Backfill", "Commands", "Deeds", "Deploys", "Fleet", "FleetWatch", "JobStore", "Jobs", "Overview", "OwnJournal",
     "RigHistory",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from miner_ctrl.controller.watch import is_rig
 from miner_ctrl.errors import MinerCtrlError, RateLimited, StateDamaged, Unreachable
 from miner_ctrl.history import HistoryPart, HistoryStore, Nonsense
 from miner_ctrl.history.parts import offset_of
+from miner_ctrl.model.history import RigEvent
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.peers import Registry
 from miner_ctrl.protocol.messages import GetHistory, History
@@ -45,6 +46,8 @@ class Backfill:
         clock: Callable[[], float],
         now_ms: Callable[[], int],
     ) -> None:
+        self.written: Callable[[], None] = lambda: None
+        """Called when events of a rig have been written."""
         self._endpoint = endpoint
         self._registry = registry
         self._store = store
@@ -122,6 +125,8 @@ class Backfill:
                 offset_ms=offset_of(answer.at_ms, self._now_ms()),
             )
             await asyncio.shield(self._store.add(channel.fingerprint, part))
+        if any(isinstance(entry.what, RigEvent) for entry in part.entries):
+            self.written()
         return answer.more
 
     def _drop(self, rig: bytes, error: Nonsense) -> None:

@@ -67,6 +67,7 @@ class RigHistory:
         self._recording = recording
         self._now_ms = now_ms
         self._database = database
+        self._told: list[Callable[[], None]] = []
 
     async def status(self) -> HistoryStatusView:
         """Return whether it is recorded, for how long it is kept, and what it takes."""
@@ -240,6 +241,16 @@ class RigHistory:
             before=cursor_of(cursor) if cursor else None, limit=limit,
         )  # fmt: skip
         return [event_view(event, *self._named(event.rig)) for event in await self._store.events(query)]
+
+    def watch_events(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Have ``told`` called when there may be new ones, in the loop's thread; the answer undoes it."""
+        self._told.append(told)
+        return lambda: self._told.remove(told)
+
+    def written(self) -> None:
+        """Events were written."""
+        for told in tuple(self._told):
+            told()
 
     def export(
         self, what: str, form: str, peer: str | None, *, since_ms: int, until_ms: int

@@ -73,6 +73,9 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._watchers: list[Watcher] = []
+        self._gone_watchers: list[Callable[[str], None]] = []
+        self.noted: Callable[[JobView], None] = lambda job: None
+        """Hears of each job when it begins and when it has ended."""
         self._opening = asyncio.Lock()
         self._is_open = False
 
@@ -100,10 +103,19 @@ class Jobs:
         """Return how a job stands with each of its rigs. Raises ``NotFound``."""
         return [peer.view() for peer in (await self._find(id_)).peers]
 
-    def watch(self, watcher: Watcher) -> Callable[[], None]:
-        """Have ``watcher`` called at each change, in the loop's thread; the answer undoes it."""
+    def watch(self, watcher: Watcher, gone: Callable[[str], None] | None = None) -> Callable[[], None]:
+        """Have ``watcher`` called at each change, and ``gone`` with the ID of each job that is kept no more, in
+        the loop's thread; the answer undoes it."""
         self._watchers.append(watcher)
-        return lambda: self._watchers.remove(watcher)
+        if gone is not None:
+            self._gone_watchers.append(gone)
+
+        def end() -> None:
+            self._watchers.remove(watcher)
+            if gone is not None:
+                self._gone_watchers.remove(gone)
+
+        return end
 
     # --- doing ------------------------------------------------------------------------------------------
 
@@ -139,7 +151,7 @@ class Jobs:
                 )
             return known.view()
         records = chosen(self._registry, self._fleet, selection)
-        asked_by = f"{caller.door.value} {caller.name}".strip()
+        asked_by = caller.shown
         if dry_run:
             return self._rehearsed(id_, action, records, asked_by)
         if len(self._running) >= RUNNING_AT_MOST:
@@ -160,6 +172,7 @@ class Jobs:
         self._jobs[id_] = job
         self._running[id_] = asyncio.create_task(self._run(job), name=f"job {id_}")
         self._tell(job, None)
+        self.noted(job.view())
         return job.view()
 
     async def cancel(self, id_: str) -> JobView:
@@ -200,6 +213,7 @@ class Jobs:
             del self._running[job.id]
             job.act = None
             self._tell(job, None)
+            self.noted(job.view())
             await self._make_room()
 
     async def _go_through(self, job: Job) -> None:
@@ -287,6 +301,9 @@ class Jobs:
                 del self._jobs[job.id]
                 rigs -= len(job.peers)
                 gone.append(job.id)
+        for job_id in gone:
+            for told in tuple(self._gone_watchers):
+                told(job_id)
         if gone:
             await self._written(self._store.remove(gone))
 

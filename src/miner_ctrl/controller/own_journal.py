@@ -8,6 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import ContextVar
 
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.history import HistoryStore
@@ -25,6 +26,9 @@ FLAPS_AT_MOST = 40
 """Comings and goings of one peer that are noted in an hour; then it is flapping, and what follows in it is not."""
 HOUR_MS = 3_600_000
 
+ASKED_BY: ContextVar[str] = ContextVar("asked_by", default="")
+"""Who asked for what is being done; empty where nobody did."""
+
 
 class OwnJournal:
     """Takes events in the loop's thread, at once; they are written when the store does. ``now_ms`` is Unix time."""
@@ -32,6 +36,8 @@ class OwnJournal:
     def __init__(
         self, endpoint: Endpoint, registry: Registry, store: HistoryStore, *, now_ms: Callable[[], int]
     ) -> None:
+        self.written: Callable[[], None] = lambda: None
+        """Called when events have been written."""
         self._endpoint = endpoint
         self._registry = registry
         self._store = store
@@ -78,14 +84,15 @@ class OwnJournal:
         self._names[record.keys.fingerprint] = record.name
         if record.keys.fingerprint not in self._known:
             self._known.add(record.keys.fingerprint)
-            self.note_own("paired", peer=record.keys.fingerprint, text=f"{record.name} is a {record.role.value}.")
+            text = f"{record.name} is a {record.role.value}."
+            self.note_own("paired", peer=record.keys.fingerprint, by=ASKED_BY.get(), text=text)
         elif not self._closing:
             self._write_soon()
 
     def removed(self, fingerprint: bytes) -> None:
         """A peer's entry has gone."""
         self._known.discard(fingerprint)
-        self.note_own("unpaired", peer=fingerprint)
+        self.note_own("unpaired", peer=fingerprint, by=ASKED_BY.get())
 
     def _session_event(self, event: ChannelUp | ChannelDown) -> None:
         fingerprint = event.channel.fingerprint
@@ -129,6 +136,8 @@ class OwnJournal:
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:
                 self._lost = 0
+                if batch:
+                    self.written()
                 await self._name({event.peer for event in batch})
 
     async def _name(self, peers: set[bytes]) -> None:

@@ -50,6 +50,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     id: str = ""
     address: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The door, with the name of who asks where there is one; a peer's ID alone, for its name is its own choice."""
+        return self.id if self.door is Door.PEER else f"{self.door.value} {self.name}".strip()
+
 
 OWNER = Caller(door=Door.OWNER, role=AccessRole.ADMIN)
 """Whoever can open the local socket: this machine's user."""

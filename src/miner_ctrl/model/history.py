@@ -62,8 +62,9 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
 class OwnEvent(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a controller saw or did itself, of the peer with this fingerprint (empty: of none).
 
-    ``kind``: online, offline (``text`` says why), flapping, paired, unpaired, refused, settings, deploy, controller.
-    ``by``: who asked for it: ``owner``, a token's or a login's name, a node ID, or empty.
+    ``kind``: online, offline (``text`` says why), flapping, paired, unpaired, pairing, settings, deploy, command, job,
+    refused, controller, journal. ``by``: who asked for it: ``owner``, ``loopback``, ``token NAME``, ``login NAME``, a
+    node ID, or empty.
     """
 
     at_ms: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -43,7 +44,17 @@ async def test_it_greets_with_its_clock_its_topics_and_the_readers_role(socket_p
     async with reading(socket_path) as reader:
         [hello] = reader.messages
         assert (hello["seq"], hello["nowMs"], hello["role"]) == (1, 1_000_000, "admin")
-        assert hello["topics"] == ["fleet", "alerts", "jobs", "totals"]
+        assert hello["topics"] == ["fleet", "alerts", "jobs", "events", "totals"]
+
+
+async def test_a_reader_that_comes_and_goes_is_no_line_of_the_nodes_log(
+    socket_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with reading(socket_path, "fleet") as reader:
+        await reader.all_of("fleet")
+    told = [record for record in caplog.records if not record.name.startswith(("websockets.client", "asyncio"))]
+    assert told == []
 
 
 async def test_a_snapshot_then_only_the_fields_that_changed(world: World, socket_path: Path) -> None:

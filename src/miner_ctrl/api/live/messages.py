@@ -14,7 +14,7 @@ from msgspec import Meta
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.jobs import JobView
 from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
-from miner_ctrl.model.views import RigView
+from miner_ctrl.model.views import HistoryEventView, RigView
 
 MAX_TOPICS = 64
 MAX_TOPIC_CHARS = 200
@@ -93,6 +93,29 @@ class JobsDelta(Said, frozen=True, kw_only=True, tag="delta"):
     removed: tuple[str, ...]
 
 
+class EventRow(HistoryEventView, frozen=True, kw_only=True):
+    """An event of the history; its ``id`` is its cursor."""
+
+    id: str
+
+
+class EventsSnapshot(Said, frozen=True, kw_only=True, tag="snapshot"):
+    """The last 200 events of the history, the oldest first, as ``FleetSnapshot``."""
+
+    topic: Literal["events"]
+    part: int
+    more: bool
+    rows: tuple[EventRow, ...]
+
+
+class EventsDelta(Said, frozen=True, kw_only=True, tag="delta"):
+    """Events that came, each with all its fields; ``removed`` are those that are no longer among the last 200."""
+
+    topic: Literal["events"]
+    changed: tuple[Patch, ...]
+    removed: tuple[str, ...]
+
+
 class TotalsState(Said, frozen=True, kw_only=True, tag="state"):
     """The fleet counted, at most once a second."""
 
@@ -143,8 +166,8 @@ class Pong(Said, frozen=True, kw_only=True, tag="pong"):
 
 
 SAID: tuple[type[Said], ...] = (
-    Hello, FleetSnapshot, FleetDelta, AlertsSnapshot, AlertsDelta, JobsSnapshot, JobsDelta, TotalsState, PeerState,
-    LogLines, Ended, Problem, Pong,
+    Hello, FleetSnapshot, FleetDelta, AlertsSnapshot, AlertsDelta, JobsSnapshot, JobsDelta, EventsSnapshot,
+    EventsDelta, TotalsState, PeerState, LogLines, Ended, Problem, Pong,
 )  # fmt: skip
 
 
@@ -153,8 +176,9 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", forbid_un
 
 
 class Subscribe(Heard, frozen=True, kw_only=True, tag="subscribe"):
-    """Hear of these topics: ``fleet``, ``totals``, ``alerts``, ``jobs``, ``peer:ID``, ``log:PEER/MINER``. ``lines``:
-    how many of a log's last lines come first. Each begins with a snapshot, also one that was subscribed already."""
+    """Hear of these topics: ``fleet``, ``totals``, ``alerts``, ``jobs``, ``events``, ``peer:ID``, ``log:PEER/MINER``.
+    ``lines``: how many of a log's last lines come first. Each begins with a snapshot, also one that was subscribed
+    already."""
 
     topics: Annotated[tuple[Topic, ...], Meta(min_length=1, max_length=MAX_TOPICS)]
     lines: Annotated[int, Meta(ge=0, le=MAX_LOG_LINES)] = 100

@@ -11,7 +11,7 @@ from miner_ctrl.api.live.messages import ASKED, SAID
 from miner_ctrl.api.live.websocket import PATH
 
 _REF = "#/components/schemas/{name}"
-_PATCHES = {"FleetDelta": "RigSummary", "AlertsDelta": "Alert", "JobsDelta": "JobView"}
+_PATCHES = {"FleetDelta": "RigSummary", "AlertsDelta": "Alert", "JobsDelta": "JobView", "EventsDelta": "EventRow"}
 
 
 def described(base_path: str) -> tuple[dict[str, Any], dict[str, Any]]:

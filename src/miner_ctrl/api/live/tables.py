@@ -6,12 +6,18 @@ it their values of the moment in which it reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import fields
+
+from miner_ctrl.errors import MinerCtrlError
+
+log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = 250
 """In one message: about 60 KB, and a millisecond or two of work."""
@@ -25,11 +31,13 @@ _encoder = msgspec.json.Encoder()
 
 class Source(NamedTuple):
     """Where the rows of a table come from: structs of ``kind``, each with an ``id``. ``watch`` has its argument called
-    with a row's ID and the row, or ``None`` when it was removed, and returns what undoes that."""
+    with a row's ID and the row, or ``None`` when it was removed, and returns what undoes that. ``read``, where rows are
+    on a disk, returns them; it is called when somebody subscribes, and nobody hears of the table before."""
 
     kind: type[msgspec.Struct]
     rows: Callable[[], Mapping[str, Any]]
     watch: Callable[[Callable[[str, Any], None]], Callable[[], None]]
+    read: Callable[[], Awaitable[Mapping[str, Any]]] | None = None
 
 
 class StateSource(NamedTuple):
@@ -88,6 +96,10 @@ class Table:
         self._source = source
         self._fields = tuple((field.name, field.encode_name) for field in fields(source.kind))
         self._latest: dict[str, Any] = {}
+        self.begun = source.read is None
+        """Whether the rows that there were are there."""
+        self._has_begun = False
+        self._reading: asyncio.Task[None] | None = None
         self._unwatch: Callable[[], None] | None = None
         self._woken: Callable[[], None] = _ignore
 
@@ -95,13 +107,39 @@ class Table:
         self._woken = woken
         self._unwatch = self._source.watch(self._note)
         self.published = dict(self._source.rows())
+        if self._source.read is not None:
+            reading = self._begin(self._source.read)
+            self._reading = asyncio.get_running_loop().create_task(reading, name=f"live: read {self.name}")
 
     def close(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
         if self._unwatch is not None:
             self._unwatch()
         self.published = {}
 
+    async def _begin(self, read: Callable[[], Awaitable[Mapping[str, Any]]]) -> None:
+        try:
+            self.published = dict(await read())
+        except MinerCtrlError as error:
+            log.warning("the topic %s begins empty: %s", self.name, error.message)
+        except Exception:  # the boundary of this task
+            log.exception("the topic %s begins empty", self.name)
+        self._apply()  # what was heard meanwhile is newer
+        self.begun = self._has_begun = True
+        self._woken()
+
     def collect(self) -> Change | None:
+        if not self.begun:
+            return None
+        masks = self._apply()
+        if not masks and not self._has_begun:
+            return None
+        self._has_begun = False
+        return Change(masks, self.delta(masks.items()) if len(masks) <= ROWS_AT_ONCE else "")
+
+    def _apply(self) -> dict[str, int]:
+        """Take in what was heard; returns which fields of which rows are other ones now."""
         latest, self._latest = self._latest, {}
         masks: dict[str, int] = {}
         for id_, row in latest.items():
@@ -115,9 +153,7 @@ class Table:
             if mask:
                 masks[id_] = mask
                 self.published[id_] = row
-        if not masks:
-            return None
-        return Change(masks, self.delta(masks.items()) if len(masks) <= ROWS_AT_ONCE else "")
+        return masks
 
     def part(self, topic: str, lines: int) -> TablePart:
         del topic, lines
@@ -172,6 +208,7 @@ class TablePart:
         self._ids: Iterator[str] | None = None
         self._left = 0
         self._number = 0
+        self._is_listed = False
         self.restart()
 
     @property
@@ -181,10 +218,19 @@ class TablePart:
 
     def restart(self) -> None:
         self._change, self._missed, self._number = None, {}, 0
+        self._ids, self._left = iter(()), 0
+        self._is_listed = self._table.begun
+        if self._is_listed:
+            self._list()
+
+    def _list(self) -> None:
         ids = tuple(self._table.published)
-        self._ids, self._left = iter(ids), len(ids)
+        self._ids, self._left, self._is_listed = iter(ids), len(ids), True
 
     def take(self, change: Change) -> None:
+        if not self._is_listed:
+            self._list()
+            return
         if self._ids is None and not self._missed and self._change is None and change.text:
             self._change = change
             return
@@ -194,6 +240,8 @@ class TablePart:
         self._miss(change.masks)
 
     def pull(self) -> tuple[str, str] | None:
+        if not self._is_listed:
+            return None
         if self._ids is not None:
             ids = tuple(islice(self._ids, ROWS_AT_ONCE))
             self._left -= len(ids)
