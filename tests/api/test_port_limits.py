@@ -215,6 +215,39 @@ async def test_with_its_own_certificate_a_pinned_client_is_served(tmp_path: Path
             await port("GET", "/peers")
 
 
+async def test_who_does_not_go_on_with_tls_is_counted_from_the_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    ensure_certificate(certificate, key, names=["localhost"], now=datetime.now(UTC))
+    async with opened(tmp_path / "data", tls=server_context(certificate, key)) as port:
+        port.tls = pinned_context()
+        assert (await port("GET", "/session")).data["door"] == "loopback"
+        crowd = port.port._crowd
+        assert crowd is not None
+        crowd._per_address = 4
+        with monkeypatch.context() as others:
+            others.setattr(Crowd, "_is_own", lambda self, ends: False)
+            held = [await asyncio.open_connection(port.host, port.number) for _ in range(12)]
+            ends = [asyncio.create_task(_ended(reader), name="ended") for reader, _ in held]
+            for _ in range(1500):
+                if sum(end.done() for end in ends) == 8:
+                    break
+                await asyncio.sleep(0.01)
+            assert sorted(end.done() for end in ends) == [False] * 4 + [True] * 8, "cut before they say anything"
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await port("GET", "/health")
+        assert (await port("GET", "/health")).status == 200, "this node's own user is not counted"
+        for _, writer in held:
+            writer.close()
+        for _ in range(1500):
+            if not crowd._here and not port.port._handshakes:
+                break
+            await asyncio.sleep(0.01)
+        assert not crowd._here, "a handshake that came to nothing is forgotten"
+        await asyncio.gather(*ends)
+
+
 # --- laziness --------------------------------------------------------------------------------------------
 
 

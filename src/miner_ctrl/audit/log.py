@@ -50,8 +50,9 @@ class Lost(NamedTuple):
 class AuditLog:
     """The log of one node. Its methods are for the loop's thread.
 
-    ``sign`` makes the node's Ed25519 signature; ``now_ms`` is Unix time. The file is written in ``thread`` (else one of
-    the loop's) and flushed in ``flush_thread``; ``clock`` is monotonic, in seconds. ``on_head`` hears of the newest entry when it is on the disk.
+    ``sign`` makes the node's Ed25519 signature; ``now_ms`` is Unix time, ``clock`` monotonic, in seconds. The file is
+    written in ``thread`` (else one of the loop's) and flushed in ``flush_thread``. ``on_head`` hears of the newest
+    entry when it is on the disk.
     """
 
     def __init__(
