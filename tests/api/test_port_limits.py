@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import connect
 
 from miner_ctrl.api import requests
 from miner_ctrl.api.port import Port, PortRules
@@ -179,6 +181,20 @@ async def test_a_crowd_of_others_is_refused_and_this_user_is_not(
     assert (await port("GET", "/health")).status == 200
     for _, writer in held:
         writer.close()
+
+
+async def test_strangers_write_nothing_into_this_nodes_log(port: OpenPort, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither requests that are none, nor WebSockets: each is as many lines as somebody likes."""
+    with caplog.at_level(logging.INFO):
+        assert (await port.raw(b"NOT HTTP\r\n\r\n")).status == 400
+        async with connect(f"ws://{port.place}{BASE}/ws/events") as reader:
+            await reader.recv()
+        upgrade = (
+            f"GET {BASE}/ws/events HTTP/1.1\r\nHost: {port.place}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        )
+        assert (await port.raw(f"{upgrade}Sec-WebSocket-Key: none\r\n\r\n".encode())).status == 400
+    told = [record for record in caplog.records if record.name.startswith(("uvicorn", "miner_ctrl"))]
+    assert told == []
 
 
 # --- TLS -------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().__init__(serving.config, serving.state, app_state)
         self._lost = lost
         self.default_headers = serving.default_headers()
-        self.logger = _logger
+        self.logger = self.conn.logger = _logger
         self.close_timeout = CLOSE_WITHIN_S
         self._allowed_frames = FRAMES_AT_ONCE
         self._frame_s = 0.0
