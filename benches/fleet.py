@@ -17,6 +17,8 @@ from benches.round_trips import SMALL_BYTES, STATS_BYTES
 from benches.scale import Scale
 from miner_ctrl.api.application import BASE_PATH, build_app
 from miner_ctrl.api.faces import Faces
+from miner_ctrl.api.routes import CALLER
+from miner_ctrl.model.callers import OWNER
 
 WITHIN_S = 10.0
 
@@ -92,6 +94,7 @@ async def _get(app: ASGIApp, path: str) -> int:
         "root_path": "",
         "query_string": b"",
         "headers": [],
+        "state": {CALLER: OWNER},
     }
     size = 0
 

@@ -47,7 +47,7 @@ def mining(node: Paired, path: str) -> Any:
 
 def test_health_and_readiness(node: Paired) -> None:
     assert node.ask("GET", "/health").data == {"status": "ok"}
-    assert node.ask("GET", "/ready").data == {"status": "ready"}
+    assert node.ask("GET", "/ready").data == {"status": "ready", "problems": []}
 
 
 def test_this_machine(node: Paired) -> None:

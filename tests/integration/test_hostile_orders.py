@@ -92,12 +92,13 @@ def refused(got: object, what: str) -> Error:
 
 
 def kept(home: Path) -> dict[str, int]:
-    """Return every file of a home and its size: of the node's own databases only that they are there."""
+    """Return every file of a home and its size, but for the audit log, which has what was refused: of the node's own
+    databases only that they are there."""
     files = (path for path in home.rglob("*") if path.is_file())
     return {
         str(path.relative_to(home)): 0 if path.parent.name == "node" else path.stat().st_size
         for path in files
-        if not path.name.endswith(("-wal", "-shm", "-journal"))
+        if not path.name.endswith(("-wal", "-shm", "-journal")) and not path.name.startswith("audit")
     }
 
 

@@ -20,6 +20,7 @@ from miner_ctrl.protocol.codes import WireCode
 from miner_ctrl.protocol.messages import (
     COMMANDS,
     REQUESTS,
+    AuditHeadTold,
     Deploy,
     DeployAck,
     DeployChunk,
@@ -345,7 +346,7 @@ def example(kind: type[Payload]) -> Payload:
     return kind(miner="simulated-1") if kind in (GetLogs, FollowLogs) else kind()
 
 
-@pytest.mark.parametrize("kind", in_order(REQUESTS - {Ping}), ids=TYPE_NAMES.__getitem__)
+@pytest.mark.parametrize("kind", in_order(REQUESTS - {Ping, AuditHeadTold}), ids=TYPE_NAMES.__getitem__)
 async def test_a_peer_without_grants_gets_nothing(rig: Inside, keys: NodeKeys, kind: type[Payload]) -> None:
     rig.registry.add(keys.public, name="nobody", role=Role.CONTROLLER, grants=frozenset())
     async with dialled(keys, rig.address) as peer:
