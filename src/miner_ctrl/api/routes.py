@@ -321,7 +321,10 @@ def _told_apart(call: _Call) -> dict[str, str]:
     """Return what the path names, a peer by its ID: it is the same thing by whatever name an editor calls it."""
     if "peer" not in call.target or call.faces.pairing is None:
         return call.target
-    return {**call.target, "peer": call.faces.pairing.peer(call.target["peer"]).id}
+    try:
+        return {**call.target, "peer": call.faces.pairing.peer(call.target["peer"]).id}
+    except MinerCtrlError:  # what is wrong with the name is for the handler to say
+        return call.target
 
 
 def _code_of(error: BaseException) -> str:
