@@ -65,6 +65,23 @@ async def test_sessions_outlive_the_node(tmp_path: Path, access: Access) -> None
 
 
 @pytest.mark.usefixtures("quick")
+async def test_strangers_keep_nobody_out_after_a_restart_where_a_session_goes_on(
+    tmp_path: Path, access: Access
+) -> None:
+    session, _ = await access.log_in("alice", PASSWORD, HERE)
+    await access.close()
+    again = Access(tmp_path / "access.db")
+    await again.logged_in(session, HERE.address)
+    for number in range(20):
+        with pytest.raises((Refused, RateLimited)):
+            await again.log_in("alice", "a guess of somebody's", Visit(address=f"10.0.0.{number}"))
+    with pytest.raises(RateLimited):
+        await again.log_in("alice", PASSWORD, Visit(address="10.0.1.1"))
+    assert (await again.log_in("alice", PASSWORD, HERE))[1].name == "Alice"
+    await again.close()
+
+
+@pytest.mark.usefixtures("quick")
 async def test_who_has_logged_out_is_so_for_the_next_process_too(tmp_path: Path, access: Access) -> None:
     session, _ = await access.log_in("alice", PASSWORD, HERE)
     await access.log_out(session)

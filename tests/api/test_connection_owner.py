@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import resource
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -66,6 +69,35 @@ def test_where_nobody_says_the_connection_is_this_users(monkeypatch: pytest.Monk
 
     monkeypatch.setattr("miner_ctrl.api.port_connection.owner_of", cannot)
     assert not Crowd(can_tell=True)._is_own(ends), "it could a moment ago: no files left, say"
+
+
+def test_who_uses_up_ports_or_files_first_is_not_taken_for_this_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the kernel says it is tried once, at the first connection: whoever has that fail must gain nothing."""
+
+    def none_left(*_: object, **__: object) -> socket.socket:
+        raise OSError(errno.EADDRINUSE, "every port is in use")
+
+    with monkeypatch.context() as ports:
+        ports.setattr(socket, "create_server", none_left)
+        assert can_tell()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    held = [socket.socket() for _ in range(64)]
+    here = max(one.fileno() for one in held) + 1
+    for one in held:
+        one.close()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(here, soft), hard))
+    taken: list[socket.socket] = []
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(socket.socket())
+        for left in range(4):  # none for the listener, then for each of the sockets after it
+            assert can_tell(), f"with {left} files left"
+            taken.pop().close()
+    finally:
+        for one in taken:
+            one.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @as_root

@@ -147,7 +147,20 @@ async def test_with_auth_nobody_is_let_in_for_being_here(tmp_path: Path) -> None
         assert (await port("GET", "/peers")).status == 401
 
 
-@pytest.mark.parametrize("name", ["X-Forwarded-For", "Forwarded", "Via", "X-Real-IP", "X-Forwarded-Host"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Forwarded-For",
+        "Forwarded",
+        "Via",
+        "X-Real-IP",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Client-IP",
+        "CF-Connecting-IP",
+        "X-Envoy-External-Address",
+    ],
+)
 async def test_who_came_through_a_proxy_is_not_this_machines_user(port: OpenPort, name: str) -> None:
     assert (await port("GET", "/peers", headers={name: "203.0.113.9"})).status == 401
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import connect
 
 from miner_ctrl.api import requests
 from miner_ctrl.api.port import Port, PortRules
@@ -181,6 +183,20 @@ async def test_a_crowd_of_others_is_refused_and_this_user_is_not(
         writer.close()
 
 
+async def test_strangers_write_nothing_into_this_nodes_log(port: OpenPort, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither requests that are none, nor WebSockets: each is as many lines as somebody likes."""
+    with caplog.at_level(logging.INFO):
+        assert (await port.raw(b"NOT HTTP\r\n\r\n")).status == 400
+        async with connect(f"ws://{port.place}{BASE}/ws/events") as reader:
+            await reader.recv()
+        upgrade = (
+            f"GET {BASE}/ws/events HTTP/1.1\r\nHost: {port.place}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        )
+        assert (await port.raw(f"{upgrade}Sec-WebSocket-Key: none\r\n\r\n".encode())).status == 400
+    told = [record for record in caplog.records if record.name.startswith(("uvicorn", "miner_ctrl"))]
+    assert told == []
+
+
 # --- TLS -------------------------------------------------------------------------------------------------
 
 
@@ -213,6 +229,39 @@ async def test_with_its_own_certificate_a_pinned_client_is_served(tmp_path: Path
         port.tls = None
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await port("GET", "/peers")
+
+
+async def test_who_does_not_go_on_with_tls_is_counted_from_the_first_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    ensure_certificate(certificate, key, names=["localhost"], now=datetime.now(UTC))
+    async with opened(tmp_path / "data", tls=server_context(certificate, key)) as port:
+        port.tls = pinned_context()
+        assert (await port("GET", "/session")).data["door"] == "loopback"
+        crowd = port.port._crowd
+        assert crowd is not None
+        crowd._per_address = 4
+        with monkeypatch.context() as others:
+            others.setattr(Crowd, "_is_own", lambda self, ends: False)
+            held = [await asyncio.open_connection(port.host, port.number) for _ in range(12)]
+            ends = [asyncio.create_task(_ended(reader), name="ended") for reader, _ in held]
+            for _ in range(1500):
+                if sum(end.done() for end in ends) == 8:
+                    break
+                await asyncio.sleep(0.01)
+            assert sorted(end.done() for end in ends) == [False] * 4 + [True] * 8, "cut before they say anything"
+            with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                await port("GET", "/health")
+        assert (await port("GET", "/health")).status == 200, "this node's own user is not counted"
+        for _, writer in held:
+            writer.close()
+        for _ in range(1500):
+            if not crowd._here and not port.port._handshakes:
+                break
+            await asyncio.sleep(0.01)
+        assert not crowd._here, "a handshake that came to nothing is forgotten"
+        await asyncio.gather(*ends)
 
 
 # --- laziness --------------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
-from tests.api.in_memory import Answer, Client, World
+from miner_ctrl.model.rig import Schedule, ScheduleState
+from miner_ctrl.model.views import CommandView
+from tests.api.in_memory import RIG_ID, Answer, Client, World
 from tests.api.own_machine import MINER
 
 PROFILE = {"name": "p", "minerType": "xmrig", "config": {"pool": "a:1"}}
@@ -71,6 +73,13 @@ async def test_a_header_that_is_no_list_of_tags_is_bad_input(made: Client, sent:
         assert (answer.status, answer.data["code"]) == (400, "BAD_ETAG"), (sent, method)
 
 
+async def test_blanks_and_commas_take_no_time(made: Client) -> None:
+    """Each of them has many ways to be matched: tried one after the other, they would take years."""
+    for sent in ('"a"' + " ," * 1500 + " x", '"a",' + " " * 3500 + "x", ' ,\t"b"' * 500 + " W/"):
+        assert (await made("GET", "/profiles/p", headers={"If-None-Match": sent})).data["code"] == "BAD_ETAG"
+        assert (await made("DELETE", "/profiles/p", headers={"If-Match": sent})).data["code"] == "BAD_ETAG"
+
+
 @pytest.mark.parametrize("path", ["/peers/rig-alpha", "/profiles/p", "/schedule", "/lock"])
 async def test_what_has_changed_is_not_deleted(made: Client, world: World, path: str) -> None:
     before = (await made("GET", path)).headers["etag"]
@@ -106,6 +115,33 @@ async def test_of_many_editors_at_once_one_gets_through(made: Client) -> None:
         )
     )
     assert sorted(answer.status for answer in answers) == [200, *[412] * 7]
+
+
+async def test_editors_who_call_a_rig_by_different_names_take_turns(
+    client: Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Schedule()
+
+    async def schedule(query: str) -> ScheduleState:
+        await asyncio.sleep(0.01)  # the rig is asked: others go on meanwhile
+        return ScheduleState(schedule=kept, now="run", local_time="mon 01:02")
+
+    async def deploy(query: str, schedule: Schedule) -> CommandView:
+        nonlocal kept
+        await asyncio.sleep(0.01)
+        kept = schedule
+        return CommandView(status="set")
+
+    monkeypatch.setattr(world.commands, "schedule", schedule)
+    monkeypatch.setattr(world.commands, "deploy_schedule", deploy)
+    seen = (await client("GET", "/remote/rig-alpha/schedule")).headers["etag"]
+    answers = await asyncio.gather(
+        *(
+            client("POST", f"/remote/{name}/schedule", {"otherwise": "pause"}, headers={"If-Match": seen})
+            for name in ("rig-alpha", RIG_ID) * 3
+        )
+    )
+    assert sorted(answer.status for answer in answers) == [200, *[412] * 5]
 
 
 async def test_old_clients_edit_without_a_tag(made: Client) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -32,8 +33,8 @@ class Clock:
         return self.now_ms
 
 
-def log_at(path: Path, clock: Clock | None = None) -> AuditLog:
-    return AuditLog(path, fingerprint=FINGERPRINT, sign=KEYS.sign, now_ms=clock or Clock())
+def log_at(path: Path, clock: Clock | None = None, *, monotonic: Callable[[], float] = time.monotonic) -> AuditLog:
+    return AuditLog(path, fingerprint=FINGERPRINT, sign=KEYS.sign, now_ms=clock or Clock(), clock=monotonic)
 
 
 async def write(path: Path, commands: int = 4, first: int = 0) -> None:

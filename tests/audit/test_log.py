@@ -12,10 +12,12 @@ from contextlib import closing
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 
 from miner_ctrl.audit import log as audit_log
 from miner_ctrl.audit.checking import OK
+from miner_ctrl.audit.refusals import MAX_CALLERS, Refusals
 from miner_ctrl.model.callers import OWNER, AccessRole, Caller, Door
 from tests.api.in_memory import until
 from tests.audit.keeping import START_MS, TOKEN, Clock, check, entries, log_at
@@ -38,6 +40,35 @@ async def test_an_entry_says_who_asked_from_where_for_what_and_how_it_ended(tmp_
     assert (noted.kind, noted.door, noted.caller, noted.action, noted.code) == (
         "noted", "token", "script", "remove_peer", "NOT_ALLOWED",
     )  # fmt: skip
+
+
+async def test_who_is_refused_without_end_fills_no_disk_and_is_counted(tmp_path: Path) -> None:
+    now_s = 0.0
+    log = log_at(tmp_path / "audit.db", monotonic=lambda: now_s)
+    other = msgspec.structs.replace(TOKEN, name="another")
+    for _ in range(10_000):
+        log.noted(TOKEN, "remove_peer", {"peer": "rig" * 80}, "NOT_ALLOWED")
+    log.noted(other, "remove_peer", {}, "NOT_ALLOWED")
+    log.noted(TOKEN, "invite_used", {})  # no refusal
+    now_s = 61.0
+    for _ in range(5):
+        log.noted(TOKEN, "stop_miner", {}, "NOT_ALLOWED")
+    await log.close()
+    found = entries(log.path)
+    assert [(entry.caller, entry.action, entry.body) for entry in found] == [
+        *[("script", "remove_peer", "{}")] * 20,
+        ("another", "remove_peer", "{}"),
+        ("script", "invite_used", "{}"),
+        ("script", "stop_miner", '{"leftOut":9980}'),
+    ]
+    assert check(log.path).found == OK
+
+
+def test_callers_whose_refusals_are_counted_are_bounded() -> None:
+    refusals = Refusals(lambda: 0.0)
+    for number in range(3 * MAX_CALLERS):
+        assert refusals.admit(msgspec.structs.replace(TOKEN, name=f"peer-{number}")) == 0
+    assert len(refusals._of) == MAX_CALLERS
 
 
 async def test_what_was_being_done_is_there_before_it_ended(tmp_path: Path) -> None:

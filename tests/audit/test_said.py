@@ -59,6 +59,15 @@ def test_a_long_body_is_its_hash_and_one_that_is_not_is_whole() -> None:
     assert json.loads(said_body(Body("x" * 5000))) == {"bytes": len(long), "sha256": hashlib.sha256(long).hexdigest()}
 
 
+def test_addresses_without_end_take_no_time() -> None:
+    """Each of them might be one that goes on to the end of the text: looked at so, a megabyte takes minutes."""
+    text = "http://" * 150_000
+    long = msgspec.json.encode({"content": text})
+    assert json.loads(said_body(Body(text))) == {"bytes": len(long), "sha256": hashlib.sha256(long).hexdigest()}
+    short = json.loads(said_body(Body("see http://a/b?key=1 and https://c/d, not ftp://e?f")))["content"]
+    assert short == "see http://a/b?… and https://c/d, not ftp://e?f"
+
+
 def test_a_token_in_a_path_is_not_said() -> None:
     assert JOIN_TOKEN not in said_target({"id": JOIN_TOKEN[:250]})
     assert json.loads(said_target({"peer": "rig-alpha"})) == {"peer": "rig-alpha"}

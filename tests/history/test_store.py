@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
@@ -43,6 +44,18 @@ class Clock:
     def __call__(self) -> int:
         self.ms += 1
         return self.ms
+
+
+async def test_many_short_reads_have_together_no_more_time_than_one(tmp_path: Path, clock: Clock) -> None:
+    """Two threads read: who asks for ten thousand miners must not have one of them for minutes."""
+    passed = itertools.count()
+    history = SqliteHistory(tmp_path / "mining.db", now_ms=clock, clock=lambda: float(next(passed)))
+    many = [KnownMiner(RIG, f"miner-{number}") for number in range(1_000)]
+    with pytest.raises(OperationFailed) as slow:
+        await history.miner_totals(many, since_ms=0, until_ms=NOW_MS)
+    assert (slow.value.code, next(passed) < 50) == ("HISTORY_SLOW", True)
+    assert await history.miner_totals(many[:3], since_ms=0, until_ms=NOW_MS) == [], "the next one has its own time"
+    await history.close()
 
 
 async def all_samples(history: HistoryStore) -> list[HashratePointView]:

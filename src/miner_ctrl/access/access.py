@@ -93,6 +93,7 @@ class Access:
         """
         await self._open()
         held, login = self._logins.session(session)
+        self._attempts.note_known(address, login.name)  # sessions outlive a restart, and what was known here does not
         self._note_use()
         return Caller(door=Door.LOGIN, role=login.role, name=login.name, id=held.id, address=address)
 

@@ -70,13 +70,17 @@ class Attempts:
 
     def succeeded(self, address: str, name: str) -> None:
         """Note that somebody logged in as ``name``: what failed from there is forgotten."""
+        self.note_known(address, name)
+        for key, _ in self._keys(address, name):
+            self._failures.pop(key, None)
+
+    def note_known(self, address: str, name: str) -> None:
+        """Note that who has logged in as ``name`` is at ``address``."""
         known = (name.lower(), address_block(address))
         self._known.pop(known, None)
         self._known[known] = None
         if len(self._known) > MAX_KNOWN:
             del self._known[next(iter(self._known))]
-        for key, _ in self._keys(address, name):
-            self._failures.pop(key, None)
 
     def _wait_s(self, key: _Key, now_s: float) -> float:
         held = self._failures.get(key)

@@ -6,6 +6,7 @@ process: one that was closed has no owner any more, and the kernel says 0 for it
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import os
 import socket
@@ -17,6 +18,7 @@ NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _NLM_F_REQUEST = 1
 _NLMSG_ERROR = 2
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EAGAIN})
 _ALL_STATES = 0xFFFF_FFFF
 _NO_COOKIE = struct.pack("=II", 0xFFFF_FFFF, 0xFFFF_FFFF)
 _ANSWER_WITHIN_S = 0.25
@@ -34,7 +36,11 @@ class Ends(NamedTuple):
 
 
 class CannotTell(Exception):
-    """This system does not say whose a connection is."""
+    """This system does not say whose a connection is; ``now``: at this moment, for want of files or memory."""
+
+    def __init__(self, *, now: bool = False) -> None:
+        super().__init__()
+        self.now = now
 
 
 def owner_of(ends: Ends) -> int | None:
@@ -51,7 +57,9 @@ def owner_of(ends: Ends) -> int | None:
             kernel.settimeout(_ANSWER_WITHIN_S)
             kernel.sendto(question, (0, 0))
             answer = kernel.recv(4096)
-    except (OSError, ValueError):
+    except OSError as error:
+        raise CannotTell(now=isinstance(error, TimeoutError) or error.errno in _SHORTAGES) from None
+    except ValueError:
         raise CannotTell from None
     return _read(answer)
 
@@ -89,7 +97,8 @@ def can_tell() -> bool:
     """Return whether this system says whose a connection is, tried on one of our own.
 
     A connection whose owner is not found is nobody's only where this has worked: some kernels say "not found" for
-    everything.
+    everything. Where it cannot be tried, for want of a port or of files, the system is taken for one that says it:
+    another user who uses them up before the first connection is not taken for this one.
     """
     if sys.platform != "linux":
         return False
@@ -99,5 +108,7 @@ def can_tell() -> bool:
             socket.create_connection(listener.getsockname()) as ours,
         ):
             return owner_of(Ends(ours.getsockname(), listener.getsockname())) == os.geteuid()
-    except (OSError, CannotTell):
-        return False
+    except OSError:
+        return True
+    except CannotTell as error:
+        return error.now

@@ -34,7 +34,17 @@ HELD_BACK_S = 1.0
 MAX_HELD_BACK = 256
 ASKED_AGAIN_AFTER_S = 15.0
 """How long an answer goes on before its caller's credentials are looked at once more."""
-_PROXY_HEADERS = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-real-ip", b"via")
+_OF_PROXIES = (
+    b"forwarded",
+    b"x-forwarded",
+    b"x-real-ip",
+    b"x-client-ip",
+    b"x-envoy-",
+    b"true-client-ip",
+    b"cf-",
+    b"via",
+)
+"""How names of headers begin that proxies add."""
 _TOKEN_FIELDS = frozenset({"token", "access_token", "api_key"})
 
 Headers = dict[bytes, list[bytes]]
@@ -136,7 +146,7 @@ class Guard:
                 return await self._credentials.logged_in(session, address)
             except Refused:  # a browser keeps what is over; it may log in again with it
                 pass
-        own = scope.get("state", {}).get(OWN) is True and not any(name in headers for name in _PROXY_HEADERS)
+        own = scope.get("state", {}).get(OWN) is True and not any(name.startswith(_OF_PROXIES) for name in headers)
         if own and not self._rules.needs_credentials:
             return msgspec.structs.replace(LOOPBACK, address=address)
         return None

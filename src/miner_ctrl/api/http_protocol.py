@@ -8,6 +8,7 @@ envelope.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ DEAD_AFTER_S = 40.0
 LOOKS = 8
 """A WebSocket without a pong, or anything being read, for this long after a ping."""
 
+_logger = logging.getLogger("miner_ctrl.api.http")
+_logger.setLevel(logging.ERROR)  # uvicorn tells of each request that is none
+
 Admit = Callable[[asyncio.Transport], bool]
 """Whether the process at the other end may speak here at all."""
 
@@ -38,6 +42,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def __init__(self, serving: HttpServing, admit: Admit | None = None) -> None:
         super().__init__(serving.config, serving.state, serving.scope_state)
+        self.logger = _logger
         self.access_log = False
         self._serving = serving
         self._admit = admit

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import os
+import socket
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Any, Protocol
 
 from miner_ctrl.access import address_block
 from miner_ctrl.api.connection_owner import CannotTell, Ends, owner_of
@@ -23,6 +25,32 @@ TOTAL = 256
 PER_ADDRESS = 32
 NEW_ONES = Rate(burst=100, per_s=20)
 """From one address. A browser, and every program that keeps its connection, has a few."""
+
+
+class Comer(Protocol):
+    """A connection, as far as a crowd wants to know it."""
+
+    def get_extra_info(self, name: str, default: Any = None, /) -> Any:
+        """Return ``peername`` or ``sockname``."""
+
+    def is_closing(self) -> bool: ...
+
+
+class Arrival:
+    """A connection whose TLS handshake is still to come.
+
+    Raises:
+        OSError: it is gone already.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._names = {"peername": connection.getpeername(), "sockname": connection.getsockname()}
+
+    def get_extra_info(self, name: str, default: Any = None, /) -> Any:
+        return self._names.get(name, default)
+
+    def is_closing(self) -> bool:
+        return False
 
 
 class Crowd:
@@ -40,10 +68,10 @@ class Crowd:
         self._can_tell = can_tell
         self._total = total
         self._per_address = per_address
-        self._here: dict[asyncio.BaseTransport, str] = {}
+        self._here: dict[Comer, str] = {}
         self._rates = Rates(clock)
 
-    def enter(self, transport: asyncio.BaseTransport) -> bool:
+    def enter(self, transport: Comer) -> bool:
         """Let a connection in; return whether it is this node's own user's.
 
         Raises:
@@ -67,7 +95,7 @@ class Crowd:
         self._here[transport] = block
         return False
 
-    def leave(self, transport: asyncio.BaseTransport) -> None:
+    def leave(self, transport: Comer) -> None:
         """Forget a connection; one that never was let in, too."""
         self._here.pop(transport, None)
 
@@ -86,15 +114,21 @@ class Crowd:
 
 
 class PortConnection(HttpProtocol):
-    """One connection of ``serving`` in ``crowd``."""
+    """One connection of ``serving`` in ``crowd``; one that was let in before its TLS is an ``arrival``, of this node's
+    ``own`` user or not."""
 
-    def __init__(self, serving: HttpServing, crowd: Crowd) -> None:
+    def __init__(
+        self, serving: HttpServing, crowd: Crowd, arrival: Arrival | None = None, *, own: bool = False
+    ) -> None:
         super().__init__(serving)
         self._crowd = crowd
+        self._arrival = arrival
+        if arrival is not None:
+            self.app_state = {**self.app_state, OWN: own}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if transport.is_closing():
+        if transport.is_closing() or self._arrival is not None:
             return
         try:
             own = self._crowd.enter(transport)
@@ -105,8 +139,8 @@ class PortConnection(HttpProtocol):
 
     def upgraded_lost(self) -> None:
         """The connection was handed over to a WebSocket, and is gone now."""
-        self._crowd.leave(self.transport)
+        self._crowd.leave(self._arrival or self.transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._crowd.leave(self.transport)
+        self._crowd.leave(self._arrival or self.transport)
         super().connection_lost(exc)

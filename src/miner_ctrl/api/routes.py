@@ -225,7 +225,7 @@ class Route:
             return self._tagged(call.scope, self.tag, await self.handler(**call.values))
         if self.edits is None or self.edits.tag is None:
             return await self._run(call)
-        async with turns.of(self.edits.path.format_map(call.target)):
+        async with turns.of(self.edits.path.format_map(_told_apart(call))):
             if has_condition(call.scope):
                 must_match(call.scope, await self.edits.tag_now(call))
             result = await self._run(call)
@@ -315,6 +315,16 @@ class Route:
             return Stream(_until_ended(result.events, lambda code: audit.ended(entry, code)))
         audit.ended(entry, "")
         return result
+
+
+def _told_apart(call: _Call) -> dict[str, str]:
+    """Return what the path names, a peer by its ID: it is the same thing by whatever name an editor calls it."""
+    if "peer" not in call.target or call.faces.pairing is None:
+        return call.target
+    try:
+        return {**call.target, "peer": call.faces.pairing.peer(call.target["peer"]).id}
+    except MinerCtrlError:  # what is wrong with the name is for the handler to say
+        return call.target
 
 
 def _code_of(error: BaseException) -> str:

@@ -16,7 +16,8 @@ from starlette.types import Scope
 from miner_ctrl.errors import BadInput, Conflict
 
 MAX_HEADER_BYTES = 4096
-_LIST = re.compile(r'(?:\s*(?:(?:W/)?"[\x21\x23-\x7e]*")?\s*,)*\s*(?:(?:W/)?"[\x21\x23-\x7e]*")?\s*')
+_LIST = re.compile(r'(?:\s*+(?:(?:W/)?"[\x21\x23-\x7e]*+")?+\s*+,)*+\s*+(?:(?:W/)?"[\x21\x23-\x7e]*+")?+\s*+')
+"""Nothing is given back once it has matched: else a few blanks and commas take the node's loop for hours."""
 _TAG = re.compile(r'(W/)?("[\x21\x23-\x7e]*")')
 _encoder = msgspec.json.Encoder(enc_hook=str, order="sorted")
 

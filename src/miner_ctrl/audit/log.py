@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
@@ -20,6 +21,7 @@ import msgspec
 
 from miner_ctrl.audit.entries import ASKED, ENDED, LOST, NOTED, Draft, Entry
 from miner_ctrl.audit.file import AuditFile, newest
+from miner_ctrl.audit.refusals import Refusals
 from miner_ctrl.audit.said import said_body, said_target, said_text
 from miner_ctrl.audit.threads import in_thread
 from miner_ctrl.errors import MinerCtrlError
@@ -48,8 +50,9 @@ class Lost(NamedTuple):
 class AuditLog:
     """The log of one node. Its methods are for the loop's thread.
 
-    ``sign`` makes the node's Ed25519 signature; ``now_ms`` is Unix time. The file is written in ``thread`` (else one of
-    the loop's) and flushed in ``flush_thread``. ``on_head`` hears of the newest entry when it is on the disk.
+    ``sign`` makes the node's Ed25519 signature; ``now_ms`` is Unix time, ``clock`` monotonic, in seconds. The file is
+    written in ``thread`` (else one of the loop's) and flushed in ``flush_thread``. ``on_head`` hears of the newest
+    entry when it is on the disk.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class AuditLog:
         now_ms: Callable[[], int],
         thread: Executor | None = None,
         flush_thread: Executor | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path = path
         self.on_head: Callable[[AuditHead], None] = lambda head: None
@@ -73,6 +77,7 @@ class AuditLog:
         self._now_ms = now_ms
         self._thread = thread
         self._flush_thread = flush_thread
+        self._refusals = Refusals(clock)
         self._waiting: deque[Draft] = deque()
         self._waiting_bytes = 0
         self._lost = Lost()
@@ -96,8 +101,12 @@ class AuditLog:
         self._take(Draft(self._now_ms(), ENDED, entry, code=said_text(code)))
 
     def noted(self, caller: Caller, action: str, target: Mapping[str, str], code: str = "") -> None:
-        """As ``Audit.noted``."""
-        self._take(self._draft(NOTED, caller, action, target, "{}")._replace(code=said_text(code)))
+        """As ``Audit.noted``. Of one caller's refusals only some are noted, and the rest counted."""
+        left_out = self._refusals.admit(caller) if code else 0
+        if left_out is None:
+            return
+        body = msgspec.json.encode({"leftOut": left_out}).decode() if left_out else "{}"
+        self._take(self._draft(NOTED, caller, action, target, body)._replace(code=said_text(code)))
 
     def _draft(self, kind: str, caller: Caller, action: str, target: Mapping[str, str], body: str) -> Draft:
         return Draft(

@@ -22,7 +22,8 @@ _HASHED = frozenset({"document", "input"})
 _TOKENS = re.compile(r"mcj1[a-z2-7\s]{40,}|mct_[a-z0-9_-]{20,}", re.IGNORECASE)
 """Join tokens and API tokens, wherever they stand."""
 _USER_INFO = re.compile(r"(://)[^/@\s]*@")
-_QUERY = re.compile(r"(https?://[^\s?\"]*)\?[^\s\"]*", re.IGNORECASE)
+_URL = re.compile(r"(https?://[^\s?\"]*+)(\?[^\s\"]*+)?", re.IGNORECASE)
+"""The whole of it, whether it has a query or not: so that no part of a long text is looked at twice."""
 _encoder = msgspec.json.Encoder(order="sorted")
 
 
@@ -71,5 +72,9 @@ def _harmless(text: str) -> str:
     after a ``?``."""
     text = _TOKENS.sub(HIDDEN, text)
     if "://" in text:
-        text = _QUERY.sub(rf"\1?{HIDDEN}", _USER_INFO.sub(rf"\1{HIDDEN}@", text))
+        text = _URL.sub(_without_query, _USER_INFO.sub(rf"\1{HIDDEN}@", text))
     return text
+
+
+def _without_query(url: re.Match[str]) -> str:
+    return url[0] if url[2] is None else f"{url[1]}?{HIDDEN}"

@@ -195,7 +195,7 @@ class SqliteHistory:
 
     async def _read(self, work: Callable[[], T]) -> T:
         await self._open()
-        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._reader.in_time, work)
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

@@ -1,7 +1,7 @@
 """What reads the history's SQLite file, over connections of its own: readers never hold the writer up.
 
-Each call is one short read; a read that takes too long is broken off, because the file's journal cannot be emptied
-while one goes on.
+Each call is one short read, or several; one that takes too long is broken off, because the file's journal cannot be
+emptied while a read goes on, and others wait for the thread.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
@@ -32,7 +32,9 @@ from miner_ctrl.history.rollups import FIRST_EVERY_MS, FleetRollup, JournalState
 from miner_ctrl.history.schema import FLEET_COLUMNS, LEAST, MINER_COLUMNS, MOST, RIG_COLUMNS
 from miner_ctrl.model.views import GapView, HashratePointView
 
-READ_WITHIN_S = 10.0
+T = TypeVar("T")
+
+READ_WITHIN_S, COUNT_WITHIN_S = 10.0, 60.0
 _STEPS_BETWEEN_LOOKS = 20_000
 
 _OF_SAMPLES = (
@@ -71,6 +73,15 @@ class SqliteReader:
         connections, self._connections = self._connections, []
         for connection in connections:
             connection.close()
+
+    def in_time(self, work: Callable[[], T]) -> T:
+        """Do ``work`` in this thread: all of its reads together have ``READ_WITHIN_S``.
+
+        Raises:
+            OperationFailed: they took longer.
+        """
+        self._here.deadline_s = self._clock() + READ_WITHIN_S
+        return work()
 
     def every_ms(self, rig: bytes | None) -> int:
         where, values = ("", ()) if rig is None else (" WHERE fingerprint = ?", (rig,))
@@ -248,7 +259,8 @@ class SqliteReader:
 
     def rig_hours(self) -> int:
         """Count the hours of rigs; slow on a large file."""
-        return int(self._rows("SELECT count(*) FROM rig_hour", (), within_s=60.0)[0][0])
+        self._here.deadline_s = self._clock() + COUNT_WITHIN_S
+        return int(self._rows("SELECT count(*) FROM rig_hour", ())[0][0])
 
     def _miners_of(self, rig: bytes, miner: str | None) -> list[tuple[int, int, str]]:
         where, values = ("", (rig,)) if miner is None else (" AND miner.name = ?", (rig, miner))
@@ -270,17 +282,14 @@ class SqliteReader:
         name = self._algorithms()[number] = row[0][0] if row else ""
         return name
 
-    def _rows(self, sql: str, values: Sequence[Any], *, within_s: float = READ_WITHIN_S) -> list[Any]:
+    def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
         try:
             connection = self._connection()
-            self._here.deadline_s = self._clock() + within_s
+            if self._clock() > self._here.deadline_s:
+                raise _slow()
             return connection.execute(sql, tuple(values)).fetchall()
         except apsw.InterruptError:
-            raise OperationFailed(
-                f"The history did not answer within {within_s:.0f} s.",
-                suggestion="Ask for a shorter time, or for less at once.",
-                code="HISTORY_SLOW",
-            ) from None
+            raise _slow() from None
         except apsw.Error as error:
             raise OperationFailed(
                 f"The history {self._path} cannot be read: {error}.", suggestion="See to its disk.", code="NO_HISTORY"
@@ -298,6 +307,14 @@ class SqliteReader:
             here.connection = known
             self._connections.append(known)
         return known
+
+
+def _slow() -> OperationFailed:
+    return OperationFailed(
+        "The history took too long to answer.",
+        suggestion="Ask for a shorter time, or for less at once.",
+        code="HISTORY_SLOW",
+    )
 
 
 def _of_miner(table: Table) -> str:
