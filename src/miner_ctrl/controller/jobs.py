@@ -154,7 +154,7 @@ class Jobs:
         asked_by = caller.shown
         if dry_run:
             return self._rehearsed(id_, action, records, asked_by)
-        if len(self._running) >= RUNNING_AT_MOST:
+        if sum(job.state is JobState.RUNNING for job in self._jobs.values()) >= RUNNING_AT_MOST:
             raise RateLimited(
                 f"{RUNNING_AT_MOST} jobs run already.",
                 suggestion="Wait until one of them has ended, or cancel one: DELETE /api/v1/mining/jobs/ID.",
