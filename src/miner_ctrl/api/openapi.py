@@ -117,7 +117,7 @@ def _any_json(kind: type) -> dict[str, Any]:
 
 
 def _operation(route: Route, schemas: _Schemas) -> dict[str, Any]:
-    summary, _, description = (inspect.getdoc(route.handler) or "").partition("\n\n")
+    summary, _, description = (inspect.getdoc(route.handler) or "").replace("``", "`").partition("\n\n")
     operation: dict[str, Any] = {
         "operationId": route.handler.__name__,
         "tags": [route.resource],

@@ -14,6 +14,9 @@ function make(tag, kind, ...children) {
 
 const code = (text) => make("code", "", text);
 
+/** A sentence, what stands between backticks in it as code. */
+const told = (text) => (text || "").split(/`+/).map((part, place) => (place % 2 ? code(part) : part));
+
 /** Put something between the parts of a list. */
 function between(parts, what) {
   return parts.flatMap((part, place) => (place ? [what, ...part] : part));
@@ -57,13 +60,13 @@ function route(path, method, operation) {
     "summary", "",
     operation["x-role"] ? make("span", "role", operation["x-role"]) : null,
     make("span", `method ${method}`, method.toUpperCase()), " ", code(shown), " ",
-    make("span", "soft", operation.summary),
+    make("span", "soft", ...told(operation.summary)),
   );
   const inside = make("div", "");
-  if (operation.description) inside.append(make("p", "", operation.description));
+  if (operation.description) inside.append(make("p", "", ...told(operation.description)));
   if (operation.parameters.length) {
     inside.append(make("h3", "", "Takes"), table(["name", "where", "what", "meaning"], operation.parameters.map((each) => [
-      [code(each.name)], [each.in], said(each.schema), [each.description || each.schema.description || ""],
+      [code(each.name)], [each.in], said(each.schema), told(each.description || each.schema.description),
     ])));
   }
   const body = operation.requestBody && operation.requestBody.content;
@@ -83,7 +86,7 @@ function route(path, method, operation) {
 }
 
 function structure(name, schema) {
-  const summary = make("summary", "", code(name), " ", make("span", "soft", schema.description || ""));
+  const summary = make("summary", "", code(name), " ", make("span", "soft", ...told(schema.description)));
   const needed = new Set(schema.required || []);
   const rows = Object.entries(schema.properties || {}).map(([field, inner]) => [
     [code(field), needed.has(field) ? "" : " ?"], said(inner),
@@ -120,7 +123,7 @@ function openNamed() {
 
 function draw(document_) {
   document.getElementById("version").textContent = document_.info.version;
-  document.getElementById("about").textContent = document_.info.description;
+  document.getElementById("about").replaceChildren(...told(document_.info.description));
   const byTag = new Map(document_.tags.map((tag) => [tag.name, make("section", "", make("h2", "", tag.name))]));
   for (const [path, methods] of Object.entries(document_.paths)) {
     for (const [method, operation] of Object.entries(methods)) byTag.get(operation.tags[0]).append(route(path, method, operation));
