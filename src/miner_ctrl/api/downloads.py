@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
-from miner_ctrl.api.streams import CLOSING
+from miner_ctrl.api.streams import until_over
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ async def send_download(download: Download, scope: Scope, receive: Receive, send
             nobody takes a part for the whole.
     """
     parts = download.parts
-    over = asyncio.create_task(_over(receive, scope), name="api download: reader gone or door closing")
+    over = asyncio.create_task(until_over(receive, scope), name="api download: reader gone or door closing")
     try:
         first = await anext(parts, b"")
         await send(
@@ -48,38 +48,12 @@ async def send_download(download: Download, scope: Scope, receive: Receive, send
             await send({"type": "http.response.body", "body": first, "more_body": True})
             async for part in parts:
                 if over.done():
-                    over.result()
-                    return
+                    if over.result():
+                        return
+                    raise ConnectionAbortedError("this node is stopping")
                 await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
     finally:
         over.cancel()
         await asyncio.gather(over, return_exceptions=True)
         await parts.aclose()
-
-
-async def _over(receive: Receive, scope: Scope) -> None:
-    """Return when the reader is gone.
-
-    Raises:
-        ConnectionAbortedError: the door closes in the middle of it.
-    """
-    gone = asyncio.create_task(_reader_gone(receive), name="api download: reader gone")
-    waits: set[asyncio.Task[object]] = {gone}
-    closing = scope.get("state", {}).get(CLOSING)
-    if closing is not None:
-        waits.add(asyncio.create_task(closing.wait(), name="api download: door closing"))
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        if not gone.done():
-            raise ConnectionAbortedError("this node is stopping")
-    finally:
-        for task in waits:
-            task.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-
-async def _reader_gone(receive: Receive) -> object:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    return None

@@ -71,7 +71,7 @@ async def send_stream(
         await _start(send)
         await send({"type": "http.response.body", "body": b""})
         return
-    over = asyncio.create_task(_over(receive, scope), name="api stream: reader gone or door closing")
+    over = asyncio.create_task(until_over(receive, scope), name="api stream: reader gone or door closing")
     pulled = _pull(events)
     try:
         await asyncio.wait({pulled, over}, timeout=ERROR_STATUS_WITHIN_S, return_when=asyncio.FIRST_COMPLETED)
@@ -81,7 +81,7 @@ async def send_stream(
         while True:
             done, _ = await asyncio.wait({pulled, over}, timeout=keepalive_s, return_when=asyncio.FIRST_COMPLETED)
             if over in done:
-                await _finish(send, EndView(reason=over.result()))
+                await _finish(send, EndView(reason="This node is stopping."))
                 return
             if not done:
                 await send(_chunk(b": still here\n\n"))
@@ -117,20 +117,20 @@ async def _next(events: AsyncGenerator[Event, None]) -> Event:
     return await anext(events)
 
 
-async def _over(receive: Receive, scope: Scope) -> str:
-    """Return why the stream must end: when the reader is gone, or the door closes."""
-    gone = asyncio.create_task(_reader_gone(receive), name="api stream: reader gone")
+async def until_over(receive: Receive, scope: Scope) -> bool:
+    """Wait until an answer that goes on must end; return whether its reader is gone (else the door closes)."""
+    gone = asyncio.create_task(_reader_gone(receive), name="api answer: reader gone")
     waits: set[asyncio.Task[Any]] = {gone}
     closing = scope.get("state", {}).get(CLOSING)
     if closing is not None:
-        waits.add(asyncio.create_task(closing.wait(), name="api stream: door closing"))
+        waits.add(asyncio.create_task(closing.wait(), name="api answer: door closing"))
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        return gone.done()
     finally:
         for task in waits:
             task.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
-    return "This node is stopping."
 
 
 async def _reader_gone(receive: Receive) -> None:
