@@ -20,7 +20,7 @@ CHECKED := src tests scripts benches fuzz
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo test lint format docs fuzz api-fuzz bench lock clean
+.PHONY: help demo test lint format docs page-types fuzz api-fuzz bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,13 @@ format: $(DEV_STAMP) ## put the code into its one format
 
 docs: $(DEV_STAMP) ## write the generated tables in docs/
 	$(BIN)/python -m scripts.tables --write
+
+page-types: $(DEV_STAMP) web/node_modules ## write the types of the API for the page
+	$(BIN)/python -m scripts.page_types
+
+web/node_modules: web/package-lock.json
+	cd web && npm ci
+	@touch $@
 
 fuzz: $(DEV_STAMP) ## feed broken bytes to the parsers for a minute (FUZZ='--seconds 600')
 	$(BIN)/python -m fuzz $(FUZZ)

@@ -1,0 +1,82 @@
+/** `count(3, "rig")` is "3 rigs"; `many` where it is not the plain plural. */
+export function count(n: number, one: string, many = `${one}s`): string {
+  return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+}
+
+export const api = {
+  unreachable: {
+    error: "The node does not answer.",
+    code: "UNREACHABLE",
+    suggestion: "See whether it runs there: miner-ctrl node info. This page goes on by itself when it is back.",
+  },
+  late: {
+    error: "The node took longer than 30 seconds.",
+    code: "TIMEOUT",
+    suggestion: "It may still be at it: look whether it was done before you try again.",
+  },
+  unexpected: (status: number) => `The node answered with status ${status} and nothing that this page understands.`,
+  unexpectedSuggestion: "Reload the page: it may be older than the node. A proxy in between may have answered, too.",
+};
+
+export const shell = {
+  product: "miner-ctrl",
+  skip: "Skip to the content",
+  navigation: "Pages",
+  overview: "Overview",
+  nodes: "Nodes",
+  profiles: "Profiles",
+  activity: "Activity",
+  settings: "Settings",
+  find: "Find",
+  findHint: "Find a rig, a page or an action",
+  help: "Keyboard",
+  logout: "Log out",
+  notFound: {
+    title: "There is no such page",
+    text: "The address may be mistyped, or what it named was removed.",
+    action: "Go to the overview",
+  },
+  connecting: "Connecting…",
+  live: "Live",
+  lost: (words: string) => `No word from the node for ${words}. Trying again…`,
+  refused: "The node does not let this page follow the fleet.",
+  stale: (words: string) => `as of ${words} ago`,
+  pageFailed: "This part of the page could not be loaded.",
+  pageFailedHint: "The node may have been updated meanwhile: reload the page.",
+  defect: "This part of the page has stopped because of a mistake in it.",
+  reload: "Reload the page",
+};
+
+export const login = {
+  title: "Log in",
+  text: "This node asks who you are.",
+  name: "Name",
+  password: "Password",
+  submit: "Log in",
+  ended: "You were logged out: the login was used up, removed, or changed.",
+  hint: "Logins are made on the node itself: miner-ctrl login add NAME",
+};
+
+export const parts = {
+  close: "Close",
+  cancel: "Cancel",
+  retry: "Try again",
+  copy: "Copy",
+  copied: "Copied",
+  copyFailed: "Could not be copied: select it and copy by hand.",
+  loading: "Loading…",
+  dismiss: "Dismiss",
+  never: "never",
+  unknown: "not known",
+  show: "Show",
+  hide: "Hide",
+};
+
+export const states = {
+  mining: "Mining",
+  paused: "Paused",
+  idle: "Idle",
+  trouble: "In trouble",
+  offline: "Offline",
+  unknown: "Unknown",
+} as const;
