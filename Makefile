@@ -20,10 +20,10 @@ CHECKED := src tests scripts benches fuzz
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo test lint format docs page-types fuzz api-fuzz bench lock clean
+.PHONY: help demo test lint format docs page-types fuzz api-fuzz bench screenshots page-figures lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUN_STAMP) ## a controller and three rigs on this machine, until Ctrl-C
 	@$(BIN)/miner-ctrl demo $(DEMO)
@@ -84,6 +84,12 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate $(LOCK)
+
+screenshots: $(DEV_STAMP) ## every page in a browser, to .cache/screenshots; the best few to docs/ (SCREENSHOTS='--only nodes')
+	$(BIN)/python -m scripts.in_browser screenshots $(SCREENSHOTS)
+
+page-figures: $(DEV_STAMP) ## what the page weighs, and how it keeps up (PAGE_FIGURES='--rigs 10000 --minutes 10')
+	$(BIN)/python -m scripts.in_browser figures $(PAGE_FIGURES)
 
 lock: $(LOCK_VENV)/bin/uv ## resolve the dependencies anew (LOCK=--upgrade)
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt

@@ -31,12 +31,32 @@ def titles(name: str) -> list[str]:
 
 def run(name: str, wanted: Iterable[str], tools: NodeTools, chromium: Path, folder: Path) -> Mapping[str, str]:
     """Run those scenes of a file in an empty ``folder`` and return title → what failed, empty for nothing."""
+    laid_out(folder, tools)
+    report = folder / "report.json"
+    only = "|".join(f"^{re.escape(title)}$" for title in wanted)
+    words = ["run", "--config", "browser/vitest.config.ts", f"scenes/{name}", "-t", only]
+    vitest = folder / "node_modules" / "vitest" / "vitest.mjs"
+    with (folder / "output").open("wb") as output:
+        subprocess.run(
+            [tools.node, vitest, *words, "--reporter=default", "--reporter=json", f"--outputFile.json={report}"],
+            cwd=folder, env=environment(tools, chromium),
+            stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=PATIENCE_S, check=False,
+        )  # fmt: skip
+    said = (folder / "output").read_text(errors="replace")[-4000:]
+    assert report.exists(), f"vitest did not run: {said}"
+    return {title: _failure(each, said) for title, each in _results(report).items() if each["status"] != "skipped"}
+
+
+def laid_out(folder: Path, tools: NodeTools) -> None:
+    """Lay the sources beside the packages that they need."""
     shutil.copytree(WEB / "browser", folder / "browser")
     shutil.copy(WEB / "package.json", folder)
     (folder / "node_modules").symlink_to(tools.folder / "node_modules")
-    report = folder / "report.json"
-    only = "|".join(f"^{re.escape(title)}$" for title in wanted)
-    env = {
+
+
+def environment(tools: NodeTools, chromium: Path) -> Mapping[str, str]:
+    """Return the environment that ``web/browser/surroundings.ts`` reads."""
+    return {
         **os.environ,
         "PATH": f"{tools.node.parent}:{os.environ.get('PATH', '')}",
         "MINER_CTRL_ROOT": str(ROOT),
@@ -44,17 +64,6 @@ def run(name: str, wanted: Iterable[str], tools: NodeTools, chromium: Path, fold
         "MINER_CTRL_EVIDENCE": str(EVIDENCE),
         "CHROMIUM": str(chromium),
     }
-    words = ["run", "--config", "browser/vitest.config.ts", f"scenes/{name}", "-t", only]
-    vitest = folder / "node_modules" / "vitest" / "vitest.mjs"
-    with (folder / "output").open("wb") as output:
-        subprocess.run(
-            [tools.node, vitest, *words, "--reporter=default", "--reporter=json", f"--outputFile.json={report}"],
-            cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=PATIENCE_S,
-            check=False,
-        )  # fmt: skip
-    said = (folder / "output").read_text(errors="replace")[-4000:]
-    assert report.exists(), f"vitest did not run: {said}"
-    return {title: _failure(each, said) for title, each in _results(report).items() if each["status"] != "skipped"}
 
 
 def _results(report: Path) -> Mapping[str, Mapping[str, Any]]:

@@ -17,6 +17,16 @@ afterAll(async () => {
   browser = undefined;
 });
 
+/** What all scenes of a file share: made when the first one asks, ended after the last one. */
+export function shared<T extends { end(): Promise<void> }>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  afterAll(async () => {
+    await (await made?.catch(() => undefined))?.end(); // who asked for it has told why there is none
+    made = undefined;
+  });
+  return () => (made ??= make());
+}
+
 /** What a scene has to play with; all of it ends with the scene. */
 export class Stage {
   readonly nodes = new Nodes();
