@@ -35,6 +35,7 @@ export class TestNode {
   /** Where peers dial it, once it has served. */
   address = "";
   #process: ChildProcess | undefined;
+  #demands: string[] = [];
 
   constructor(folder: string, name: string) {
     this.home = join(folder, name);
@@ -67,11 +68,12 @@ export class TestNode {
     await this.done(["node", "init", "--name", this.name, "--role", role]);
   }
 
-  /** Serve with the API at a port of this machine, at the places of last time if there was one; resolves once it answers. */
+  /** Serve with the API at a port of this machine; again as it served before, if it did. Resolves once it answers. */
   async serve(...more: string[]): Promise<void> {
     const api = this.origin === "" ? "127.0.0.1:0" : new URL(this.origin).host;
     const listen = this.address === "" ? "127.0.0.1:0" : this.address;
-    await this.#run(["node", "serve", "--listen", listen, "--api", api, ...more], "");
+    if (more.length > 0) this.#demands = more;
+    await this.#run(["node", "serve", "--listen", listen, "--api", api, ...this.#demands], "");
   }
 
   /** Join with a token as a rig does, and go on serving; the rig has no port for the API. */
@@ -187,10 +189,21 @@ export class Nodes {
   }
 
   /** Return a controller that serves. */
-  async controller(name = "control-center", ...more: string[]): Promise<TestNode> {
+  async controller(name = "control-center"): Promise<TestNode> {
     const node = this.add(name);
     await node.init("controller");
-    await node.serve(...more);
+    await node.serve();
+    return node;
+  }
+
+  /** Return a controller that asks everybody who they are; `logins` are names, each with its role and password. */
+  async guardedController(logins: Readonly<Record<string, readonly [role: string, password: string]>>): Promise<TestNode> {
+    const node = this.add("control-center");
+    await node.init("controller");
+    for (const [name, [role, password]] of Object.entries(logins)) {
+      await node.done(["login", "set", name, "--role", role], `${password}\n`);
+    }
+    await node.serve("--api-auth");
     return node;
   }
 

@@ -32,7 +32,7 @@ scene("axe finds nothing on the activity page", (stage) => look(stage, "activity
 scene("axe finds nothing in the settings", (stage) => look(stage, "settings"));
 
 scene("axe finds nothing on the login page", async (stage) => {
-  const node = await stage.nodes.controller("control-center", "--api-auth");
+  const node = await stage.nodes.guardedController({ ann: ["viewer", "a good password"] });
   for (const each of LOOKS) {
     const opened = await stage.open(node, "/", contextOf(each));
     opened.allow(/status of 401/);

@@ -54,7 +54,7 @@ export const login = {
   password: "Password",
   submit: "Log in",
   ended: "You were logged out: the login was used up, removed, or changed.",
-  hint: "Logins are made on the node itself: miner-ctrl login add NAME",
+  hint: "Logins are made on the node itself: miner-ctrl login set NAME",
 };
 
 export const parts = {
