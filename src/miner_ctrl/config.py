@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from miner_ctrl.storage.database_url import DatabaseUrl
 
 HOME_VARIABLE = "MINER_CTRL_HOME"
+PAGE_FOLDER = Path(__file__).parent / "page"
+"""Where the build puts the page (``scripts/page.py``)."""
 _DESKTOP = "lethean-desktop"
 _RUNTIME = "miner-ctrl"
 _SOCKET_PATH_BYTES = 107
