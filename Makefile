@@ -23,10 +23,10 @@ HAVE_NODE := $(PAGE) node >/dev/null 2>&1 || $(PIP) install --quiet --require-ha
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo page test lint format docs fuzz api-fuzz bench lock clean
+.PHONY: help demo page page-types test lint format docs fuzz api-fuzz bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: page ## a controller and three rigs on this machine, until Ctrl-C
 	@$(BIN)/miner-ctrl demo $(DEMO)
@@ -38,7 +38,7 @@ test: lint page ## all checks and all tests; PYTEST='tests/session -k frame' nar
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST)
 	$(BIN)/python -m pytest -m alone $(PYTEST) || [ $$? -eq 5 ]
 
-lint: $(DEV_STAMP) ## ruff and mypy; svelte-check and vitest
+lint: page-types ## ruff and mypy; svelte-check and vitest
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
@@ -52,6 +52,9 @@ format: $(DEV_STAMP) ## put the code into its one format
 
 docs: $(DEV_STAMP) ## write the generated tables in docs/
 	$(BIN)/python -m scripts.tables --write
+
+page-types: $(DEV_STAMP) ## write the types of the API for the page
+	@$(BIN)/python -m scripts.page_types
 
 fuzz: $(DEV_STAMP) ## feed broken bytes to the parsers for a minute (FUZZ='--seconds 600')
 	$(BIN)/python -m fuzz $(FUZZ)

@@ -42,6 +42,7 @@ from miner_ctrl.model.views import (
 from miner_ctrl.protocol.messages import Logs
 from tests.api.overview import Overview
 from tests.api.own_machine import MINER, Audit, Doctor, History, Installs, OwnLock, Rig
+from tests.api.profile_faces import Assignments, MinerTypes
 from tests.api.profiles_in_memory import Profiles
 from tests.api.real_jobs import jobs_in
 
@@ -130,6 +131,7 @@ class Pairing:
         """Other IDs of peers: those of the registry that jobs choose from."""
         self.keys = ["a/b+c="]
         self.calls: list[tuple[object, ...]] = []
+        self.doors: list[Callable[[], None]] = []
 
     def peers(self) -> list[PeerView]:
         return list(self.known.values())
@@ -225,6 +227,15 @@ class Pairing:
 
     def invites(self) -> list[InviteView]:
         return list(self.made.values())
+
+    def find_invite(self, id_: str) -> InviteView:
+        if id_ not in self.made:
+            raise NotFound("There is no such invite.", code="INVITE_NOT_FOUND")
+        return self.made[id_]
+
+    def watch_doors(self, told: Callable[[], None]) -> Callable[[], None]:
+        self.doors.append(told)
+        return lambda: self.doors.remove(told)
 
     def revoke(self, id_: str) -> InviteView:
         if id_ not in self.made:
@@ -487,6 +498,8 @@ class World:
             overview=self.overview,
             live=self.live,
             profiles=self.profiles,
+            miner_types=MinerTypes(),
+            assignments=Assignments(),
             history=self.history,
             lock=self.lock,
             audit=self.audit,

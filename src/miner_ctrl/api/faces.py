@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.metrics import Exposition, RequestCounts
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
 from miner_ctrl.model.audit import Audit
 from miner_ctrl.model.audit_views import AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
+from miner_ctrl.model.history import HistorySettings
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
-from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
+from miner_ctrl.model.profile_views import ProfilePlanView, ProfilePreviewView, ProfileUseView
+from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, MinerConfig, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
 from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
 from miner_ctrl.model.views import (
+    BandsView,
     BundleView,
     CommandView,
     DeployProgress,
@@ -40,6 +44,7 @@ from miner_ctrl.model.views import (
     PeerView,
     PendingView,
     PingView,
+    RetentionView,
     RigEventView,
     RigView,
     SeriesView,
@@ -50,6 +55,7 @@ from miner_ctrl.model.views import (
 
 if TYPE_CHECKING:
     from miner_ctrl.api.live.feed import Feed
+    from miner_ctrl.profiles import Examination
 
 FleetWatcher = Callable[[str, RigView | None], None]
 """Called with a rig's node ID and its state, or ``None`` when it was removed."""
@@ -114,6 +120,10 @@ class PairingFace(Protocol):
 
     def invite(self, *, for_: str | None, addresses: list[str], uses: int, lifetime_s: float) -> InviteView: ...
     def invites(self) -> list[InviteView]: ...
+    def find_invite(self, id_: str) -> InviteView: ...
+    def watch_doors(self, told: Callable[[], None], /) -> Callable[[], None]:
+        """Have ``told`` called when who waits, or an invite, may have changed; the answer undoes it."""
+
     def revoke(self, id_: str) -> InviteView: ...
 
 
@@ -276,6 +286,26 @@ class ProfilesFace(Protocol):
         """Keep all of them, or none."""
 
     def delete(self, query: str) -> object: ...
+    def examine(self, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, of: str | None) -> Examination:
+        """Return everything for which ``create`` (or ``change`` of the profile ``of``) would refuse this."""
+
+
+class MinerTypesFace(Protocol):
+    """The types of miners that this node knows."""
+
+    def complaints(self, miner_type: str, config: MinerConfig) -> Sequence[MinerCtrlError]:
+        """Return why a miner of this type would not start with this config, as far as its rig does not matter."""
+
+    def preview(self, miner_type: str, config: MinerConfig, *, rig_name: str | None, hide: bool) -> ProfilePreviewView:
+        """Return what its miners would be given; ``hide``: without passwords."""
+
+
+class AssignmentsFace(Protocol):
+    """Where profiles are in use, and what another assignment would change; from memory."""
+
+    def uses(self, query: str) -> Sequence[ProfileUseView]: ...
+    def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
+        """Return what starting the profile on each rig would change; ``hide``: without passwords."""
 
 
 class DoctorFace(Protocol):
@@ -299,6 +329,13 @@ class HistoryFace(Protocol):
     peer as in ``PairingFace``; a ``peer`` of ``None`` is every one."""
 
     async def status(self) -> HistoryStatusView: ...
+    def retention(self) -> RetentionView: ...
+    async def keep(self, settings: HistorySettings) -> RetentionView:
+        """Keep what for how long, from now on and after a restart."""
+
+    async def bands(self, peers: Sequence[str], *, since_ms: int, until_ms: int, points: int) -> BandsView:
+        """Return the rigs that ``peers`` name over one time; raises ``BadInput`` for more than 100."""
+
     async def miners(
         self, peer: str | None, *, since_ms: int, until_ms: int, offset: int, limit: int
     ) -> tuple[list[MinerHistoryView], int]:
@@ -423,6 +460,8 @@ class Faces:
     overview: OverviewFace | None = None
     live: Feed | None = None
     profiles: ProfilesFace | None = None
+    miner_types: MinerTypesFace | None = None
+    assignments: AssignmentsFace | None = None
     doctor: DoctorFace | None = None
     installs: InstallsFace | None = None
     history: HistoryFace | None = None
