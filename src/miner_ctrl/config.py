@@ -257,6 +257,11 @@ class NodeSettings:
 DEFAULT_API = Listen("127.0.0.1", 9090)
 
 
+def page_is_built() -> bool:
+    """Return whether there is a page to serve; a checkout has none before ``make page``."""
+    return (PAGE_FOLDER / "index.html").is_file()
+
+
 def parse_listen(text: str) -> Listen:
     """Return the place that ``:9091``, ``9091``, ``127.0.0.1:9091``, ``[::1]:9091`` or ``host:9091`` names.
 

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from scripts.page import ROOT, PageNotBuilt, install_packages
+from scripts.page import ROOT, PageNotBuilt, build, install_packages
 from tests.components.packages import CannotHave
 
 _PATIENCE_S = 300
@@ -42,3 +42,16 @@ def obtain() -> NodeTools:
     except PageNotBuilt as error:
         raise CannotHave(str(error)) from None
     return NodeTools(node.program, ROOT / "web")
+
+
+def page() -> Path:
+    """Return the folder of the built page, built anew if it is older than its sources.
+
+    Raises:
+        CannotHave: it cannot be built.
+    """
+    try:
+        build()
+    except PageNotBuilt as error:
+        raise CannotHave(str(error)) from None
+    return ROOT / "src" / "miner_ctrl" / "page"
