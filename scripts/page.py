@@ -30,7 +30,7 @@ _TESTS = (".test.ts", ".spec.ts")
 _GENERATED = "schema.d.ts"
 _PACKED = frozenset({".css", ".html", ".js", ".json", ".svg", ".txt", ".webmanifest"})
 _PATIENCE_S = 900
-_LAST_LINES = 15
+_LAST_LINES = 20
 
 
 class PageNotBuilt(Exception):
@@ -50,6 +50,8 @@ class Node(NamedTuple):
             PageNotBuilt: it failed; the text has its last lines, unless they were shown.
         """
         environment = {**os.environ, "PATH": f"{self.program.parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+        if not said:
+            environment |= {"NO_COLOR": "1", "FORCE_COLOR": "0"}
         try:
             done = subprocess.run(  # noqa: S603 - npm, with words of ours
                 [*self.npm, *words],
@@ -64,8 +66,9 @@ class Node(NamedTuple):
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PageNotBuilt(f"npm {words[0]} could not be run: {error}") from None
         if done.returncode:
-            lines = (done.stdout or b"").decode("utf-8", "replace").strip().splitlines()[-_LAST_LINES:]
-            shown = "".join(f"\n    {line}" for line in lines)
+            lines = (done.stdout or b"").decode("utf-8", "replace").strip().splitlines()
+            last = [line for line in lines if not line.lstrip().startswith("at ")][-_LAST_LINES:]
+            shown = "".join(f"\n    {line}" for line in last)
             raise PageNotBuilt(f"`npm {' '.join(words[:2])}` failed in {web} (exit code {done.returncode}).{shown}")
 
 
