@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
-from tests.browser.scenes import environment, laid_out
+from tests.browser.scenes import environment
 from tests.components import chromium, node_js
 from tests.components.packages import CannotHave
 
@@ -28,12 +26,9 @@ def main(words: Sequence[str]) -> int:
     except CannotHave as reason:
         print(f"The page cannot be looked at here: {reason}.", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="miner-ctrl-browser-") as name:
-        folder = Path(name)
-        laid_out(folder, tools)
-        command = [str(tools.node), "browser/run.mjs", f"{words[0]}.ts", *words[1:]]
-        done = subprocess.run(command, cwd=folder, env=environment(tools, browser), check=False)  # noqa: S603 - ours
-        return done.returncode
+    command = [str(tools.node), "browser/run.mjs", f"{words[0]}.ts", *words[1:]]
+    done = subprocess.run(command, cwd=tools.folder, env=environment(tools, browser), check=False)  # noqa: S603 - ours
+    return done.returncode
 
 
 if __name__ == "__main__":

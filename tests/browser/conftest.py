@@ -17,10 +17,12 @@ Play = Callable[[str], None]
 def play(
     request: pytest.FixtureRequest,
     node_tools: NodeTools,
+    built_page: Path,
     chromium_program: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Play:
     """Return what fails if the scene of that title does. The first one plays all that were asked for."""
+    assert built_page.is_dir()
     name: str = request.module.SCENES
     wanted = [
         str(item.callspec.params["title"])

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.components.node_js import WEB, NodeTools
+from tests.components.node_js import NodeTools
 
 ROOT = Path(__file__).parents[2]
+WEB = ROOT / "web"
 EVIDENCE = ROOT / ".cache" / "browser"
 """Where a scene that fails leaves its screenshots: a folder outside of what git tracks."""
 PATIENCE_S = 1500
@@ -30,16 +30,15 @@ def titles(name: str) -> list[str]:
 
 
 def run(name: str, wanted: Iterable[str], tools: NodeTools, chromium: Path, folder: Path) -> Mapping[str, str]:
-    """Run those scenes of a file in an empty ``folder`` and return title → what failed, empty for nothing."""
-    laid_out(folder, tools)
+    """Run those scenes of a file and return title → what failed, empty for nothing; its report goes to ``folder``."""
     report = folder / "report.json"
     only = "|".join(f"^{re.escape(title)}$" for title in wanted)
     words = ["run", "--config", "browser/vitest.config.ts", f"scenes/{name}", "-t", only]
-    vitest = folder / "node_modules" / "vitest" / "vitest.mjs"
+    vitest = tools.folder / "node_modules" / "vitest" / "vitest.mjs"
     with (folder / "output").open("wb") as output:
         subprocess.run(
             [tools.node, vitest, *words, "--reporter=default", "--reporter=json", f"--outputFile.json={report}"],
-            cwd=folder, env=environment(tools, chromium),
+            cwd=tools.folder, env=environment(tools, chromium),
             stdin=subprocess.DEVNULL, stdout=output, stderr=output, timeout=PATIENCE_S, check=False,
         )  # fmt: skip
     said = (folder / "output").read_text(errors="replace")[-4000:]
@@ -47,19 +46,11 @@ def run(name: str, wanted: Iterable[str], tools: NodeTools, chromium: Path, fold
     return {title: _failure(each, said) for title, each in _results(report).items() if each["status"] != "skipped"}
 
 
-def laid_out(folder: Path, tools: NodeTools) -> None:
-    """Lay the sources beside the packages that they need."""
-    shutil.copytree(WEB / "browser", folder / "browser")
-    shutil.copy(WEB / "package.json", folder)
-    (folder / "node_modules").symlink_to(tools.folder / "node_modules")
-
-
 def environment(tools: NodeTools, chromium: Path) -> Mapping[str, str]:
     """Return the environment that ``web/browser/surroundings.ts`` reads."""
     return {
         **os.environ,
         "PATH": f"{tools.node.parent}:{os.environ.get('PATH', '')}",
-        "MINER_CTRL_ROOT": str(ROOT),
         "MINER_CTRL_PYTHON": sys.executable,
         "MINER_CTRL_EVIDENCE": str(EVIDENCE),
         "CHROMIUM": str(chromium),

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-/** The checkout: pytest names it, because it runs a copy of these files beside the packages. */
-export const ROOT = process.env["MINER_CTRL_ROOT"] ?? resolve(import.meta.dirname, "..", "..");
+/** The checkout. */
+export const ROOT = resolve(import.meta.dirname, "..", "..");
 
 /** The interpreter that has miner-ctrl. */
 export const PYTHON = process.env["MINER_CTRL_PYTHON"] ?? join(ROOT, ".venv", "bin", "python");
