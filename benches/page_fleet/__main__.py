@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import re
@@ -65,11 +66,14 @@ async def _serve(folder: Path, wanted: Wanted, per_s: float, *, quiet: bool) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     _end_with_stdin(loop, ended)
+    gc.disable()  # nothing of what is made now is garbage
     async with served(folder, wanted) as (url, endpoint, rigs):
         for path, body in deeds(url, rigs):
             status = await asyncio.to_thread(ask, url, path, body)
             if status >= 300:
                 print(json.dumps({"path": path, "status": status}), file=sys.stderr, flush=True)
+        gc.freeze()
+        gc.enable()
         going_on = loop.create_task(Traffic(endpoint, rigs, per_s, quiet=quiet).run(), name="traffic")
         line = {
             "url": url, "rigs": len(rigs), "pid": os.getpid(), "home": str(folder),

@@ -99,7 +99,7 @@ class Bands:
 
 
 def _whole(span: Span, points: int) -> Span:
-    """Leave out the first bucket where it is one too many: a day in 96 is 95 quarters of an hour and the present one."""
+    """Leave out the first bucket where it is one too many: a day in 96 is 95 quarters of an hour and the present."""
     more = len(span.times()) > points
     return span._replace(since_ms=span.since_ms + span.step_ms) if more else span
 
