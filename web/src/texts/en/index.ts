@@ -1,4 +1,5 @@
 export * from "./common";
+export * from "./band";
 export * from "./overview";
 export * from "./nodes";
 export * from "./rig";
