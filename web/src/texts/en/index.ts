@@ -6,3 +6,4 @@ export * from "./rig";
 export * from "./profiles";
 export * from "./activity";
 export * from "./settings";
+export * from "./chart";
