@@ -1,4 +1,5 @@
 export * from "./common";
+export * from "./table";
 export * from "./overview";
 export * from "./nodes";
 export * from "./rig";
