@@ -2,6 +2,7 @@ export * from "./common";
 export * from "./table";
 export * from "./overview";
 export * from "./nodes";
+export * from "./pairing";
 export * from "./rig";
 export * from "./profiles";
 export * from "./activity";
