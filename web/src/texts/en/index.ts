@@ -1,5 +1,6 @@
 export * from "./common";
 export * from "./table";
+export * from "./band";
 export * from "./overview";
 export * from "./nodes";
 export * from "./pairing";
@@ -7,3 +8,4 @@ export * from "./rig";
 export * from "./profiles";
 export * from "./activity";
 export * from "./settings";
+export * from "./chart";
