@@ -70,6 +70,7 @@ export const parts = {
   unknown: "not known",
   show: "Show",
   hide: "Hide",
+  notAllowed: (what: string, needs: string, role: string) => `${what} for ${needs === "admin" ? "admins" : "operators and admins"}: you are here as ${role === "viewer" ? "a viewer" : `an ${role}`}.`,
 };
 
 export const states = {
