@@ -1,6 +1,5 @@
 // Fleets to look at: three rigs with real sessions, or as many as one likes from a simulation.
 import { spawn, type ChildProcess } from "node:child_process";
-import { createServer } from "node:net";
 import { Nodes, type TestNode } from "./node.ts";
 import { PYTHON, ROOT } from "./surroundings.ts";
 import { Fatal, until } from "./waiting.ts";
@@ -61,21 +60,19 @@ async function startAll(controller: TestNode): Promise<string[]> {
   return made;
 }
 
-/** `count` rigs of a simulation, with a history, hostile names and all that goes wrong; `more` are its further options. */
+/** `count` rigs of a simulation, with a history and much that goes wrong; `more` are its further options. */
 export async function simulatedRigs(count: number, ...more: string[]): Promise<Farm> {
-  const origin = `http://127.0.0.1:${await freePort()}`;
-  const words = ["-m", "benches.page_fleet", "--rigs", String(count), "--api", new URL(origin).host, ...more];
-  const child = spawn(PYTHON, words, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  for (const pipe of [child.stdout, child.stderr]) {
-    pipe.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4000)));
-  }
+  const words = ["-m", "benches.page_fleet", "--rigs", String(count), "--quiet", ...more];
+  const child = spawn(PYTHON, words, { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] }); // it ends with its standard input
+  let [said, complained] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (said += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (complained = (complained + text).slice(-4000)));
   try {
-    const rigs = await until(`${count} rigs`, async () => {
-      if (child.exitCode !== null) throw new Fatal(`benches.page_fleet ended: ${said}`);
-      const some = await get<Peer[]>(origin, "/fleet?limit=100");
-      return some.length > 0 ? some.map((rig) => rig.id) : null;
+    const origin = await until(`${count} rigs`, () => {
+      if (child.exitCode !== null) throw new Fatal(`benches.page_fleet ended: ${complained}`);
+      return said.includes("\n") && (JSON.parse(said.split("\n")[0] ?? "") as { url: string }).url;
     }, 240_000);
+    const rigs = (await get<Peer[]>(origin, "/fleet?limit=100")).map((rig) => rig.id);
     const profiles = (await get<Peer[]>(origin, "/profiles")).map((profile) => profile.id);
     return { name: String(count), origin, rigs, profiles, end: () => ended(child) };
   } catch (error) {
@@ -95,14 +92,4 @@ async function get<T>(origin: string, path: string): Promise<T> {
   const answer = await fetch(`${origin}/api/v1/mining${path}`, { signal: AbortSignal.timeout(30_000) });
   if (!answer.ok) throw new Error(`GET ${path} answered ${answer.status}`);
   return (await answer.json()) as T;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer().on("error", fail);
-    server.listen(0, "127.0.0.1", () => {
-      const at = server.address();
-      server.close(() => (typeof at === "object" && at !== null ? done(at.port) : fail(new Error("no port"))));
-    });
-  });
 }

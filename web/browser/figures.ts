@@ -50,7 +50,7 @@ try {
     printPages(result.pages);
   }
   if (words.only !== "weights") {
-    const farm = await simulatedRigs(Number(words.rigs), "--rate", words.rate);
+    const farm = await simulatedRigs(Number(words.rigs), "--changes-per-second", words.rate);
     try {
       result.fleet = await fleetUnderWay(browser, farm, Number(words.minutes));
     } finally {

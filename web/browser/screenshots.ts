@@ -33,7 +33,7 @@ const pages = PAGES.filter((page) => words.only === undefined || words.only.incl
 const browser = await startBrowser();
 let wrong = 0;
 try {
-  for (const [name, start] of [["3", threeRigs], ["1000", () => simulatedRigs(1000)]] as const) {
+  for (const [name, start] of [["3", threeRigs], ["1000", () => simulatedRigs(1000, "--hostile")]] as const) {
     if (words.rigs !== undefined && words.rigs !== name) continue;
     const farm = await start();
     try {
