@@ -18,7 +18,6 @@ import pytest
 
 from tests.cli.fake_node import command, ended_after, environment
 
-
 BROWSER = f"""#!/bin/sh
 exec {sys.executable} - "$0" "$1" <<EOF
 import sys, urllib.request
