@@ -70,6 +70,8 @@ export const parts = {
   unknown: "not known",
   show: "Show",
   hide: "Hide",
+  others: (n: number, one: string) => `and ${count(n, `other ${one}`)}`,
+  filterMore: (n: number, one: string) => `${count(n, `more ${one}`)}: filter to see them`,
 };
 
 export const states = {
