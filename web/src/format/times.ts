@@ -18,6 +18,11 @@ export function span(ms: number): string {
   return next && rest ? `${whole} ${unit} ${rest} ${next[0]}` : `${whole} ${unit}`;
 }
 
+/** A round trip: `1.4 ms`, `38 ms`. */
+export function milliseconds(ms: number): string {
+  return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en")} ms`;
+}
+
 /** A moment as `14:03` today, `24 Nov, 14:03` this year, else with the year; the viewer's own time zone. */
 export function moment(ms: number, nowMs: number): string {
   const date = new Date(ms);

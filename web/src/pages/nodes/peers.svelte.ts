@@ -40,6 +40,8 @@ export class Peers implements Source<NodeRow> {
   #others = $state.raw<ReadonlyMap<string, NodeRow>>(new Map());
   /** When a peer was last seen, where the feed does not say it (ms). */
   #seen = $state.raw<ReadonlyMap<string, number>>(new Map());
+  /** Public keys of all peers. */
+  keys = $state.raw<ReadonlySet<string>>(new Set());
   #pings = $state.raw<ReadonlyMap<string, Ping>>(new Map());
   #asked = $state(0);
   #stopped = false;
@@ -65,11 +67,13 @@ export class Peers implements Source<NodeRow> {
     this.#asked = Date.now();
     const others = new Map<string, NodeRow>();
     const seen = new Map<string, number>();
+    const keys = new Set<string>();
     try {
       for (let at = 0; at < MOST_PAGES && !this.#stopped; at += 1) {
         const { data, headers } = await replyOf(api.GET("/peers", { params: { query: { limit: PAGE, offset: at * PAGE, sort: "role" } } }));
         for (const peer of data) {
           if (!live.fleet.rows.has(peer.id)) others.set(peer.id, rowOf(peer));
+          keys.add(peer.publicKey);
           if (peer.lastSeen) seen.set(peer.id, Date.parse(peer.lastSeen));
         }
         if ((at + 1) * PAGE >= Number(headers.get("X-Total-Count") ?? 0)) break;
@@ -79,6 +83,7 @@ export class Peers implements Source<NodeRow> {
     }
     this.#others = others;
     this.#seen = seen;
+    this.keys = keys;
   }
 
   get rows(): Source<NodeRow>["rows"] {

@@ -63,6 +63,7 @@ export const nodes = {
     problem: "Problem",
     id: "Node ID",
     actions: "Actions",
+    band: "Last 24 hours",
     now: "now",
     locked: "Its owner has locked its wallets",
     minersOf: (mining: number, all: number) => `${mining} of ${miners(all)} mining`,
