@@ -53,8 +53,11 @@ export const login = {
   name: "Name",
   password: "Password",
   submit: "Log in",
-  ended: "You were logged out: the login was used up, removed, or changed.",
-  hint: "Logins are made on the node itself: miner-ctrl login set NAME",
+  ended: "Your session has ended: it was not used for long, or the login was changed or removed.",
+  endedHint: "Log in to go on where you are. What you typed is still there.",
+  endedTitle: "Log in again",
+  wait: (seconds: number) => `Wait ${seconds} s`,
+  hint: "Logins are made on the node itself: miner-ctrl login set NAME --role admin",
 };
 
 export const parts = {
@@ -72,6 +75,9 @@ export const parts = {
   hide: "Hide",
   others: (n: number, one: string) => `and ${count(n, `other ${one}`)}`,
   filterMore: (n: number, one: string) => `${count(n, `more ${one}`)}: filter to see them`,
+  showPassword: "Show the password",
+  hidePassword: "Hide the password",
+  capsLock: "Caps Lock is on.",
   notAllowed: (what: string, needs: string, role: string) => `${what} for ${needs === "admin" ? "admins" : "operators and admins"}: you are here as ${role === "viewer" ? "a viewer" : `an ${role}`}.`,
 };
 
