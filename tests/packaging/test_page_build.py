@@ -180,3 +180,9 @@ def test_the_first_file_has_nothing_inline_and_names_files_of_its_own(built_page
     assert any(name.startswith("/assets/") and name.endswith(".js") for name in named)
     assert [name for name in named if not (built_page / name.lstrip("/")).is_file()] == []
     assert not re.search(r"<style|style=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:|https?:|[\"']//", text)
+
+
+def test_what_is_bundled_goes_with_its_terms(built_page: Path) -> None:
+    text = (built_page / "licenses.txt").read_text()
+    assert re.search(r"^## svelte - [\d.]+ \(MIT\)$", text, re.MULTILINE)
+    assert "Permission is hereby granted, free of charge" in text
