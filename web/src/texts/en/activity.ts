@@ -32,7 +32,7 @@ export const activity = {
 
   verb: (action: string) => VERBS[action] ?? action,
   job: (action: string, rigs: number) => `${VERBS[action] ?? action} on ${count(rigs, "rig")}`,
-  jobStates: { running: "Running", done: "Done", cancelled: "Cancelled", interrupted: "Interrupted" } as Record<string, string>,
+  jobStates: { running: "Running", done: "Done", cancelled: "Cancelled", interrupted: "Interrupted", failed: "Failed", partly: "Partly failed" } as Record<string, string>,
   rigStates: {
     waiting: "Waiting",
     running: "Running",
@@ -227,8 +227,9 @@ export const activity = {
     what2do: "Export the journal before anything else, find out who can write to this node's files, and compare with the journals of the rigs.",
     askedPeer: (name: string, newest: number, error: string) =>
       error ? `${name} could not say: ${error}` : newest ? `${name} holds heads up to entry ${newest}.` : `${name} holds none yet.`,
-    exportJsonl: "Export JSON lines",
-    exportCsv: "Export CSV",
+    export: "Export:",
+    exportJsonl: "JSON lines",
+    exportCsv: "CSV",
     exportHint: "JSON lines can be checked anywhere: miner-ctrl audit verify FILE --key FINGERPRINT. CSV is for people.",
   },
 
@@ -241,8 +242,9 @@ export const activity = {
     text: "In words",
     by: "By",
     here: "this node",
-    exportCsv: "Export CSV",
-    exportJsonl: "Export JSON lines",
+    export: "Export:",
+    exportCsv: "CSV",
+    exportJsonl: "JSON lines",
     exportHint: "Of the chosen rig and range; kinds and text do not narrow a file.",
     toJob: "Open the job",
   },

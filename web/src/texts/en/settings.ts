@@ -14,6 +14,11 @@ export const settings = {
     operator: "also commands rigs, edits profiles, reads the audit journal.",
     admin: "also decides who is trusted: peers, invites, tokens, logins, programs, this node.",
   } as Record<string, string>,
+  rights: {
+    viewer: "Viewer: may look, and change nothing",
+    operator: "Operator: may look, command rigs, edit profiles and read the audit journal",
+    admin: "Admin: may do everything",
+  } as Record<string, string>,
   roleNames: { viewer: "Viewer", operator: "Operator", admin: "Admin" } as Record<string, string>,
 
   node: {
@@ -110,7 +115,6 @@ export const settings = {
     } as Record<string, string>,
     nobody: "this machine's user",
     role: "Role",
-    may: "You may",
     how: "Through",
     until: "Ends at",
     untilHint: "without a request in between; each request puts it off, seven days at most",
