@@ -19,11 +19,15 @@ export const band = {
   lasted: (state: string, span: string) => `${state} ${span}`,
   at: (from: string, until: string) => `${from} to ${until}`,
   rate: (algorithm: string, rate: string) => (algorithm ? `${rate} ${algorithm}` : rate),
-  by: (who: string) => `by ${who}`,
   of: (miner: string) => `${miner}:`,
   more: (n: number) => `and ${count(n, "more event")}`,
   earlier: "Earlier events are not marked.",
   loading: "The last 24 hours are being loaded.",
   failed: (why: string) => `The last 24 hours could not be loaded: ${why}`,
   none: "Nothing is known of the last 24 hours.",
+};
+
+export const who = {
+  by: (name: string) => `by ${name}`,
+  byThisNode: "by this node",
 };
