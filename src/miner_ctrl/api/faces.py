@@ -20,7 +20,7 @@ from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
-from miner_ctrl.model.profile_views import ProfilePlanView, ProfilePreviewView, ProfileUseView
+from miner_ctrl.model.profile_views import MinerTypeView, ProfilePlanView, ProfilePreviewView, ProfileUseView
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, MinerConfig, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
 from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
@@ -293,6 +293,7 @@ class ProfilesFace(Protocol):
 class MinerTypesFace(Protocol):
     """The types of miners that this node knows."""
 
+    def types(self) -> Sequence[MinerTypeView]: ...
     def complaints(self, miner_type: str, config: MinerConfig) -> Sequence[MinerCtrlError]:
         """Return why a miner of this type would not start with this config, as far as its rig does not matter."""
 

@@ -86,8 +86,8 @@ function nextFrame(work: () => void): void {
 
 const FRESH_RIG: Omit<Rig, "id"> = {
   name: "", state: "offline", sinceMs: null, seenAtMs: null, connected: false, role: "worker", tags: [], address: "",
-  hashrate: {}, miners: 0, mining: 0, shares: 0, rejected: 0, temperatureC: null, powerW: null, pingMs: null, score: 0,
-  problem: "", problemCode: "", running: [], assigned: "", version: "", locked: false, schedule: "", ofBaseline: null,
+  hashrate: {}, miners: 0, mining: 0, shares: 0, rejected: 0, temperatureC: null, powerW: null, ofBaseline: null, pingMs: null, score: 0,
+  problem: "", problemCode: "", running: [], assigned: "", version: "", locked: false, schedule: "",
 };
 const FRESH_ALERT: Omit<Alert, "id"> = {
   kind: "machine", severity: "notice", text: "", sinceMs: 0, rig: "", rigName: "", miner: "", suggestion: "", action: null,
