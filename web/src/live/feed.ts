@@ -1,6 +1,7 @@
 /** The node's live feed (docs/live.md) over one WebSocket: topics by interest, and back by itself when it breaks. */
 
 import type { Schemas } from "../api/client";
+import { feed as texts } from "../texts";
 import { Interests } from "./interests";
 
 export type Said = Schemas["LiveSaid"];
@@ -29,6 +30,9 @@ export const PING_EVERY_MS = 15_000;
 /** Within this time something has to come after it was asked for: `hello`, or anything after a ping. */
 export const ANSWER_WITHIN_MS = 10_000;
 const POLICY_VIOLATION = 1008;
+const TOO_OFTEN = "RATE_LIMITED";
+/** What the node takes as the name of a topic. */
+const MAX_TOPIC_CHARS = 200;
 
 export class Feed {
   #socket: WebSocket | undefined;
@@ -54,6 +58,7 @@ export class Feed {
     if (!this.#closed) return;
     this.#closed = false;
     this.#attempt = 0;
+    this.#state("connecting");
     this.#connect();
   }
 
@@ -79,6 +84,7 @@ export class Feed {
    * `lines`: how many of a log's last lines come first (at most 500).
    */
   follow(topic: string, hear: Hear, lines?: number): () => void {
+    if (topic.length > MAX_TOPIC_CHARS) return refuse(topic, hear);
     const end = this.#interests.add(topic, hear, lines);
     this.#tellSoon();
     return () => {
@@ -125,8 +131,10 @@ export class Feed {
         this.#interests.passed(message.id);
         this.events.nodeTime(message.nowMs);
         break;
-      case "error": // something was not taken: nobody can say which topics are followed
-        this.#lost(false);
+      case "error":
+        console.error(message.error);
+        // what was told is lost: nobody can say which topics the node knows of
+        if (message.code === TOO_OFTEN) this.#lost(false);
         break;
       default:
         this.#interests.hear(message);
@@ -198,6 +206,15 @@ export class Feed {
     this.#said = now;
     this.events.connection(now);
   }
+}
+
+/** Say that there is no such topic, as the node would if it took the name. */
+function refuse(topic: string, hear: Hear): () => void {
+  let ended = false;
+  queueMicrotask(() => {
+    if (!ended) hear({ type: "ended", seq: 0, topic, code: "NO_SUCH_TOPIC", ...texts.noTopic });
+  });
+  return () => (ended = true);
 }
 
 function read(data: unknown): Said | undefined {

@@ -18,6 +18,10 @@ export const api = {
   unexpectedSuggestion: "Reload the page: it may be older than the node. A proxy in between may have answered, too.",
 };
 
+export const feed = {
+  noTopic: { reason: "There is nothing of that name.", suggestion: "See whether the address is whole." },
+};
+
 export const shell = {
   product: "miner-ctrl",
   skip: "Skip to the content",
