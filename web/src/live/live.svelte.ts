@@ -10,6 +10,8 @@ export type Rig = Required<Schemas["RigSummary"]>;
 export type Alert = Required<Schemas["Alert"]>;
 export type Job = Required<Schemas["JobView"]>;
 export type HistoryEvent = Required<Schemas["EventRow"]>;
+export type PendingNode = Required<Schemas["PendingView"]>;
+export type Invite = Required<Schemas["InviteView"]>;
 export type Totals = Required<Schemas["FleetTotals"]>;
 export type RigDetail = Schemas["RigView"];
 export type RigState = Schemas["RigState"];
@@ -91,6 +93,10 @@ const FRESH_ALERT: Omit<Alert, "id"> = {
   kind: "machine", severity: "notice", text: "", sinceMs: 0, rig: "", rigName: "", miner: "", suggestion: "", action: null,
   times: 1, easing: false,
 };
+const FRESH_PENDING: Omit<PendingNode, "id"> = { name: "", fingerprint: "", words: "", address: "", since: "", expiresAt: "" };
+const FRESH_INVITE: Omit<Invite, "id"> = {
+  status: "open", for: "rig", uses: 1, used: 0, createdAt: "", expiresAt: "", addresses: [], token: null, words: "", qr: [], joined: [],
+};
 
 class Live {
   connection = $state<Connection>("connecting");
@@ -103,6 +109,9 @@ class Live {
   jobs = new LiveTable<Job>("jobs", {} as Omit<Job, "id">);
   events = new LiveTable<HistoryEvent>("events", {} as Omit<HistoryEvent, "id">);
   totals = $state.raw<Totals | undefined>(undefined);
+  /** Who waits for approval, and the invites: while `followDoors` does. */
+  pending = new LiveTable<PendingNode>("pending", FRESH_PENDING);
+  invites = new LiveTable<Invite>("invites", FRESH_INVITE);
 
   /** Called when the connection has ended: see who is asked as. */
   whenEnded: () => void = () => {};
@@ -145,6 +154,12 @@ class Live {
   /** Try the connection now. */
   nudge(): void {
     this.#feed.nudge();
+  }
+
+  /** Follow who comes to this node's door, until the returned function is called. */
+  followDoors(): () => void {
+    const ends = [this.pending.follow(this.#feed), this.invites.follow(this.#feed)];
+    return () => ends.forEach((end) => end());
   }
 
   /**

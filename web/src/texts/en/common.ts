@@ -72,6 +72,7 @@ export const parts = {
   hide: "Hide",
   others: (n: number, one: string) => `and ${count(n, `other ${one}`)}`,
   filterMore: (n: number, one: string) => `${count(n, `more ${one}`)}: filter to see them`,
+  notAllowed: (what: string, needs: string, role: string) => `${what} for ${needs === "admin" ? "admins" : "operators and admins"}: you are here as ${role === "viewer" ? "a viewer" : `an ${role}`}.`,
 };
 
 export const states = {
