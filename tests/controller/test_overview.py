@@ -291,9 +291,9 @@ def test_totals_are_those_of_the_rows_whatever_came_and_went(events: list[Any]) 
     assert totals.rigs == len(rows) == totals.mining + totals.paused + totals.idle + totals.trouble + totals.offline
     assert totals.miners_mining == sum(row.mining for row in rows)
     assert totals.shares == sum(row.shares for row in rows)
-    alone = [(row, *row.hashrate_hps.items()) for row in rows if len(row.hashrate_hps) == 1 and row.power_w is not None]
     for name in totals.hashrate_hps:
-        rates = [(rate, row.power_w or 0.0) for row, (each, rate) in alone if each == name]
+        alone = [row for row in rows if set(row.hashrate_hps) == {name} and row.power_w is not None]
+        rates = [(row.hashrate_hps[name], row.power_w or 0.0) for row in alone]
         watts, rate = sum(power for _, power in rates), sum(rate for rate, _ in rates)
         expected = round(rate / watts, 4) if watts and rate else None
         assert totals.efficiency.get(name) == pytest.approx(expected)

@@ -1,5 +1,5 @@
-"""A band's letters: what was sampled counts, the rest of a bucket is offline or not known. And that every store reads the
-same for it."""
+"""A band's letters: what was sampled counts, the rest of a bucket is offline or not known. And that every store reads
+the same for it."""
 
 from __future__ import annotations
 
