@@ -50,7 +50,7 @@ def status(settings: Settings) -> None:
 @click.option("--hours-days", type=float, help="A row for each hour: 7 to 3660.")
 @click.option("--events-days", type=float, help="What happened: 1 to 3660.")
 @pass_settings
-def settings_(settings: Settings, **times: float | None) -> None:
+def settings_(settings: Settings, /, **times: float | None) -> None:
     """Show for how long what is kept; with options, change it from now on.
 
     What is too old by it is let go of within minutes, for good.
