@@ -18,9 +18,8 @@ export interface Ended {
 }
 
 /** What a node answers about itself, as far as it is read here. */
-interface NodeInfo {
-  id: string;
-  fingerprint: string;
+export interface NodeInfo {
+  identity: { id: string; fingerprint: string; words: string };
   addresses: string[];
   apiAddresses: string[];
   serving: boolean;

@@ -47,9 +47,10 @@ export function contextOf({ size, theme }: Look): BrowserContextOptions {
 /** Wait until there is something to read, nothing loads any more, and what has come is painted. */
 export async function settled(page: Page, useful = HEADING): Promise<void> {
   await page.locator(useful).first().waitFor();
-  await page.waitForFunction(
-    () => document.querySelector("[aria-busy='true'], .loading, [data-loading]") === null && document.fonts.status === "loaded",
-  );
+  await page.waitForFunction(() => {
+    const loading = [...document.querySelectorAll("[aria-busy='true'], .loading")].some((each) => each.checkVisibility());
+    return !loading && document.fonts.status === "loaded";
+  });
   await page.waitForFunction(() => document.getAnimations().every((each) => each.playState !== "running"));
   await page.evaluate(() => new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done()))));
 }
