@@ -190,6 +190,9 @@ def test_invites(node: Paired) -> None:
     assert made.data["token"]
     listed = {one["id"]: one for one in node.ask("GET", "/invites").data}
     assert listed[made.data["id"]]["token"] is None
+    assert {row for row in made.data["qr"] if set(row) <= {"0", "1"}} == set(made.data["qr"]) != set()
+    one = node.ask("GET", f"/invites/{made.data['id']}").data
+    assert (one["used"], one["joined"], one["token"], one["qr"]) == (0, [], None, [])
     read = node.ask("POST", "/invites/inspect", {"token": made.data["token"]})
     assert (read.status, read.data["for"]) == (200, "rig")
     assert node.ask("DELETE", f"/invites/{made.data['id']}").data["status"] == "revoked"
@@ -271,7 +274,14 @@ def test_history_of_the_rigs(node: Paired) -> None:
     started = node.ask("POST", "/remote/rig-alpha/start", {"profileId": "sim"})
     assert started.status == 200, started.text
     name = started.data["minerName"]
+    bands = node.ask("GET", "/history/bands?peers=rig-alpha,nobody").data
+    assert (bands["points"], len(bands["bands"][0]["states"]), bands["unknown"]) == (96, 96, ["nobody"])
+    kept = node.ask("GET", "/history/settings").data
+    longer = {**kept, "eventsDays": 800.0}
+    assert node.ask("PUT", "/history/settings", longer).data == longer
+    failed(node, "PUT", "/history/settings", 400, "BAD_INPUT", {**kept, "samplesHours": 0})
     status = node.ask("GET", "/history/status").data
+    assert status["retention"] == longer
     assert (status["enabled"], status["retentionDays"], status["problem"]) == (True, 730, "")
     listed = wait_for("the rig in the history", lambda: node.ask("GET", "/history/miners?peer=rig-alpha").data)
     assert {miner["peerName"] for miner in listed} == {"rig-alpha"}
