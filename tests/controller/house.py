@@ -51,13 +51,13 @@ class House:
             self.fleet.apply(RigMissing(keys.fingerprint, "The session ended.", "SESSION_ENDED"))
         return keys.node_id
 
-    def plan(self, *, replace: str | None = "*", hide: bool = False, query: str = "monero") -> ProfilePlanView:
-        return self.assignments.plan(query, EVERYBODY, replace=replace, hide=hide)
+    async def plan(self, *, replace: str | None = "*", hide: bool = False, query: str = "monero") -> ProfilePlanView:
+        return await self.assignments.plan(query, EVERYBODY, replace=replace, hide=hide)
 
-    def forecast(self, *miners: MinerStats, replace: str | None = "*", **facts: Any) -> PlannedRigView:
+    async def forecast(self, *miners: MinerStats, replace: str | None = "*", **facts: Any) -> PlannedRigView:
         """Return what would change on one more rig."""
         id_ = self.rig(f"rig-{self._number + 1}", *miners, **facts)
-        return next(rig for rig in self.plan(replace=replace).rigs if rig.rig == id_)
+        return next(rig for rig in (await self.plan(replace=replace)).rigs if rig.rig == id_)
 
 
 def runs(profile: Profile, name: str = "xmrig-1", state: MinerState = MinerState.MINING, **more: Any) -> MinerStats:
