@@ -131,6 +131,7 @@ class Pairing:
         """Other IDs of peers: those of the registry that jobs choose from."""
         self.keys = ["a/b+c="]
         self.calls: list[tuple[object, ...]] = []
+        self.doors: list[Callable[[], None]] = []
 
     def peers(self) -> list[PeerView]:
         return list(self.known.values())
@@ -226,6 +227,15 @@ class Pairing:
 
     def invites(self) -> list[InviteView]:
         return list(self.made.values())
+
+    def find_invite(self, id_: str) -> InviteView:
+        if id_ not in self.made:
+            raise NotFound("There is no such invite.", code="INVITE_NOT_FOUND")
+        return self.made[id_]
+
+    def watch_doors(self, told: Callable[[], None]) -> Callable[[], None]:
+        self.doors.append(told)
+        return lambda: self.doors.remove(told)
 
     def revoke(self, id_: str) -> InviteView:
         if id_ not in self.made:

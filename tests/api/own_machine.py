@@ -13,10 +13,13 @@ from miner_ctrl.miners import LogPart
 from miner_ctrl.model.audit_views import AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.doctor import Diagnosis, Finding, MachineInfo, MinerProgram, Severity
+from miner_ctrl.model.history import HistorySettings
 from miner_ctrl.model.installs import InstallOrder, InstallView, NewerProgram, UpdatesView
 from miner_ctrl.model.miners import InstalledMiner, MinerState, MinerStats
 from miner_ctrl.model.rig import Lock, Schedule, ScheduleState
 from miner_ctrl.model.views import (
+    BandsView,
+    BandView,
     GapView,
     HashratePointView,
     HistoryEventView,
@@ -88,6 +91,7 @@ class History:
 
     def __init__(self) -> None:
         self.happened = ["started"]
+        self.kept = RetentionView(samples_hours=24, minutes_days=30, hours_days=730, events_days=730)
         self.told: list[Callable[[], None]] = []
 
     def happen(self, kind: str) -> None:
@@ -100,11 +104,24 @@ class History:
         return lambda: self.told.remove(told)
 
     async def status(self) -> HistoryStatusView:
-        kept = RetentionView(samples_hours=24, minutes_days=30, hours_days=730, events_days=730)
         return HistoryStatusView(
-            enabled=True, retention_days=730, retention=kept, database="sqlite", problem="", bytes=1, rig_days=0,
+            enabled=True, retention_days=730, retention=self.kept, database="sqlite", problem="", bytes=1, rig_days=0,
             bytes_per_rig_day=None,
         )  # fmt: skip
+
+    def retention(self) -> RetentionView:
+        return self.kept
+
+    async def keep(self, settings: HistorySettings) -> RetentionView:
+        self.kept = RetentionView(**msgspec.structs.asdict(settings))
+        return self.kept
+
+    async def bands(self, peers: Sequence[str], *, since_ms: int, until_ms: int, points: int) -> BandsView:
+        line = LineView(name="rx/0", values=(1.0, None))
+        bands = tuple(
+            BandView(peer_id=peer, peer_name=peer, states="m-", hashrate=(line,), events=()) for peer in peers
+        )
+        return BandsView(start_ms=since_ms, step_ms=60_000, points=2, table="minutes", bands=bands)
 
     async def miners(
         self, peer: str | None, *, since_ms: int, until_ms: int, offset: int, limit: int

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.jobs import Selection
-from miner_ctrl.model.profile_views import ProfilePlanView, ProfilePreviewView, ProfileUseView
+from miner_ctrl.model.profile_views import MinerTypeView, ProfilePlanView, ProfilePreviewView, ProfileUseView
 from miner_ctrl.model.profiles import MinerConfig
 
 
 class MinerTypes:
+    def types(self) -> Sequence[MinerTypeView]:
+        return (
+            MinerTypeView(name="xmrig", description="CPU and GPU miner", simulated=False, fields=("pool", "wallet")),
+        )
+
     def complaints(self, miner_type: str, config: MinerConfig) -> Sequence[MinerCtrlError]:
         return ()
 

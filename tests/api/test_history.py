@@ -50,7 +50,10 @@ async def client(store: HistoryStore, tmp_path: Path) -> AsyncIterator[Client]:
     registry = Registry.open(tmp_path / "peers.db", now_ms=now_ms)
     for keys, name in ((ALPHA, "alpha"), (BETA, "beta")):
         registry.add(keys, name=name, role=Role.WORKER, grants=NO_GRANTS)
-    history = RigHistory(registry, store, settings=HistorySettings(), recording=True, now_ms=now_ms)
+    history = RigHistory(
+        registry, store, settings=HistorySettings(), settings_file=tmp_path / "history.toml", recording=True,
+        now_ms=now_ms,
+    )  # fmt: skip
     faces = Faces(Node(), history=history)
     path = tmp_path / "run" / "node.sock"
     door = LocalDoor(lambda: HttpServing(build_app(lambda: faces), caller=OWNER), path)

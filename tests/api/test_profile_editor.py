@@ -185,6 +185,14 @@ async def test_the_pools_are_listed(client: Client) -> None:
     assert {"port": 20128, "tls": True} in ocean["offers"][0]["ports"]
 
 
+async def test_the_types_are_listed_and_none_of_these_routes_can_be_a_profiles_name(client: Client) -> None:
+    types = {each["type"]: each for each in (await client("GET", "/profiles/types")).data}
+    assert {"xmrig", "simulated", "tt-miner"} <= set(types)
+    for path in {route.path for route in EDITOR.routes if "{" not in route.path}:
+        answer = await client("POST", "/profiles", {**PROFILE, "name": path.rpartition("/")[2]})
+        assert (answer.status, answer.data["code"]) == (400, "BAD_NAME")
+
+
 async def test_a_viewers_preview_has_no_password(client: Client, store: ProfileStore, tmp_path: Path) -> None:
     body = {"minerType": "xmrig", "config": {**CONFIG, "password": "hunter2"}, "rigName": "rig-1"}
     whole = await client("POST", "/profiles/preview", body)

@@ -15,15 +15,17 @@ from miner_ctrl.model.audit import Audit
 from miner_ctrl.model.audit_views import AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
+from miner_ctrl.model.history import HistorySettings
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
-from miner_ctrl.model.profile_views import ProfilePlanView, ProfilePreviewView, ProfileUseView
+from miner_ctrl.model.profile_views import MinerTypeView, ProfilePlanView, ProfilePreviewView, ProfileUseView
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, MinerConfig, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
 from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
 from miner_ctrl.model.views import (
+    BandsView,
     BundleView,
     CommandView,
     DeployProgress,
@@ -42,6 +44,7 @@ from miner_ctrl.model.views import (
     PeerView,
     PendingView,
     PingView,
+    RetentionView,
     RigEventView,
     RigView,
     SeriesView,
@@ -117,6 +120,10 @@ class PairingFace(Protocol):
 
     def invite(self, *, for_: str | None, addresses: list[str], uses: int, lifetime_s: float) -> InviteView: ...
     def invites(self) -> list[InviteView]: ...
+    def find_invite(self, id_: str) -> InviteView: ...
+    def watch_doors(self, told: Callable[[], None], /) -> Callable[[], None]:
+        """Have ``told`` called when who waits, or an invite, may have changed; the answer undoes it."""
+
     def revoke(self, id_: str) -> InviteView: ...
 
 
@@ -286,6 +293,7 @@ class ProfilesFace(Protocol):
 class MinerTypesFace(Protocol):
     """The types of miners that this node knows."""
 
+    def types(self) -> Sequence[MinerTypeView]: ...
     def complaints(self, miner_type: str, config: MinerConfig) -> Sequence[MinerCtrlError]:
         """Return why a miner of this type would not start with this config, as far as its rig does not matter."""
 
@@ -322,6 +330,13 @@ class HistoryFace(Protocol):
     peer as in ``PairingFace``; a ``peer`` of ``None`` is every one."""
 
     async def status(self) -> HistoryStatusView: ...
+    def retention(self) -> RetentionView: ...
+    async def keep(self, settings: HistorySettings) -> RetentionView:
+        """Keep what for how long, from now on and after a restart."""
+
+    async def bands(self, peers: Sequence[str], *, since_ms: int, until_ms: int, points: int) -> BandsView:
+        """Return the rigs that ``peers`` name over one time; raises ``BadInput`` for more than 100."""
+
     async def miners(
         self, peer: str | None, *, since_ms: int, until_ms: int, offset: int, limit: int
     ) -> tuple[list[MinerHistoryView], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -11,7 +12,7 @@ from msgspec import Meta
 from miner_ctrl.api.faces import OverviewFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.routes import Resource
-from miner_ctrl.model.summaries import Alert, AlertKind, FleetTotals, RigState, RigSummary, Severity
+from miner_ctrl.model.summaries import Alert, AlertKind, FleetTotals, RigState, RigSummary, Severity, TagView
 
 FLEET = Resource("fleet")
 
@@ -48,6 +49,19 @@ async def list_fleet(overview: OverviewFace, query: FleetQuery) -> Listing[RigSu
 async def fleet_totals(overview: OverviewFace) -> FleetTotals:
     """Return the fleet counted: rigs by state, hashrate by algorithm, shares, power where it is known."""
     return overview.totals()
+
+
+@FLEET.get("/fleet/tags")
+async def fleet_tags(overview: OverviewFace) -> list[TagView]:
+    """Return the tags that rigs have, each with how many have it, by state; in order."""
+    found: dict[str, Counter[RigState]] = {}
+    for row in overview.rows().values():
+        for tag in row.tags:
+            found.setdefault(tag, Counter())[row.state] += 1
+    return [
+        TagView(tag=tag, rigs=states.total(), **{state.value: states[state] for state in RigState})
+        for tag, states in sorted(found.items())
+    ]
 
 
 @FLEET.get("/alerts")

@@ -11,14 +11,18 @@ from miner_ctrl.api.downloads import Download
 from miner_ctrl.api.faces import HistoryFace
 from miner_ctrl.api.lists import Listing
 from miner_ctrl.api.routes import Resource
+from miner_ctrl.model.callers import AccessRole
+from miner_ctrl.model.history import HistorySettings
 from miner_ctrl.model.times import MAX_MS, asked_ms, now_ms
 from miner_ctrl.model.views import (
+    BandsView,
     GapView,
     HashratePointView,
     HistoryEventView,
     HistoryPointView,
     HistoryStatusView,
     MinerHistoryView,
+    RetentionView,
     RigEventView,
     SeriesView,
 )
@@ -116,6 +120,24 @@ class HistoryExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     until: Time = ""
 
 
+class BandsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``peers``: IDs, prefixes or names, with commas between, 100 at most; the time as in ``RangeQuery``."""
+
+    peers: Annotated[str, Meta(min_length=1, max_length=8_000)]
+    since: Time = ""
+    until: Time = ""
+    points: Annotated[int, Meta(ge=1, le=288)] = 96
+
+
+class NewRetention(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """How long what is kept from now on; samples at most as long as minutes, and minutes as hours."""
+
+    samples_hours: Annotated[float, Meta(ge=1, le=24 * 31)]
+    minutes_days: Annotated[float, Meta(ge=1, le=366)]
+    hours_days: Annotated[float, Meta(ge=7, le=3660)]
+    events_days: Annotated[float, Meta(ge=1, le=3660)]
+
+
 def _times(since: str, until: str) -> tuple[int, int]:
     now = now_ms()
     until_ms = min(asked_ms(until, now), now) if until else now
@@ -126,6 +148,26 @@ def _times(since: str, until: str) -> tuple[int, int]:
 async def history_status(history: HistoryFace) -> HistoryStatusView:
     """Return whether history is recorded, for how long it is kept, and what it takes."""
     return await history.status()
+
+
+@HISTORY.get("/history/settings", tag=lambda view: view)
+async def history_settings(history: HistoryFace) -> RetentionView:
+    """Return for how long what is kept."""
+    return history.retention()
+
+
+@HISTORY.put("/history/settings", edits=history_settings, role=AccessRole.ADMIN)
+async def set_history_settings(history: HistoryFace, body: NewRetention) -> RetentionView:
+    """Set for how long what is kept, from now on. What is too old by it is let go of within minutes, for good."""
+    return await history.keep(HistorySettings(**msgspec.structs.asdict(body)))
+
+
+@HISTORY.get("/history/bands", errors=_NO_HISTORY)
+async def history_bands(history: HistoryFace, query: BandsQuery) -> BandsView:
+    """Return many rigs over one time: the state of each in every bucket, its hashrate, and what happened."""
+    since_ms, until_ms = _times(query.since, query.until)
+    peers = tuple(dict.fromkeys(name.strip() for name in query.peers.split(",") if name.strip()))
+    return await history.bands(peers, since_ms=since_ms, until_ms=until_ms, points=query.points)
 
 
 @HISTORY.get("/history/miners", errors=_NO_HISTORY)

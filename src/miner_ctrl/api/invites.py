@@ -59,6 +59,12 @@ async def inspect_invite(node: NodeFace, body: TokenToRead) -> TokenView:
     return node.inspect_token(body.token)
 
 
+@INVITES.get("/invites/{id}", errors=(409,))
+async def find_invite(pairing: PairingFace, id: str) -> InviteView:  # noqa: A002 - as in the path
+    """Return one invite, without its token, and who joined with it."""
+    return pairing.find_invite(id)
+
+
 @INVITES.delete("/invites/{id}", errors=(409,), role=AccessRole.ADMIN)
 async def revoke_invite(pairing: PairingFace, id: str) -> InviteView:  # noqa: A002 - as in the path
     """Revoke an invite; who joined with it stays."""

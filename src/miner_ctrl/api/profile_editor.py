@@ -17,6 +17,7 @@ from miner_ctrl.model.jobs import Names, PeerFilter, Selection
 from miner_ctrl.model.nodes import Name
 from miner_ctrl.model.profile_views import (
     KnownPoolView,
+    MinerTypeView,
     PoolSightView,
     ProblemSeverity,
     ProblemView,
@@ -96,6 +97,12 @@ async def check_profile(profiles: ProfilesFace, miner_types: MinerTypesFace, bod
         pools=pools,
         hash="" if errors else _content(body.miner_type, body.config).content_hash,
     )
+
+
+@EDITOR.get("/profiles/types")
+async def list_miner_types(miner_types: MinerTypesFace, query: ListQuery) -> Listing[MinerTypeView]:
+    """Return the types of miners that this node can write profiles for, and the fields that each heeds."""
+    return select(miner_types.types(), query, MinerTypeView)
 
 
 @EDITOR.get("/profiles/pools")

@@ -87,6 +87,7 @@ class ControllerHalf:
             registry,
             self.store,
             settings=keep,
+            settings_file=home.history_file,
             recording=serving,
             now_ms=now_ms,
             database="postgresql" if database else "sqlite",

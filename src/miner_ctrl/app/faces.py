@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from miner_ctrl.api.faces import AccessFace, AuditFace, Faces, NodeFace
 from miner_ctrl.api.live.feed import Feed
-from miner_ctrl.api.live.topics import events_topic, jobs_topic, overview_topics
+from miner_ctrl.api.live.topics import events_topic, jobs_topic, overview_topics, pairing_topics
 from miner_ctrl.app.controller import ControllerHalf
 from miner_ctrl.app.own_machine import OwnMachine
 from miner_ctrl.app.rig import RigHalf
@@ -33,7 +33,12 @@ def faces_of(
     """Return everything."""
     tables, states = overview_topics(controller.overview)
     live = Feed(
-        tables={**tables, "jobs": jobs_topic(controller.jobs), "events": events_topic(controller.history)},
+        tables={
+            **tables,
+            "jobs": jobs_topic(controller.jobs),
+            "events": events_topic(controller.history),
+            **pairing_topics(pairing),
+        },
         states=states,
         fleet=controller.fleet,
         commands=controller.commands,

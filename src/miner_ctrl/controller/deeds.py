@@ -67,6 +67,11 @@ DEEDS: Mapping[str, Deed] = {
     "revoke_token": Deed(SETTINGS, "Revoke the token {id}."),
     "set_login": Deed(SETTINGS, "Set the login {name}, a {role}'s."),
     "remove_login": Deed(SETTINGS, "Remove the login {login}."),
+    "set_history_settings": Deed(
+        SETTINGS,
+        "Keep history: samples {samples_hours} h, minutes {minutes_days}, hours {hours_days}, events"
+        " {events_days} days.",
+    ),
     "set_rig_schedule": Deed(SETTINGS, "Set the schedule."),
     "change_lock": Deed(SETTINGS, "Change the wallet lock."),
     "set_own_schedule": Deed(SETTINGS, "Set the schedule of this machine."),

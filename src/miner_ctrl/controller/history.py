@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from pathlib import Path
 
+from msgspec import structs
+
+from miner_ctrl.controller.history_bands import Bands
 from miner_ctrl.controller.history_events import cursor_of, event_view, offline_intervals, online_intervals
 from miner_ctrl.controller.history_export import exported
 from miner_ctrl.errors import Conflict, NotFound
@@ -25,9 +30,11 @@ from miner_ctrl.history.points import (
     temperature_lines,
 )
 from miner_ctrl.history.rollups import HOUR_MS, MINUTE_MS, MinerRollup
+from miner_ctrl.history.settings import write_history_settings
 from miner_ctrl.model.history import HistorySettings
 from miner_ctrl.model.times import time_text
 from miner_ctrl.model.views import (
+    BandsView,
     GapView,
     HashratePointView,
     HistoryEventView,
@@ -49,7 +56,7 @@ UNITS = {"hashrate": "H/s", "shares": "shares", "temperature": "°C", "power": "
 
 class RigHistory:
     """What is remembered of a peer, as ``query`` names it (see ``Registry.find``). ``recording``: rigs are being asked
-    for their journals; ``now_ms`` is Unix time."""
+    for their journals; ``now_ms`` is Unix time; ``settings`` are kept in ``settings_file``."""
 
     def __init__(
         self,
@@ -59,14 +66,17 @@ class RigHistory:
         settings: HistorySettings,
         recording: bool,
         now_ms: Callable[[], int],
+        settings_file: Path,
         database: str = "sqlite",
     ) -> None:
         self._registry = registry
         self._store = store
         self._settings = settings
+        self._settings_file = settings_file
         self._recording = recording
         self._now_ms = now_ms
         self._database = database
+        self._bands = Bands(registry, store, now_ms=now_ms)
         self._told: list[Callable[[], None]] = []
 
     async def status(self) -> HistoryStatusView:
@@ -76,18 +86,29 @@ class RigHistory:
         return HistoryStatusView(
             enabled=self._recording,
             retention_days=self._settings.hours_days,
-            retention=RetentionView(
-                samples_hours=self._settings.samples_hours,
-                minutes_days=self._settings.minutes_days,
-                hours_days=self._settings.hours_days,
-                events_days=self._settings.events_days,
-            ),
+            retention=self.retention(),
             database=self._database,
             problem=self._store.problem,
             bytes=sizes.bytes,
             rig_days=round(rig_days, 2),
             bytes_per_rig_day=round(sizes.bytes / rig_days) if rig_days else None,
         )
+
+    def retention(self) -> RetentionView:
+        """Return for how long what is kept."""
+        return RetentionView(**structs.asdict(self._settings))
+
+    async def keep(self, settings: HistorySettings) -> RetentionView:
+        """Keep what for how long from now on, and after a restart.
+
+        Raises:
+            BadInput: finer rows would be kept for longer than coarser ones.
+            OperationFailed: the file of the settings cannot be written; nothing is changed then.
+        """
+        await asyncio.to_thread(write_history_settings, self._settings_file, settings)
+        self._settings = settings
+        self._store.keep(settings)
+        return self.retention()
 
     # --- miners -----------------------------------------------------------------------------------------
 
@@ -193,6 +214,10 @@ class RigHistory:
     async def gaps(self, query: str) -> list[GapView]:
         """Return what is missing."""
         return await self._store.gaps(self._rig(query))
+
+    async def bands(self, peers: Sequence[str], *, since_ms: int, until_ms: int, points: int) -> BandsView:
+        """Return many rigs over one time; raises ``BadInput`` for more than ``MAX_BANDS``."""
+        return await self._bands.read(peers, since_ms=since_ms, until_ms=until_ms, points=points)
 
     # --- the fleet --------------------------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ MAX_ALGORITHMS = 8
 """Of one rig; names come from miners, and a hostile one can make up many."""
 MAX_TOTAL_ALGORITHMS = 64
 MAX_RUNNING = 8
+MAX_OF_BASELINE = 9.99
 
 Watcher = Callable[[str, RigSummary | None], None]
 
@@ -68,6 +69,7 @@ def _with_numbers(row: RigSummary, sight: RigSight) -> RigSummary:
     hashrate: dict[str, float] = {}
     accepted = rejected = mining = paused = 0
     running: dict[str, None] = {}
+    of_baseline: list[float] = []
     power_w = [number(gpu.power_w, 1e5) for gpu in view.machine.gpus] if view.machine else []
     for miner in view.miners:
         accepted += miner.accepted
@@ -80,6 +82,9 @@ def _with_numbers(row: RigSummary, sight: RigSight) -> RigSummary:
         mining += 1
         rate = number(miner.hashrate_hps)
         algorithm = one_line(miner.algorithm, MAX_ALGORITHM_CHARS) or "unknown"
+        baseline = number(miner.watch.baseline_hps) if miner.watch else None
+        if rate is not None and baseline:
+            of_baseline.append(min(MAX_OF_BASELINE, rate / baseline))
         if rate is not None and (algorithm in hashrate or len(hashrate) < MAX_ALGORITHMS):
             hashrate[algorithm] = round(hashrate.get(algorithm, 0.0) + rate, 1)
     if not any(power is not None for power in power_w):
@@ -90,6 +95,7 @@ def _with_numbers(row: RigSummary, sight: RigSight) -> RigSummary:
         row,
         state=state,
         hashrate_hps=hashrate,
+        of_baseline=round(sum(of_baseline) / len(of_baseline), 2) if of_baseline else None,
         miners=len(view.miners),
         mining=mining,
         shares=accepted,
@@ -109,6 +115,9 @@ class Summaries:
         self._tenths: Counter[str] = Counter()
         self._hashing: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
+        self._alone: Counter[str] = Counter()
+        """Of the rigs that hash one algorithm alone and say their power, by it: tenths of an H/s, and how many."""
+        self._alone_power: Counter[str] = Counter()
         self._watchers: list[Watcher] = []
 
     def put(self, row: RigSummary, *, began_ms: int | None) -> None:
@@ -152,6 +161,11 @@ class Summaries:
             rejected=self._counts["rejected"],
             power_w=self._counts["power"] / 10 if known else None,
             power_known=known,
+            efficiency={
+                name: round(self._alone[name] / power, 4)
+                for name in named
+                if (power := self._alone_power[name]) and self._alone[name]
+            },
         )
 
     def watch(self, watcher: Watcher) -> Callable[[], None]:
@@ -174,6 +188,12 @@ class Summaries:
         if row.power_w is not None:
             counts["power"] += sign * round(row.power_w * 10)
             counts["power_known"] += sign
+            if len(row.hashrate_hps) == 1:
+                [(name, rate)] = row.hashrate_hps.items()
+                self._alone[name] += sign * round(rate * 10)
+                self._alone_power[name] += sign * round(row.power_w * 10)
+                if not self._alone[name] and not self._alone_power[name]:
+                    del self._alone[name], self._alone_power[name]
 
     def _tell(self, id_: str, row: RigSummary | None) -> None:
         for watcher in tuple(self._watchers):

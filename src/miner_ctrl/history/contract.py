@@ -7,14 +7,15 @@ tables and columns have the same names in every database (docs/history.md).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
+from miner_ctrl.history.bands import StateBucket
 from miner_ctrl.history.parts import HistoryPart, Place
 from miner_ctrl.history.points import FleetBucket, MinerBucket, RigBucket, Span
 from miner_ctrl.history.rollups import Floors, MinerRollup
-from miner_ctrl.model.history import OwnEvent
+from miner_ctrl.model.history import HistorySettings, OwnEvent
 from miner_ctrl.model.views import GapView, HashratePointView
 
 OWN_RIG = b""
@@ -62,6 +63,21 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def at_ms(self) -> int:
         return self.key.at_ms
+
+
+class BandRows(NamedTuple):
+    """What a rig's band is drawn of: its miners and the times it was watched (in ms), by bucket. ``events`` are its
+    last ones, ``comings`` those by which this node knows when it was online (``COMINGS``, at most ``MAX_COMINGS``),
+    the last one before the time among them; both the newest first."""
+
+    miners: list[StateBucket]
+    watched: dict[int, int]
+    events: list[Event]
+    comings: list[Event]
+
+
+COMINGS = ("online", "offline", "flapping")
+MAX_COMINGS = 1_000
 
 
 class KnownMiner(msgspec.Struct, frozen=True, order=True):
@@ -117,6 +133,9 @@ class HistoryStore(Protocol):
 
     def start(self) -> None:
         """Begin to write what is added and to let go of what is too old. Opens nothing yet."""
+
+    def keep(self, settings: HistorySettings) -> None:
+        """Keep what for how long from now on; what was let go of already does not come back."""
 
     async def close(self) -> None:
         """Write what was taken, and close everything."""
@@ -185,6 +204,9 @@ class HistoryStore(Protocol):
 
     async def events(self, query: EventQuery) -> list[Event]:
         """Return events, the newest first."""
+
+    async def bands(self, rigs: Sequence[bytes], span: Span, *, until_ms: int, events: int) -> list[BandRows]:
+        """Return what bands of these rigs are drawn of, one for each; with the last ``events`` events of each."""
 
     async def gaps(self, rig: bytes) -> list[GapView]:
         """Return what is missing: entries that the rig had forgotten before they were fetched."""

@@ -16,9 +16,19 @@ import asyncpg
 
 from miner_ctrl.errors import MinerCtrlError, OperationFailed, StateDamaged
 from miner_ctrl.history import postgres_reading as reading
-from miner_ctrl.history.contract import Event, EventQuery, ExportSlice, HistoryCounts, KnownMiner, MinerTotal, Sizes
+from miner_ctrl.history.contract import (
+    BandRows,
+    Event,
+    EventQuery,
+    ExportSlice,
+    HistoryCounts,
+    KnownMiner,
+    MinerTotal,
+    Sizes,
+)
 from miner_ctrl.history.parts import HistoryPart, Nonsense, Place
 from miner_ctrl.history.points import FleetBucket, MinerBucket, RigBucket, Span
+from miner_ctrl.history.postgres_bands import bands
 from miner_ctrl.history.postgres_errors import NOT_WRITTEN, not_written
 from miner_ctrl.history.postgres_server import PostgresServer
 from miner_ctrl.history.postgres_sweep import Sweep
@@ -80,6 +90,10 @@ class PostgresHistory:
         """Let go of what is too old, from now on."""
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().create_task(sweep_for_ever(self.sweep), name="history-sweep")
+
+    def keep(self, settings: HistorySettings) -> None:
+        """Keep what for how long from now on."""
+        self._settings = settings
 
     async def close(self) -> None:
         """Write what was taken, and end the connections."""
@@ -232,6 +246,11 @@ class PostgresHistory:
         """Return events, the newest first."""
         async with self._asked() as connection:
             return await reading.events(connection, query, own_journal=self._own_journal)
+
+    async def bands(self, rigs: Sequence[bytes], span: Span, *, until_ms: int, events: int) -> list[BandRows]:
+        """Return what bands of these rigs are drawn of, one for each."""
+        async with self._asked() as connection:
+            return await bands(connection, rigs, span, until_ms=until_ms, events=events, own_journal=self._own_journal)
 
     async def gaps(self, rig: bytes) -> list[GapView]:
         """Return what is missing: entries that the rig had forgotten before they were fetched."""

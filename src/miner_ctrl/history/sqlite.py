@@ -15,7 +15,16 @@ from pathlib import Path
 from typing import TypeVar
 
 from miner_ctrl.errors import MinerCtrlError
-from miner_ctrl.history.contract import Event, EventQuery, ExportSlice, HistoryCounts, KnownMiner, MinerTotal, Sizes
+from miner_ctrl.history.contract import (
+    BandRows,
+    Event,
+    EventQuery,
+    ExportSlice,
+    HistoryCounts,
+    KnownMiner,
+    MinerTotal,
+    Sizes,
+)
 from miner_ctrl.history.parts import HistoryPart, Place
 from miner_ctrl.history.points import FleetBucket, MinerBucket, RigBucket, Span
 from miner_ctrl.history.rollups import Floors
@@ -63,6 +72,10 @@ class SqliteHistory:
         """Let go of what is too old, from now on."""
         if self._sweeping is None:
             self._sweeping = asyncio.get_running_loop().create_task(sweep_for_ever(self.sweep), name="history-sweep")
+
+    def keep(self, settings: HistorySettings) -> None:
+        """Keep what for how long from now on."""
+        self._writer.settings = settings
 
     async def close(self) -> None:
         """Write what was taken, and close the file."""
@@ -170,6 +183,10 @@ class SqliteHistory:
     async def events(self, query: EventQuery) -> list[Event]:
         """Return events, the newest first."""
         return await self._read(lambda: self._reader.events(query))
+
+    async def bands(self, rigs: Sequence[bytes], span: Span, *, until_ms: int, events: int) -> list[BandRows]:
+        """Return what bands of these rigs are drawn of, one for each."""
+        return await self._read(lambda: self._reader.bands(rigs, span, until_ms, events))
 
     async def gaps(self, rig: bytes) -> list[GapView]:
         """Return what is missing: entries that the rig had forgotten before they were fetched."""

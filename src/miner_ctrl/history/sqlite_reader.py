@@ -16,10 +16,14 @@ import apsw
 import msgspec
 
 from miner_ctrl.errors import OperationFailed
+from miner_ctrl.history.bands import StateBucket
 from miner_ctrl.history.contract import (
+    COMINGS,
     EXPORT_KEYS,
     EXPORTED,
+    MAX_COMINGS,
     OWN_RIG,
+    BandRows,
     Event,
     EventKey,
     EventQuery,
@@ -225,6 +229,33 @@ class SqliteReader:
             )
         ]  # fmt: skip
 
+    def bands(self, rigs: Sequence[bytes], span: Span, until_ms: int, events: int) -> list[BandRows]:
+        return [self._band(rig, span, until_ms, events) for rig in rigs]
+
+    def _band(self, rig: bytes, span: Span, until_ms: int, events: int) -> BandRows:
+        algorithms = self._algorithms()
+        miners: list[StateBucket] = []
+        for rig_id, miner_id, _ in self._miners_of(rig, None):
+            [(packed,)] = self._rows(
+                _STATES[span.table], (span.step_ms, rig_id, miner_id, span.since_ms, span.until_ms)
+            )
+            miners += [
+                StateBucket(at_ms, algorithms.get(algorithm) or self._algorithm(algorithm), *values)
+                for at_ms, algorithm, *values in msgspec.json.decode(packed)
+            ]
+        [(packed,)] = self._rows(_WATCHED[span.table], (span.step_ms, rig, span.since_ms, span.until_ms))
+        within = EventQuery(rig=rig, since_ms=span.since_ms, until_ms=until_ms, limit=events)
+        comings = EventQuery(
+            rig=rig, since_ms=span.since_ms, until_ms=until_ms, kinds=COMINGS, own=True, limit=MAX_COMINGS
+        )
+        before = EventQuery(rig=rig, until_ms=span.since_ms, kinds=COMINGS, own=True, limit=1)
+        return BandRows(
+            miners,
+            dict(msgspec.json.decode(packed)),
+            self.events(within),
+            [*self.events(comings), *self.events(before)],
+        )
+
     def gaps(self, rig: bytes) -> list[GapView]:
         return [
             GapView(journal=journal, first=first, last=last, noted_ms=noted_ms)
@@ -315,6 +346,21 @@ def _slow() -> OperationFailed:
         suggestion="Ask for a shorter time, or for less at once.",
         code="HISTORY_SLOW",
     )
+
+
+_STATES = {
+    table: "SELECT json_group_array(json(bucket)) FROM (SELECT json_array(at_ms / ?1 * ?1, algorithm, sum(mining),"
+    f" sum(paused), sum(down), total(hashes)) AS bucket FROM {name} WHERE rig = ?2 AND miner = ?3 AND at_ms >= ?4 AND"
+    " at_ms < ?5 GROUP BY at_ms / ?1, algorithm ORDER BY at_ms / ?1)"
+    for table, name in _MINER_TABLES.items()
+}
+"""A miner's states as one row of JSON, as ``_of_miner`` says."""
+_WATCHED = {
+    table: "SELECT json_group_array(json(bucket)) FROM (SELECT json_array(at_ms / ?1 * ?1, sum(covered_ms)) AS bucket"
+    f" FROM {name} WHERE rig = (SELECT id FROM rig WHERE fingerprint = ?2) AND at_ms >= ?3 AND at_ms < ?4"
+    " GROUP BY at_ms / ?1)"
+    for table, name in ((Table.MINUTES, "rig_minute"), (Table.HOURS, "rig_hour"))
+}
 
 
 def _of_miner(table: Table) -> str:

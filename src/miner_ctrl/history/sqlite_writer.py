@@ -68,7 +68,8 @@ class SqliteWriter:
 
     def __init__(self, path: Path, settings: HistorySettings, *, now_ms: Callable[[], int]) -> None:
         self._path = path
-        self._settings = settings
+        self.settings = settings
+        """How long what is kept; may be replaced at any time, from any thread."""
         self._now_ms = now_ms
         self._database: apsw.Connection | None = None
         self._shares = Shares()
@@ -114,7 +115,7 @@ class SqliteWriter:
 
     def floors(self) -> Floors:
         """Return from when on each table has everything."""
-        return floors_of(self._kept, self._settings, self._now_ms())
+        return floors_of(self._kept, self.settings, self._now_ms())
 
     def since(self, rig: bytes) -> Place:
         """Return how far the rig's history is known, in the journal it told of last."""
@@ -133,7 +134,7 @@ class SqliteWriter:
             OperationFailed: nothing could be written.
         """
         database, now_ms = self._opened, self._now_ms()
-        batch = _Batch(floors_of(self._kept, self._settings, now_ms), now_ms)
+        batch = _Batch(floors_of(self._kept, self.settings, now_ms), now_ms)
         outcomes: list[Place | MinerCtrlError] = []
         try:
             with transaction(database):
@@ -221,7 +222,7 @@ class SqliteWriter:
         """Make rows of entries that are known already."""
         known = next(each for each in self._journals.values() if each.id == journal)
         now_ms = self._now_ms()
-        batch = _Batch(floors_of(self._kept, self._settings, now_ms), now_ms)
+        batch = _Batch(floors_of(self._kept, self.settings, now_ms), now_ms)
         rows = rows_of(entries, offset_ms=offset_ms, state=known.state, floors=batch.floors, now_ms=now_ms)
         self._add_rows(batch, known, rows)
         self._insert(batch)

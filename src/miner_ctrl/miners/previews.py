@@ -14,7 +14,13 @@ from miner_ctrl.miners.contract import DraftingAdapter, LaunchPlan, MinerApi
 from miner_ctrl.miners.heeded import not_heeded, unheeded
 from miner_ctrl.miners.placeholders import RIG_TEMPLATE
 from miner_ctrl.miners.simulated import SimulatedAdapter
-from miner_ctrl.model.profile_views import CommandLineView, PreviewFileView, PreviewPartView, ProfilePreviewView
+from miner_ctrl.model.profile_views import (
+    CommandLineView,
+    MinerTypeView,
+    PreviewFileView,
+    PreviewPartView,
+    ProfilePreviewView,
+)
 from miner_ctrl.model.profiles import MinerConfig, PoolConfig
 from miner_ctrl.model.text import one_line
 
@@ -35,6 +41,18 @@ class Previews:
 
     def __init__(self, adapters: Callable[[], Sequence[DraftingAdapter]]) -> None:
         self._adapters = adapters
+
+    def types(self) -> tuple[MinerTypeView, ...]:
+        """Return the types, in the order in which they are known."""
+        return tuple(
+            MinerTypeView(
+                name=adapter.type,
+                description=adapter.description,
+                simulated=isinstance(adapter, SimulatedAdapter),
+                fields=tuple(sorted(adapter.fields)),
+            )
+            for adapter in self._adapters()
+        )
 
     def complaints(self, miner_type: str, config: MinerConfig) -> tuple[MinerCtrlError, ...]:
         """Return why a miner of this type would not start with ``config``, as far as its rig does not matter: every

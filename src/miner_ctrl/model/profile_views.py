@@ -90,6 +90,16 @@ class KnownPoolView(View, frozen=True, kw_only=True):
     note: str = ""
 
 
+class MinerTypeView(View, frozen=True, kw_only=True):
+    """A type of miner that this node can write profiles for. ``fields`` are those of a config that it heeds;
+    ``simulated``: it earns nothing."""
+
+    name: str
+    description: str
+    simulated: bool
+    fields: tuple[str, ...]
+
+
 class PreviewFileView(View, frozen=True, kw_only=True):
     """A file that a miner is given, as text."""
 

@@ -63,6 +63,8 @@ class RigSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     tags: tuple[str, ...] = ()
     address: str = ""
     hashrate_hps: dict[str, float] = msgspec.field(default_factory=dict, name="hashrate")
+    of_baseline: float | None = None
+    """Which part its miners make of what they usually do (1: all of it), the mean of those of which that is known."""
     miners: int = 0
     mining: int = 0
     shares: int = 0
@@ -85,7 +87,9 @@ class RigSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 class FleetTotals(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The fleet counted: rigs by state, miners, and hashrate by algorithm (there is no sum across algorithms).
 
-    ``power_w`` is of the ``power_known`` rigs that report any. ``alerts`` are those that stand, by severity.
+    ``power_w`` is of the ``power_known`` rigs that report any. ``efficiency`` is by algorithm, in H/s for each W, of
+    those of them that hash nothing else. ``shares`` and ``rejected`` are what the miners counted since they were
+    started. ``critical``, ``warnings`` and ``notices`` are the alerts that stand.
     """
 
     rigs: int = 0
@@ -101,9 +105,22 @@ class FleetTotals(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     rejected: int = 0
     power_w: float | None = None
     power_known: int = 0
+    efficiency: dict[str, float] = msgspec.field(default_factory=dict)
     critical: int = 0
     warnings: int = 0
     notices: int = 0
+
+
+class TagView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A tag, and how many rigs have it: in all, and by state."""
+
+    tag: str
+    rigs: int
+    mining: int = 0
+    paused: int = 0
+    idle: int = 0
+    trouble: int = 0
+    offline: int = 0
 
 
 class AlertKind(StrEnum):

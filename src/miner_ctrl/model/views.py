@@ -107,9 +107,20 @@ class PendingView(View, frozen=True, kw_only=True):
     expires_at: str
 
 
+class JoinedView(View, frozen=True, kw_only=True):
+    """Who used an invite, and when; ``peer_id`` and ``name`` are empty where that peer was removed since."""
+
+    fingerprint: str
+    peer_id: str
+    name: str
+    at: str
+
+
 class InviteView(View, frozen=True, kw_only=True):
-    """An invite. ``token`` is there only in the answer that made it. ``for_`` is who may use it: rig or controller.
-    ``status`` is open, used, expired or revoked."""
+    """An invite. ``token`` is there only in the answer that made it, as are ``qr``, the token as a QR code (its rows
+    from the top, a ``1`` for each dark module; the quiet zone of four modules is not among them), and ``words``.
+    ``for_`` is who may use it: rig or controller. ``status`` is open, used, expired or revoked. ``joined`` are the last
+    100 who used it, the first of them first."""
 
     id: str
     status: str
@@ -121,6 +132,8 @@ class InviteView(View, frozen=True, kw_only=True):
     addresses: tuple[str, ...]
     token: str | None = None
     words: str = ""
+    qr: tuple[str, ...] = ()
+    joined: tuple[JoinedView, ...] = ()
 
 
 class TokenView(View, frozen=True, kw_only=True):
@@ -396,6 +409,41 @@ class SeriesView(View, frozen=True, kw_only=True):
     table: str
     lines: tuple[LineView, ...]
     offline: tuple[IntervalView, ...] = ()
+
+
+class BandEventView(View, frozen=True, kw_only=True):
+    """A tick on a band: what happened on a rig (``at_ms``, Unix, on this node's clock), and ``by`` whom."""
+
+    at_ms: int
+    kind: str
+    miner: str = ""
+    by: str = ""
+    text: str = ""
+
+
+class BandView(View, frozen=True, kw_only=True):
+    """A rig over a time. ``states`` has a letter for each bucket: ``m`` mining, ``p`` paused, ``i`` idle, ``t`` trouble
+    (a miner that is wanted is down), ``o`` offline, ``-`` not known. ``hashrate`` is in H/s, a line for each
+    algorithm; ``events`` are the last 50, the oldest first, and ``earlier_events``: there are others before them."""
+
+    peer_id: str
+    peer_name: str
+    states: str
+    hashrate: tuple[LineView, ...]
+    events: tuple[BandEventView, ...]
+    earlier_events: bool = False
+
+
+class BandsView(View, frozen=True, kw_only=True):
+    """Rigs over one time, in buckets as in ``SeriesView``, in the order they were asked for. ``unknown`` are the names
+    that no peer has, or that several have."""
+
+    start_ms: int
+    step_ms: int
+    points: int
+    table: str
+    bands: tuple[BandView, ...]
+    unknown: tuple[str, ...] = ()
 
 
 class MinerHistoryView(View, frozen=True, kw_only=True):

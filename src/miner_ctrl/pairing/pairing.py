@@ -66,6 +66,8 @@ class Pairing:
         self._awaited: dict[bytes, set[asyncio.Event]] = {}
         self._seen: dict[bytes, tuple[_Facts, PeerView]] = {}
         """How each peer was last shown, and after which facts: few change between two looks at a long list."""
+        self._told: list[Callable[[], None]] = []
+        pending.changed = invites.changed = self._doors_changed
 
     def start(self) -> None:
         """Dial, for as long as this node serves, every peer that has an address, and who was provisioned."""
@@ -116,6 +118,15 @@ class Pairing:
     def invites(self) -> list[InviteView]:
         """Return every invite, without its token."""
         return self._invites.list()
+
+    def find_invite(self, query: str) -> InviteView:
+        """Return one invite, by its ID or a unique prefix of it."""
+        return self._invites.get(query)
+
+    def watch_doors(self, told: Callable[[], None]) -> Callable[[], None]:
+        """Have ``told`` called when who waits, or an invite, may have changed; the answer undoes it."""
+        self._told.append(told)
+        return lambda: self._told.remove(told)
 
     # --- first contact ----------------------------------------------------------------------------------
 
@@ -321,6 +332,10 @@ class Pairing:
         return self._endpoint.channel(fingerprint)
 
     # --- within -----------------------------------------------------------------------------------------
+
+    def _doors_changed(self) -> None:
+        for told in tuple(self._told):
+            told()
 
     def _view(self, record: PeerRecord) -> PeerView:
         fingerprint = record.keys.fingerprint

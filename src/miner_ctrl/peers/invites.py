@@ -18,10 +18,10 @@ from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.nodes import ALL_GRANTS, NO_GRANTS, Role
 from miner_ctrl.model.text import one_line
 from miner_ctrl.model.times import time_text
-from miner_ctrl.model.views import InviteView
+from miner_ctrl.model.views import InviteView, JoinedView
 from miner_ctrl.peers.records import PeerRecord
 from miner_ctrl.peers.registry import Registry
-from miner_ctrl.peers.tokens import SECRET_BYTES, JoinToken, TokenKind, derive_psk, encode_token
+from miner_ctrl.peers.tokens import SECRET_BYTES, JoinToken, TokenKind, derive_psk, encode_token, token_modules
 from miner_ctrl.storage.sqlite import transaction
 
 DEFAULT_USES = 1
@@ -29,6 +29,8 @@ DEFAULT_LIFETIME_S = 3600.0
 MAX_USES = 10_000
 MAX_LIFETIME_S = 366 * 24 * 3600.0
 MAX_OPEN = 1000
+MAX_JOINED = 100
+"""Of those who used an invite, how many are named."""
 KEPT_AFTER_EXPIRY_MS = 30 * 24 * 3600 * 1000
 """How long a dead invite is still listed, and refused by its own status instead of as unknown."""
 
@@ -65,6 +67,8 @@ class Invites:
         self._database = registry.database
         self._now_ms = now_ms
         self._random_bytes = random_bytes
+        self.changed: Callable[[], None] = lambda: None
+        """Called when an invite was made, used, revoked, or has expired."""
 
     def create(
         self,
@@ -112,19 +116,37 @@ class Invites:
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (invite_id, kind, psk, uses, now_ms, expires_at_s * 1000, addresses_text),
             )
-        return msgspec.structs.replace(_view(self._must_get(invite_id)), token=text, words=issuer.words)
+        self.changed()
+        return msgspec.structs.replace(
+            _view(self._must_get(invite_id), ()), token=text, words=issuer.words, qr=token_modules(text)
+        )
 
     def list(self) -> list[InviteView]:
         """Return every invite, the newest first; dead ones for 30 days after their expiry."""
         self.expire()
-        return [_view(invite) for invite in self._select("ORDER BY created_at_ms DESC, rowid DESC")]
+        joined = self._joined()
+        return [
+            _view(invite, joined.get(invite.id, ()))
+            for invite in self._select("ORDER BY created_at_ms DESC, rowid DESC")
+        ]
 
-    def revoke(self, query: str) -> InviteView:
-        """Make an invite worthless; ``query`` is its ID or a unique prefix of it. Peers that used it stay.
+    def get(self, query: str) -> InviteView:
+        """Return one invite; ``query`` is its ID or a unique prefix of it.
 
         Raises:
             NotFound, Conflict: no such invite, or several.
         """
+        invite = self._find(query)
+        return _view(invite, self._joined(invite.id).get(invite.id, ()))
+
+    def revoke(self, query: str) -> InviteView:
+        """Make an invite worthless; ``query`` as for ``get``, which raises the same. Peers that used it stay."""
+        invite = self._find(query)
+        self._drop_keys("revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE id = ?", self._now_ms(), invite.id)
+        self.changed()
+        return self.get(invite.id.hex())
+
+    def _find(self, query: str) -> _Invite:
         self.expire()
         wanted = query.strip().lower()
         found = [invite for invite in self._select() if wanted and invite.id.hex().startswith(wanted)]
@@ -140,8 +162,7 @@ class Invites:
                 suggestion="Give more characters of its ID.",
                 code="AMBIGUOUS_INVITE",
             )
-        self._drop_keys("revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE id = ?", self._now_ms(), found[0].id)
-        return _view(self._must_get(found[0].id))
+        return found[0]
 
     def find_psk(self, invite_id: bytes) -> tuple[InviteStatus, bytes | None]:
         """Return what the handshake needs to know of an invite, judged by this node's clock.
@@ -191,6 +212,7 @@ class Invites:
             verified=True,
         ) as record:
             self._spend(invite_id, keys)
+        self.changed()
         return record
 
     def expire(self) -> None:
@@ -202,6 +224,7 @@ class Invites:
             self._drop_keys(f"revoked_at_ms = revoked_at_ms WHERE {due}", now_ms)
             with transaction(self._database):
                 self._database.execute("DELETE FROM invite WHERE expires_at_ms <= ?", (now_ms - KEPT_AFTER_EXPIRY_MS,))
+            self.changed()
 
     def _drop_keys(self, rest: str, *values: int | bytes) -> None:
         with transaction(self._database):
@@ -230,6 +253,27 @@ class Invites:
         )
         return rows.fetchone() is not None
 
+    def _joined(self, invite_id: bytes | None = None) -> dict[bytes, tuple[JoinedView, ...]]:
+        """Return who used each invite, or one: the last ``MAX_JOINED``, the first of them first."""
+        one, values = ("", ()) if invite_id is None else (" WHERE invite = ?", (invite_id,))
+        found: dict[bytes, list[JoinedView]] = {}
+        for invite, fingerprint, at_ms in self._database.execute(
+            "SELECT invite, fingerprint, at_ms FROM (SELECT *, row_number() OVER"  # noqa: S608 - constants
+            " (PARTITION BY invite ORDER BY at_ms DESC, fingerprint) AS place FROM redemption" + one + ")"
+            f" WHERE place <= {MAX_JOINED} ORDER BY place DESC",
+            values,
+        ):
+            record = self._registry.get(fingerprint)
+            found.setdefault(invite, []).append(
+                JoinedView(
+                    fingerprint=fingerprint.hex(),
+                    peer_id=record.keys.node_id if record else "",
+                    name=record.name if record else "",
+                    at=time_text(at_ms),
+                )
+            )
+        return {invite: tuple(joined) for invite, joined in found.items()}
+
     def _must_have_room(self) -> None:
         if sum(invite.psk is not None for invite in self._select()) >= MAX_OPEN:
             raise Conflict(
@@ -250,7 +294,7 @@ class Invites:
         return invite
 
 
-def _view(invite: _Invite) -> InviteView:
+def _view(invite: _Invite, joined: tuple[JoinedView, ...]) -> InviteView:
     return InviteView(
         id=invite.id.hex(),
         status=invite.status,
@@ -260,6 +304,7 @@ def _view(invite: _Invite) -> InviteView:
         created_at=time_text(invite.created_at_ms),
         expires_at=time_text(invite.expires_at_ms),
         addresses=msgspec.json.decode(invite.addresses, type=tuple[str, ...]),
+        joined=joined,
     )
 
 

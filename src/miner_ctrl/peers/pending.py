@@ -43,6 +43,8 @@ class Pending:
         self._now_ms = now_ms
         self._entries: dict[bytes, PendingEntry] = {}
         self._denied: dict[bytes, int] = {}
+        self.changed: Callable[[], None] = lambda: None
+        """Called when somebody came to wait, or waits no more."""
 
     def note(self, introduction: Introduction, host: str) -> bool:
         """Let a node wait; false if it was denied. One that waits already keeps its place and time."""
@@ -59,6 +61,7 @@ class Pending:
             keys=introduction.keys, name=introduction.name, host=host, since_ms=now_ms, expires_ms=now_ms + FOR_S * 1000
         )
         self._evict()
+        self.changed()
         return True
 
     def waits(self, fingerprint: bytes) -> bool:
@@ -107,7 +110,7 @@ class Pending:
     def take(self, query: str) -> PendingEntry:
         """Return an entry, as ``get`` does, and take it out."""
         entry = self.get(query)
-        del self._entries[entry.keys.fingerprint]
+        self.forget(entry.keys.fingerprint)
         return entry
 
     def deny(self, query: str) -> PendingEntry:
@@ -120,12 +123,13 @@ class Pending:
 
     def forget(self, fingerprint: bytes) -> None:
         """Take out whoever waits no longer, because it was let in another way."""
-        self._entries.pop(fingerprint, None)
+        if self._entries.pop(fingerprint, None) is not None:
+            self.changed()
 
     def _expire(self) -> None:
         now_ms = self._now_ms()
         for fingerprint in [key for key, entry in self._entries.items() if entry.expires_ms <= now_ms]:
-            del self._entries[fingerprint]
+            self.forget(fingerprint)
         for fingerprint in [key for key, until_ms in self._denied.items() if until_ms <= now_ms]:
             del self._denied[fingerprint]
 

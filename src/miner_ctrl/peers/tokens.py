@@ -137,6 +137,14 @@ def token_qr(text: str) -> str:
     return drawn.getvalue()
 
 
+def token_modules(text: str) -> tuple[str, ...]:
+    """Return a token as a QR code for a page: its rows, a ``1`` for each dark module; without its quiet zone."""
+    import segno  # noqa: PLC0415 - as above
+
+    code = segno.make_qr(text.upper(), error="l")
+    return tuple("".join("1" if module else "0" for module in row) for row in code.matrix)
+
+
 def _unwrap(text: str) -> bytes:
     if len(text) > 2 * MAX_CHARS:
         raise BadToken("That is far too long for a join token.", suggestion=_AGAIN)

@@ -14,7 +14,7 @@ from msgspec import Meta
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.jobs import JobView
 from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
-from miner_ctrl.model.views import HistoryEventView, RigView
+from miner_ctrl.model.views import HistoryEventView, InviteView, PendingView, RigView
 
 MAX_TOPICS = 64
 MAX_TOPIC_CHARS = 200
@@ -116,6 +116,40 @@ class EventsDelta(Said, frozen=True, kw_only=True, tag="delta"):
     removed: tuple[str, ...]
 
 
+class PendingSnapshot(Said, frozen=True, kw_only=True, tag="snapshot"):
+    """Who waits for approval here, as ``FleetSnapshot``."""
+
+    topic: Literal["pending"]
+    part: int
+    more: bool
+    rows: tuple[PendingView, ...]
+
+
+class PendingDelta(Said, frozen=True, kw_only=True, tag="delta"):
+    """Who came to wait, or waits no more, as ``FleetDelta``."""
+
+    topic: Literal["pending"]
+    changed: tuple[Patch, ...]
+    removed: tuple[str, ...]
+
+
+class InvitesSnapshot(Said, frozen=True, kw_only=True, tag="snapshot"):
+    """All invites, without their tokens, as ``FleetSnapshot``."""
+
+    topic: Literal["invites"]
+    part: int
+    more: bool
+    rows: tuple[InviteView, ...]
+
+
+class InvitesDelta(Said, frozen=True, kw_only=True, tag="delta"):
+    """Invites that were made, used (``joined`` says by whom), revoked or have expired, as ``FleetDelta``."""
+
+    topic: Literal["invites"]
+    changed: tuple[Patch, ...]
+    removed: tuple[str, ...]
+
+
 class TotalsState(Said, frozen=True, kw_only=True, tag="state"):
     """The fleet counted, at most once a second."""
 
@@ -167,7 +201,8 @@ class Pong(Said, frozen=True, kw_only=True, tag="pong"):
 
 SAID: tuple[type[Said], ...] = (
     Hello, FleetSnapshot, FleetDelta, AlertsSnapshot, AlertsDelta, JobsSnapshot, JobsDelta, EventsSnapshot,
-    EventsDelta, TotalsState, PeerState, LogLines, Ended, Problem, Pong,
+    EventsDelta, PendingSnapshot, PendingDelta, InvitesSnapshot, InvitesDelta, TotalsState, PeerState, LogLines, Ended,
+    Problem, Pong,
 )  # fmt: skip
 
 
@@ -176,9 +211,9 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", forbid_un
 
 
 class Subscribe(Heard, frozen=True, kw_only=True, tag="subscribe"):
-    """Hear of these topics: ``fleet``, ``totals``, ``alerts``, ``jobs``, ``events``, ``peer:ID``, ``log:PEER/MINER``.
-    ``lines``: how many of a log's last lines come first. Each begins with a snapshot, also one that was subscribed
-    already."""
+    """Hear of these topics: ``fleet``, ``totals``, ``alerts``, ``jobs``, ``events``, ``pending``, ``invites``,
+    ``peer:ID``, ``log:PEER/MINER``. ``lines``: how many of a log's last lines come first. Each begins with a snapshot,
+    also one that was subscribed already."""
 
     topics: Annotated[tuple[Topic, ...], Meta(min_length=1, max_length=MAX_TOPICS)]
     lines: Annotated[int, Meta(ge=0, le=MAX_LOG_LINES)] = 100

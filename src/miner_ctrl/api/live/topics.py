@@ -1,27 +1,28 @@
-"""The topics that come from the fleet's overview, that of the jobs, and that of the events."""
+"""The topics that come from the fleet's overview, those of the jobs, of the events, and of who comes to the door."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from msgspec import structs
 
-from miner_ctrl.api.faces import HistoryFace, JobsFace, OverviewFace
+from miner_ctrl.api.faces import HistoryFace, JobsFace, OverviewFace, PairingFace
 from miner_ctrl.api.live.messages import EventRow
 from miner_ctrl.api.live.tables import Source, StateSource
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.jobs import JobView
 from miner_ctrl.model.summaries import Alert, RigSummary
 from miner_ctrl.model.times import MAX_MS
+from miner_ctrl.model.views import InviteView, PendingView
 
 log = logging.getLogger(__name__)
 
 EVENTS_KEPT = 200
-EVENTS_EVERY_S = 0.25
-"""New events are looked for at most this often: it is a query."""
+READ_AGAIN_S = 0.25
+"""What is read again is so at most this often: it is a query."""
 
 
 def overview_topics(overview: OverviewFace) -> tuple[dict[str, Source], dict[str, StateSource]]:
@@ -58,30 +59,60 @@ def jobs_topic(jobs: JobsFace) -> Source:
 
 def events_topic(history: HistoryFace) -> Source:
     """Return ``events``, a table of the last ``EVENTS_KEPT``."""
-    events = _Events(history)
-    return Source(EventRow, dict, events.watch, events.read)
 
-
-class _Events:
-    """The last events, read again when there may be others."""
-
-    def __init__(self, history: HistoryFace) -> None:
-        self._history = history
-        self._shown: dict[str, EventRow] = {}
-
-    async def read(self) -> dict[str, EventRow]:
-        """Return them, the oldest first."""
-        newest = await self._history.events(
+    async def read() -> dict[str, EventRow]:
+        newest = await history.events(
             since_ms=0, until_ms=MAX_MS, kinds=(), peer=None, text="", cursor="", limit=EVENTS_KEPT
         )
-        self._shown = {each.cursor: EventRow(id=each.cursor, **structs.asdict(each)) for each in reversed(newest)}
+        return {each.cursor: EventRow(id=each.cursor, **structs.asdict(each)) for each in reversed(newest)}
+
+    again = _ReadAgain("events", read, history.watch_events)
+    return Source(EventRow, dict, again.watch, again.read)
+
+
+def pairing_topics(pairing: PairingFace) -> dict[str, Source]:
+    """Return ``pending`` and ``invites``: who waits for approval, and who used which invite."""
+
+    async def pending() -> dict[str, PendingView]:
+        return {node.id: node for node in pairing.pending()}
+
+    async def invites() -> dict[str, InviteView]:
+        return {invite.id: invite for invite in pairing.invites()}
+
+    waiting = _ReadAgain("pending", pending, pairing.watch_doors)
+    made = _ReadAgain("invites", invites, pairing.watch_doors)
+    return {
+        "pending": Source(PendingView, dict, waiting.watch, waiting.read),
+        "invites": Source(InviteView, dict, made.watch, made.read),
+    }
+
+
+class _ReadAgain:
+    """Rows that are read again when there may be others; ``look`` has its argument called then."""
+
+    def __init__(
+        self,
+        name: str,
+        read: Callable[[], Awaitable[Mapping[str, Any]]],
+        look: Callable[[Callable[[], None]], Callable[[], None]],
+    ) -> None:
+        self._name = name
+        self._read = read
+        self._look = look
+        self._shown: Mapping[str, Any] = {}
+
+    async def read(self) -> Mapping[str, Any]:
+        """Return them."""
+        self._shown = await self._read()
         return self._shown
 
     def watch(self, told: Callable[[str, Any], None]) -> Callable[[], None]:
         """As ``Source.watch``."""
         changed = asyncio.Event()
-        following = asyncio.get_running_loop().create_task(self._follow(changed, told), name="live: follow the events")
-        unwatch = self._history.watch_events(changed.set)
+        following = asyncio.get_running_loop().create_task(
+            self._follow(changed, told), name=f"live: follow {self._name}"
+        )
+        unwatch = self._look(changed.set)
 
         def end() -> None:
             unwatch()
@@ -96,12 +127,12 @@ class _Events:
             before = self._shown
             try:
                 after = await self.read()
-            except MinerCtrlError as error:  # the store says so, and tries again
-                log.debug("the events could not be read: %s", error.message)
+            except MinerCtrlError as error:  # what reads says so, and it is tried again
+                log.debug("%s could not be read: %s", self._name, error.message)
             else:
-                for id_, event in after.items():
-                    if id_ not in before:
-                        told(id_, event)
+                for id_, row in after.items():
+                    if before.get(id_) != row:
+                        told(id_, row)
                 for id_ in before.keys() - after.keys():
                     told(id_, None)
-            await asyncio.sleep(EVENTS_EVERY_S)
+            await asyncio.sleep(READ_AGAIN_S)
