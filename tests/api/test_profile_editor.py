@@ -186,7 +186,7 @@ async def test_the_pools_are_listed(client: Client) -> None:
 
 
 async def test_the_types_are_listed_and_none_of_these_routes_can_be_a_profiles_name(client: Client) -> None:
-    types = {each["type"]: each for each in (await client("GET", "/profiles/types")).data}
+    types = {each["name"]: each for each in (await client("GET", "/profiles/types")).data}
     assert {"xmrig", "simulated", "tt-miner"} <= set(types)
     for path in {route.path for route in EDITOR.routes if "{" not in route.path}:
         answer = await client("POST", "/profiles", {**PROFILE, "name": path.rpartition("/")[2]})
