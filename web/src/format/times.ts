@@ -1,0 +1,45 @@
+import { parts } from "../texts";
+
+const STEPS: readonly [string, number][] = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["min", 60_000],
+  ["s", 1000],
+];
+
+/** A length of time, its two largest units: `41 min`, `3 h 20 min`, `2 d 4 h`. */
+export function span(ms: number): string {
+  if (ms < 1000) return "0 s";
+  const at = STEPS.findIndex(([, size]) => ms >= size);
+  const [unit, size] = STEPS[at] as [string, number];
+  const whole = Math.floor(ms / size);
+  const next = STEPS[at + 1];
+  const rest = next && whole < 10 ? Math.floor((ms % size) / next[1]) : 0;
+  return next && rest ? `${whole} ${unit} ${rest} ${next[0]}` : `${whole} ${unit}`;
+}
+
+/** A moment as `14:03` today, `24 Nov, 14:03` this year, else with the year; the viewer's own time zone. */
+export function moment(ms: number, nowMs: number): string {
+  const date = new Date(ms);
+  const now = new Date(nowMs);
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+  if (date.toDateString() === now.toDateString()) return time;
+  const year = date.getFullYear() === now.getFullYear() ? {} : ({ year: "numeric" } as const);
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short", ...year })}, ${time}`;
+}
+
+/** A moment to the second with the time zone, for who looks closer. */
+export function exactMoment(ms: number): string {
+  return new Date(ms).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
+}
+
+/** How long ago, or `never`. */
+export function ago(ms: number | null | undefined, nowMs: number): string {
+  if (ms === null || ms === undefined) return parts.never;
+  return nowMs - ms < 5000 ? "now" : `${span(nowMs - ms)} ago`;
+}
+
+/** RFC 3339, as the API writes times, in Unix ms; `null` stays. */
+export function parsed(time: string | null): number | null {
+  return time === null ? null : Date.parse(time);
+}

@@ -1,0 +1,32 @@
+/** Questions before something is done that ends or loses something; `Confirm.svelte` asks them. */
+
+export interface Question {
+  title: string;
+  /** What will happen, to how many, and whether it can be undone. */
+  text: string;
+  /** What it is for, one line each; a long list is cut by who shows it. */
+  list?: string[];
+  /** What the button says: the deed, never "OK". */
+  action: string;
+  danger?: boolean;
+}
+
+class Questions {
+  current = $state.raw<{ question: Question; answer: (yes: boolean) => void } | undefined>(undefined);
+
+  /** Whether the person said yes. A second question while one is open is answered no. */
+  ask(question: Question): Promise<boolean> {
+    if (this.current) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.current = {
+        question,
+        answer: (yes) => {
+          this.current = undefined;
+          resolve(yes);
+        },
+      };
+    });
+  }
+}
+
+export const questions = new Questions();

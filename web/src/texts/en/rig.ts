@@ -1,0 +1,3 @@
+export const rig = {
+  title: "Rig",
+};
