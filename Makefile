@@ -16,27 +16,35 @@ WORKERS := 4
 LOCK_VENV := .cache/lock
 UV_VERSION := 0.13.8
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-CHECKED := src tests scripts benches fuzz
+CHECKED := src tests scripts benches fuzz hatch_build.py
+# What builds the page; Node.js is fetched where there is none.
+PAGE := $(BIN)/python -m scripts.page
+HAVE_NODE := $(PAGE) node >/dev/null 2>&1 || $(PIP) install --quiet --require-hashes -r requirements/node.txt
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo test lint format docs page-types fuzz api-fuzz bench lock clean
+.PHONY: help demo page page-types test lint format docs fuzz api-fuzz bench lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(RUN_STAMP) ## a controller and three rigs on this machine, until Ctrl-C
+demo: page ## a controller and three rigs on this machine, until Ctrl-C
 	@$(BIN)/miner-ctrl demo $(DEMO)
 
-test: lint ## all checks and all tests; PYTEST='tests/session -k frame' narrows the tests
+page: $(RUN_STAMP) ## build the page, if it is older than its sources in web/
+	@$(PAGE) fresh || { $(HAVE_NODE); echo "building the page, this takes a moment"; $(PAGE); }
+
+test: lint page ## all checks and all tests; PYTEST='tests/session -k frame' narrows the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not alone" $(PYTEST)
 	$(BIN)/python -m pytest -m alone $(PYTEST) || [ $$? -eq 5 ]
 
-lint: $(DEV_STAMP) ## ruff and mypy
+lint: page-types ## ruff and mypy; svelte-check and vitest
 	$(BIN)/ruff check $(CHECKED)
 	$(BIN)/ruff format --check $(CHECKED)
 	$(BIN)/mypy
 	$(BIN)/mypy --platform win32 --no-warn-unreachable src
+	$(PAGE) run check
+	$(PAGE) run test
 
 format: $(DEV_STAMP) ## put the code into its one format
 	$(BIN)/ruff check --fix $(CHECKED)
@@ -45,12 +53,8 @@ format: $(DEV_STAMP) ## put the code into its one format
 docs: $(DEV_STAMP) ## write the generated tables in docs/
 	$(BIN)/python -m scripts.tables --write
 
-page-types: $(DEV_STAMP) web/node_modules ## write the types of the API for the page
-	$(BIN)/python -m scripts.page_types
-
-web/node_modules: web/package-lock.json
-	cd web && npm ci
-	@touch $@
+page-types: $(DEV_STAMP) ## write the types of the API for the page
+	@$(BIN)/python -m scripts.page_types
 
 fuzz: $(DEV_STAMP) ## feed broken bytes to the parsers for a minute (FUZZ='--seconds 600')
 	$(BIN)/python -m fuzz $(FUZZ)
@@ -61,7 +65,8 @@ api-fuzz: $(DEV_STAMP) ## everything the OpenAPI document says and forbids, for 
 bench: $(DEV_STAMP) ## measure, each figure beside a raw echo (BENCH='link fleet')
 	$(BIN)/python -m benches $(BENCH)
 
-# The environment. A stamp is older than its lock file or pyproject.toml: install again.
+# The environment. A stamp is older than its lock file or pyproject.toml: install again. The page is not built by that:
+# ./miner-ctrl, on a rig say, needs no Node.js.
 
 $(BIN)/python:
 	@python=$$(sh scripts/find-python $(PYTHON)); \
@@ -71,12 +76,12 @@ $(BIN)/python:
 $(RUN_STAMP): requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
 	@echo "installing from the lock files into $(VENV)"
 	$(PIP) install --quiet --require-hashes -r requirements/runtime.txt -r requirements/build.txt
-	$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	HATCH_BUILD_NO_HOOKS=true $(PIP) install --quiet --no-build-isolation --no-deps --editable .
 	@touch $@
 
 $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	$(PIP) install --quiet --require-hashes -r requirements/dev.txt
-	sh scripts/find-node >/dev/null 2>&1 || $(PIP) install --quiet --require-hashes -r requirements/node.txt
+	$(HAVE_NODE)
 	@touch $@
 
 # The lock files. uv resolves for every platform and Python version at once; an index other than its default one is
@@ -98,5 +103,5 @@ $(LOCK_VENV)/bin/uv: Makefile
 	@touch $@
 
 clean: ## remove what was made here: .venv, caches, builds
-	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist src/miner_ctrl/page web/node_modules
 	find src tests scripts benches fuzz -name __pycache__ -type d -prune -exec rm -rf {} +

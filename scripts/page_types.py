@@ -10,8 +10,9 @@ from pathlib import Path
 
 from miner_ctrl.api.application import BASE_PATH, ROUTES
 from miner_ctrl.api.openapi import document
+from scripts.page import ROOT, PageNotBuilt, install_packages
 
-WEB = Path(__file__).resolve().parents[1] / "web"
+WEB = ROOT / "web"
 TARGET = WEB / "src" / "api" / "schema.d.ts"
 
 
@@ -26,12 +27,8 @@ def written(node: Path, tools: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    found = subprocess.run(  # noqa: S603
-        ["sh", str(WEB.parent / "scripts" / "find-node")],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if found.returncode:
-        sys.exit(found.stderr)
-    written(Path(found.stdout.strip()), WEB / "node_modules", TARGET)
+    try:
+        node = install_packages()
+    except PageNotBuilt as error:
+        sys.exit(str(error))
+    written(node.program, WEB / "node_modules", TARGET)

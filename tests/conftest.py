@@ -89,6 +89,12 @@ def node_tools() -> node_component.NodeTools:
 
 
 @pytest.fixture(scope="session")
+def built_page() -> Path:
+    """The page as its sources are."""
+    return _have("the page", node_component.page)
+
+
+@pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[postgresql_component.Server]:
     """A running PostgreSQL, one for all tests of this process. Who stops it starts it again."""
     server = postgresql_component.Server(_have("postgresql", postgresql_component.obtain))

@@ -30,5 +30,5 @@ export default defineConfig({
     },
   },
   ...(process.env["VITEST"] ? { resolve: { conditions: ["browser"] } } : {}),
-  test: { environment: "happy-dom", include: ["src/**/*.test.ts"] },
+  test: { environment: "node", pool: "threads", include: ["src/**/*.test.ts"] },
 });

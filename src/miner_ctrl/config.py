@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from miner_ctrl.storage.database_url import DatabaseUrl
 
 HOME_VARIABLE = "MINER_CTRL_HOME"
+PAGE_FOLDER = Path(__file__).parent / "page"
+"""Where the build puts the page (``scripts/page.py``)."""
 _DESKTOP = "lethean-desktop"
 _RUNTIME = "miner-ctrl"
 _SOCKET_PATH_BYTES = 107
@@ -253,6 +255,11 @@ class NodeSettings:
 
 
 DEFAULT_API = Listen("127.0.0.1", 9090)
+
+
+def page_is_built() -> bool:
+    """Return whether there is a page to serve; a checkout has none before ``make page``."""
+    return (PAGE_FOLDER / "index.html").is_file()
 
 
 def parse_listen(text: str) -> Listen:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from miner_ctrl.app import Node
-from miner_ctrl.config import ApiSettings, Home, NodeSettings, TlsFiles, parse_listen
+from miner_ctrl.config import ApiSettings, Home, NodeSettings, TlsFiles, page_is_built, parse_listen
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.identity.node_file import read_node_file
 from miner_ctrl.model.nodes import Role
@@ -93,16 +93,20 @@ async def _serve(settings: NodeSettings, *, init: bool) -> None:
             log.info(
                 "Waiting for an identity: miner-ctrl node init, or node join. Peers cannot reach this node before."
             )
-        _tell_of_api(node.info())
+        _tell_of_api(node.info(), settings.home)
         await stop.wait()
     finally:
         await node.close()
 
 
-def _tell_of_api(info: NodeInfoView) -> None:
+def _tell_of_api(info: NodeInfoView, home: Home) -> None:
     if info.api_addresses:
         pinned = f", certificate sha256:{info.api_tls_fingerprint}" if info.api_tls_fingerprint else ""
         log.info("The API answers at %s%s.", ", ".join(info.api_addresses), pinned)
+        if page_is_built():
+            log.info("The page: %s", info.api_addresses[0])
+        elif not _only_works(home):
+            log.info("The page is not built: `make page` in the checkout builds it.")
     elif info.api_problem:
         log.warning("%s", info.api_problem)
 

@@ -42,6 +42,7 @@ from miner_ctrl.model.views import (
 from miner_ctrl.protocol.messages import Logs
 from tests.api.overview import Overview
 from tests.api.own_machine import MINER, Audit, Doctor, History, Installs, OwnLock, Rig
+from tests.api.profile_faces import Assignments, MinerTypes
 from tests.api.profiles_in_memory import Profiles
 from tests.api.real_jobs import jobs_in
 
@@ -497,6 +498,8 @@ class World:
             overview=self.overview,
             live=self.live,
             profiles=self.profiles,
+            miner_types=MinerTypes(),
+            assignments=Assignments(),
             history=self.history,
             lock=self.lock,
             audit=self.audit,

@@ -121,13 +121,18 @@ def _new_access(folder: Path) -> Access:
 
 @asynccontextmanager
 async def opened(
-    folder: Path, rules: PortRules | None = None, *, tls: ssl.SSLContext | None = None, access: Access | None = None
+    folder: Path,
+    rules: PortRules | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    access: Access | None = None,
+    page: Path | None = None,
 ) -> AsyncIterator[OpenPort]:
     """Open a port until the block ends."""
     access = access or _new_access(folder)
     world = World(access=access)
     listeners = bind("127.0.0.1", 0)
-    port = Port(Application(world.faces), lambda: access, listeners, rules or PortRules(), tls=tls)
+    port = Port(Application(world.faces), lambda: access, listeners, rules or PortRules(), tls=tls, page=page)
     await port.open()
     try:
         yield OpenPort(port, access, world, bound_address(listeners[0]))

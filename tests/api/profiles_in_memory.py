@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from miner_ctrl.errors import Conflict, NotFound
 from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
+from miner_ctrl.profiles import Examination
+from miner_ctrl.profiles.validation import examine
 
 
 class Profiles:
@@ -49,6 +51,11 @@ class Profiles:
         for draft in drafts:
             self.create(draft.name, draft.miner_type, draft.config)
         return ImportOutcome(created=tuple(draft.name for draft in drafts))
+
+    def examine(
+        self, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, of: str | None = None
+    ) -> Examination:
+        return examine(miner_type, config)
 
     def delete(self, query: str) -> None:
         self.find(query)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -15,17 +18,29 @@ import pytest
 
 from tests.cli.fake_node import command, ended_after, environment
 
+BROWSER = f"""#!/bin/sh
+exec {sys.executable} - "$0" "$1" <<EOF
+import sys, urllib.request
+from pathlib import Path
+Path(sys.argv[1] + ".got").write_bytes(urllib.request.urlopen(sys.argv[2], timeout=60).read())
+Path(sys.argv[1] + ".asked").write_text(sys.argv[2])
+EOF
+"""
+"""A browser as a desktop would start it: it keeps what it was told to open."""
+
 
 @contextmanager
-def demo(tmp_path: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def demo(
+    tmp_path: Path, *arguments: str, stdout: int = subprocess.PIPE, **more: str
+) -> Iterator[subprocess.Popen[str]]:
     """Run the demo with a temporary directory of its own, which it must leave empty, and without processes."""
     place = Path(tempfile.mkdtemp(prefix="mc-"))  # not in tmp_path, which is too long for the nodes' sockets
     with ended_after(
         subprocess.Popen(
             command(tmp_path / "unused", "demo", *arguments),
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.PIPE,
-            env=environment(TMPDIR=str(place)),
+            env=environment(TMPDIR=str(place), **more),
             text=True,
         )
     ) as process:
@@ -47,9 +62,10 @@ def read_until(process: subprocess.Popen[str], text: str) -> str:
     raise AssertionError(f"{text!r} never came: {said}{process.stderr.read()}")
 
 
-def test_three_rigs_are_shown_and_gone_after_its_time(tmp_path: Path) -> None:
+def test_three_rigs_are_shown_and_gone_after_its_time(tmp_path: Path, built_page: Path) -> None:
     with demo(tmp_path, "--for", "2s") as process:
         said = read_until(process, "3 rigs, 3 connected")
+        assert re.search(r"^The page: http://127\.0\.0\.1:\d+$", said, re.MULTILINE)
         assert all(rig in said for rig in ("rig-alpha", "rig-beta", "rig-gamma"))
         assert process.stdout is not None
         process.stdout.read()
@@ -64,6 +80,28 @@ def test_while_it_mines_a_signal_ends_it_in_order(tmp_path: Path, number: signal
         assert process.stdout is not None
         process.stdout.read()
         assert process.wait(60) == code
+
+
+def test_on_a_terminal_the_page_is_opened_where_it_is(tmp_path: Path, built_page: Path) -> None:
+    browser = tmp_path / "browser"
+    browser.write_text(BROWSER)
+    browser.chmod(0o755)
+    ours, theirs = pty.openpty()
+    more = {"DISPLAY": ":99", "BROWSER": f"{browser} %s &"}
+    with demo(tmp_path, stdout=theirs, **more) as process, os.fdopen(ours, "rb", buffering=0) as terminal:
+        os.close(theirs)
+        asked = browser.with_name("browser.asked")
+        said = b""
+        while not asked.exists() or not asked.read_text():
+            said += terminal.read(4096)  # what it draws has to be read
+        process.send_signal(signal.SIGINT)
+        with suppress(OSError):  # Linux says EIO when the other end is closed
+            while part := terminal.read(4096):
+                said += part
+        assert process.wait(60) == 0
+    address = asked.read_text().strip()
+    assert f"The page: {address}\r\n".encode() in said
+    assert browser.with_name("browser.got").read_bytes() == (built_page / "index.html").read_bytes()
 
 
 def test_ended_half_way_it_leaves_nothing_either(tmp_path: Path) -> None:

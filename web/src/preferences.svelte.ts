@@ -30,6 +30,8 @@ function oneOf<T extends string>(...values: T[]): (value: unknown) => value is T
 class Preferences {
   theme = $state<Theme>(remembered("theme", "system", oneOf<Theme>("system", "light", "dark")));
   density = $state<Density>(remembered("density", "comfortable", oneOf<Density>("comfortable", "compact")));
+  /** Whether keys without a modifier do something (WCAG 2.1.4: who dictates to the machine turns them off). */
+  singleKeys = $state<boolean>(remembered("singleKeys", true, (value) => typeof value === "boolean"));
   #systemDark = $state(matchMedia("(prefers-color-scheme: dark)").matches);
 
   constructor() {
@@ -45,6 +47,11 @@ class Preferences {
   setTheme(theme: Theme): void {
     this.theme = theme;
     remember("theme", theme);
+  }
+
+  setSingleKeys(on: boolean): void {
+    this.singleKeys = on;
+    remember("singleKeys", on);
   }
 
   setDensity(density: Density): void {

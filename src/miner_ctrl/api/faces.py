@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.metrics import Exposition, RequestCounts
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
 from miner_ctrl.model.audit import Audit
@@ -19,7 +20,8 @@ from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
 from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
-from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, Profile, ProfileDraft, ProfileVersion
+from miner_ctrl.model.profile_views import MinerTypeView, ProfilePlanView, ProfilePreviewView, ProfileUseView
+from miner_ctrl.model.profiles import ConfigValue, ImportOutcome, MinerConfig, Profile, ProfileDraft, ProfileVersion
 from miner_ctrl.model.rig import BundleOffer, Lock, Schedule, ScheduleState
 from miner_ctrl.model.summaries import Alert, FleetTotals, RigSummary
 from miner_ctrl.model.views import (
@@ -53,6 +55,7 @@ from miner_ctrl.model.views import (
 
 if TYPE_CHECKING:
     from miner_ctrl.api.live.feed import Feed
+    from miner_ctrl.profiles import Examination
 
 FleetWatcher = Callable[[str, RigView | None], None]
 """Called with a rig's node ID and its state, or ``None`` when it was removed."""
@@ -283,6 +286,27 @@ class ProfilesFace(Protocol):
         """Keep all of them, or none."""
 
     def delete(self, query: str) -> object: ...
+    def examine(self, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, of: str | None) -> Examination:
+        """Return everything for which ``create`` (or ``change`` of the profile ``of``) would refuse this."""
+
+
+class MinerTypesFace(Protocol):
+    """The types of miners that this node knows."""
+
+    def types(self) -> Sequence[MinerTypeView]: ...
+    def complaints(self, miner_type: str, config: MinerConfig) -> Sequence[MinerCtrlError]:
+        """Return why a miner of this type would not start with this config, as far as its rig does not matter."""
+
+    def preview(self, miner_type: str, config: MinerConfig, *, rig_name: str | None, hide: bool) -> ProfilePreviewView:
+        """Return what its miners would be given; ``hide``: without passwords."""
+
+
+class AssignmentsFace(Protocol):
+    """Where profiles are in use, and what another assignment would change; from memory."""
+
+    def uses(self, query: str) -> Sequence[ProfileUseView]: ...
+    def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
+        """Return what starting the profile on each rig would change; ``hide``: without passwords."""
 
 
 class DoctorFace(Protocol):
@@ -437,6 +461,8 @@ class Faces:
     overview: OverviewFace | None = None
     live: Feed | None = None
     profiles: ProfilesFace | None = None
+    miner_types: MinerTypesFace | None = None
+    assignments: AssignmentsFace | None = None
     doctor: DoctorFace | None = None
     installs: InstallsFace | None = None
     history: HistoryFace | None = None

@@ -8,6 +8,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from miner_ctrl.api.connection_owner import can_tell
@@ -37,8 +38,8 @@ class PortRules:
 
 
 class Port:
-    """Answers at ``listeners``, which it closes. What answers is made at the first connection: a rig that nobody asks
-    does without."""
+    """Answers at ``listeners``, which it closes, with the page in the folder ``page`` beside the application. What
+    answers is made at the first connection: a rig that nobody asks does without."""
 
     def __init__(
         self,
@@ -48,12 +49,14 @@ class Port:
         rules: PortRules,
         *,
         tls: ssl.SSLContext | None = None,
+        page: Path | None = None,
     ) -> None:
         self._application = application
         self._credentials = credentials
         self._listeners = listeners
         self._rules = rules
         self._tls = tls
+        self._page = page
         self._servers: list[asyncio.Server] = []
         self._accepting: list[asyncio.Task[None]] = []
         self._handshakes: set[asyncio.Task[None]] = set()
@@ -141,11 +144,13 @@ class Port:
         from miner_ctrl.api.application import errors_as_answers  # noqa: PLC0415 - see above
         from miner_ctrl.api.guard import Guard, Rules  # noqa: PLC0415
         from miner_ctrl.api.origins import Names  # noqa: PLC0415
+        from miner_ctrl.api.page import Page  # noqa: PLC0415
         from miner_ctrl.api.security_headers import SecurityHeaders, headers_for  # noqa: PLC0415
         from miner_ctrl.api.serving import HttpLimits, HttpServing  # noqa: PLC0415
 
         rules = Rules(Names(self._rules.names, self._rules.proxies), self._rules.needs_credentials)
-        guarded = errors_as_answers(Guard(self._application.asgi, rules, self._credentials()))
+        app = self._application.asgi if self._page is None else Page(self._application.asgi, self._page)
+        guarded = errors_as_answers(Guard(app, rules, self._credentials()))
         return HttpServing(
             SecurityHeaders(guarded, hsts=self._rules.hsts),
             limits=HttpLimits(connections=CONNECTIONS, unread_within_s=UNREAD_WITHIN_S),

@@ -27,6 +27,7 @@ from miner_ctrl.api.downloads import Download, send_download
 from miner_ctrl.api.errors import no_identity, not_allowed, only_local, unauthorized
 from miner_ctrl.api.faces import (
     AccessFace,
+    AssignmentsFace,
     AuditFace,
     CommandsFace,
     DeploysFace,
@@ -38,6 +39,7 @@ from miner_ctrl.api.faces import (
     JobsFace,
     LockFace,
     MetricsFace,
+    MinerTypesFace,
     NodeFace,
     OverviewFace,
     PairingFace,
@@ -77,6 +79,8 @@ _FACES: dict[object, str] = {
     OverviewFace: "overview",
     Feed: "live",
     ProfilesFace: "profiles",
+    MinerTypesFace: "miner_types",
+    AssignmentsFace: "assignments",
     HistoryFace: "history",
     LockFace: "lock",
     AuditFace: "audit",

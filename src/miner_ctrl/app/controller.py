@@ -10,6 +10,7 @@ from miner_ctrl.app.audit import NodeAudit
 from miner_ctrl.app.history import history_store
 from miner_ctrl.config import Home
 from miner_ctrl.controller import (
+    Assignments,
     Backfill,
     Commands,
     Deeds,
@@ -81,6 +82,7 @@ class ControllerHalf:
             clock=time.monotonic,
             new_message_id=lambda: secrets.token_hex(12),
         )
+        self.assignments = Assignments(registry, self.fleet, profiles)
         self.history = RigHistory(
             registry,
             self.store,

@@ -60,6 +60,8 @@ def faces_of(
         live=live,
         history=controller.history,
         profiles=profiles,
+        miner_types=own.miner_types,
+        assignments=controller.assignments,
         rig=rig.local,
         access=access,
         lock=LockFace(lock, file=home.lock_json, fingerprint=fingerprint),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from miner_ctrl.config import Home
 from miner_ctrl.deploy import ProgramStore
-from miner_ctrl.miners import Adapter
+from miner_ctrl.miners import DraftingAdapter
 from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.model.miners import InstalledMiner
 from miner_ctrl.model.times import now_ms
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from miner_ctrl.api.faces import AccessFace, Faces, NodeFace
     from miner_ctrl.app.checkup import Checkup
     from miner_ctrl.metrics import Metrics
+    from miner_ctrl.miners.previews import Previews
     from miner_ctrl.worker.installs import Installs
 
 
@@ -53,6 +54,12 @@ class OwnMachine:
         return installs
 
     @cached_property
+    def miner_types(self) -> Previews:
+        from miner_ctrl.miners.previews import Previews  # noqa: PLC0415 - see above
+
+        return Previews(lambda: self._adapters)
+
+    @cached_property
     def metrics(self) -> Metrics:
         from miner_ctrl.app.metrics import metrics_of  # noqa: PLC0415 - see above
 
@@ -69,14 +76,14 @@ class OwnMachine:
         return self.running()
 
     @cached_property
-    def _adapters(self) -> tuple[Adapter, ...]:
+    def _adapters(self) -> tuple[DraftingAdapter, ...]:
         return adapters_of(self._home, self.programs.program)
 
     def _installed(self) -> tuple[InstalledMiner, ...]:
         return tuple(adapter.locate() for adapter in self._adapters)
 
 
-def adapters_of(home: Home, deployed: Callable[[str], Path | None]) -> tuple[Adapter, ...]:
+def adapters_of(home: Home, deployed: Callable[[str], Path | None]) -> tuple[DraftingAdapter, ...]:
     """Return the adapters of the machine of ``home``, as they are with the programs ``deployed``."""
     return default_adapters(deployed=deployed, descriptions=home.miner_descriptions)
 

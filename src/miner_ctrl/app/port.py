@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from miner_ctrl.api.port import Port, PortRules
 from miner_ctrl.app.first_start import own_certificate
-from miner_ctrl.config import ApiSettings, Home, TlsFiles
+from miner_ctrl.config import PAGE_FOLDER, ApiSettings, Home, TlsFiles
 from miner_ctrl.errors import BadInput, OperationFailed
 from miner_ctrl.telemetry.machine import host_name, own_addresses
 from miner_ctrl.transport.sockets import bind, bound_address
@@ -99,7 +99,7 @@ class ApiPort:
             hsts=settings.hsts,
         )
         context = self._tls(settings)
-        self._port = Port(self._application, lambda: self.access, listeners, rules, tls=context)
+        self._port = Port(self._application, lambda: self.access, listeners, rules, tls=context, page=PAGE_FOLDER)
         self.addresses = tuple(
             dict.fromkeys(_url(host, port, tls=context is not None) for at, port in bound for host in _hosts(at))
         )

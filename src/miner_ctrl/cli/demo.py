@@ -6,7 +6,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -34,6 +34,7 @@ class _Length(click.ParamType[float]):
     epilog="""
     miner-ctrl demo
     miner-ctrl demo --for 20s
+    miner-ctrl demo --no-open
     miner-ctrl demo --miner xmrig --pool pool.example:3333 --wallet 48ab…
     """,
 )
@@ -41,9 +42,15 @@ class _Length(click.ParamType[float]):
 @click.option("--pool", metavar="HOST:PORT", help="With --miner xmrig: where it mines.")
 @click.option("--wallet", metavar="ADDRESS", help="With --miner xmrig: who is paid.")
 @click.option("--for", "length_s", metavar="20s", type=_Length(), help="End by itself after this long.")
+@click.option("--no-open", is_flag=True, help="Do not open the page in a browser.")
 @pass_settings
-def demo(settings: Settings, *, miner: str, pool: str | None, wallet: str | None, length_s: float | None) -> None:
-    """Show a controller and three rigs at work, each a process of its own with its own home, until Ctrl-C."""
+def demo(
+    settings: Settings, *, miner: str, pool: str | None, wallet: str | None, length_s: float | None, no_open: bool
+) -> None:
+    """Show a controller and three rigs at work, each a process of its own with its own home, until Ctrl-C.
+
+    On a terminal of a machine with a display the page opens in the browser, unless the demo ends by itself (--for).
+    """
     if miner == "xmrig" and not (pool and wallet):
         raise click.UsageError(
             "XMRig mines for real and needs somewhere to: give --pool HOST:PORT and --wallet ADDRESS."
@@ -53,10 +60,14 @@ def demo(settings: Settings, *, miner: str, pool: str | None, wallet: str | None
     from miner_ctrl.cli.demo_fleet import DemoFleet  # noqa: PLC0415 - subprocesses and more, only to run it
     from miner_ctrl.cli.watch import watch  # noqa: PLC0415
 
-    fleet = DemoFleet(lambda step: click.echo(step, err=settings.json))
+    def say(step: str) -> None:
+        click.echo(step, err=settings.json)
+
+    fleet = DemoFleet(say)
     with _ended_by_signals():
         try:
             fleet.start(miner, pool or "pool.invalid:3333", wallet or "nobody")
+            _tell_of_page(fleet.page, say, opens=not (no_open or settings.json or length_s))
             until = None if length_s is None else time.monotonic() + length_s
             watch(fleet.controller, None, as_json=settings.json, until=until)
         except KeyboardInterrupt:
@@ -64,6 +75,19 @@ def demo(settings: Settings, *, miner: str, pool: str | None, wallet: str | None
         finally:
             _ignore_signals()
             fleet.stop()
+
+
+def _tell_of_page(address: str, say: Callable[[str], None], *, opens: bool) -> None:
+    """Say where the page is, on a line of its own, and open it for who looks at this terminal."""
+    from miner_ctrl.cli import browser, tables  # noqa: PLC0415 - only for the demo
+    from miner_ctrl.config import page_is_built  # noqa: PLC0415
+
+    if not page_is_built():
+        say("The page is not built: `make page` in the checkout builds it.")
+        return
+    say(f"The page: {address}")
+    if opens and tables.is_terminal() and browser.has_display():
+        browser.open_page(address)
 
 
 def _signals() -> list[signal.Signals]:

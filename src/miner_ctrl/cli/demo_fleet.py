@@ -43,6 +43,11 @@ class DemoFleet:
         """The controller's API."""
         return self._api(CONTROLLER)
 
+    @property
+    def page(self) -> str:
+        """Where the controller's page is, and its API."""
+        return str(self.controller.get("/node/info").data["apiAddresses"][0])
+
     def start(self, miner_type: str, pool: str, wallet: str) -> None:
         """Start the nodes, pair them and start a miner on each rig.
 
@@ -59,7 +64,6 @@ class DemoFleet:
         address = self._wait_for("the controller to listen", self._address)
         invite = self.controller.post("/invites", {"for": "rig", "uses": len(RIGS), "address": [address]}).data
         self._say(f"{CONTROLLER} listens at {address}; the rigs join with its token")
-        self._say(f"Its API answers at {' '.join(self.controller.get('/node/info').data['apiAddresses'])}")
         for rig in RIGS:
             self._spawn(
                 rig, "node", "join", "-", "--name", rig, "--serve", "--listen", ANY_LOOPBACK_PORT, "--no-api",

@@ -1,5 +1,6 @@
 """A controller: keeps what is known of the fleet, and commands it."""
 
+from miner_ctrl.controller.assignments import Assignments
 from miner_ctrl.controller.backfill import Backfill
 from miner_ctrl.controller.commands import Commands
 from miner_ctrl.controller.deeds import Deeds
@@ -13,6 +14,6 @@ from miner_ctrl.controller.own_journal import OwnJournal
 from miner_ctrl.controller.watch import FleetWatch
 
 __all__ = [
-    "Backfill", "Commands", "Deeds", "Deploys", "Fleet", "FleetWatch", "JobStore", "Jobs", "Overview", "OwnJournal",
-    "RigHistory",
+    "Assignments", "Backfill", "Commands", "Deeds", "Deploys", "Fleet", "FleetWatch", "JobStore", "Jobs", "Overview",
+    "OwnJournal", "RigHistory",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from miner_ctrl.miners.contract import Adapter
+from miner_ctrl.miners.contract import DraftingAdapter
 from miner_ctrl.miners.description_files import described_miners
 from miner_ctrl.miners.program import Deployed, nothing_deployed
 from miner_ctrl.miners.simulated import SimulatedAdapter
@@ -12,7 +12,9 @@ from miner_ctrl.miners.tt_miner import TtMinerAdapter
 from miner_ctrl.miners.xmrig import XmrigAdapter
 
 
-def default_adapters(*, deployed: Deployed = nothing_deployed, descriptions: Path | None = None) -> tuple[Adapter, ...]:
+def default_adapters(
+    *, deployed: Deployed = nothing_deployed, descriptions: Path | None = None
+) -> tuple[DraftingAdapter, ...]:
     """Return one adapter for each type: built in, shipped as a description, described in ``descriptions``.
 
     ``deployed`` returns the program that a deploy has put here for a type.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Protocol
 
 import msgspec
@@ -131,3 +131,22 @@ class Adapter(Protocol):
     async def reload(self, plan: LaunchPlan) -> bool:
         """Have the running miner of ``plan.api`` take over ``plan``'s configuration; whether it did. ``False``: it
         cannot, or not this change, and has to be restarted. Raises as ``read``; ``OperationFailed`` if it refuses."""
+
+
+class DraftingAdapter(Adapter, Protocol):
+    """An adapter that can say what it would do without the machine that it would do it on: every one there is."""
+
+    def refuse(self, config: MinerConfig) -> None:
+        """Return if ``config`` sets nothing that this miner does not heed, or must not be told.
+
+        Raises:
+            BadInput: it does; names the field.
+        """
+
+    def draft(self, config: MinerConfig, *, folder: PurePath, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how the miner would be started in ``folder``, with the name of its program in the place of its path:
+        ``plan`` without looking at this machine, or at what ``refuse`` looks at.
+
+        Raises:
+            BadInput: the config cannot be had with this miner.
+        """

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import msgspec
 
@@ -94,23 +94,31 @@ class DescribedAdapter:
         """Return the program this machine has. Blocks as ``Program.version``."""
         return located(self, self._program)
 
-    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
-        """Return how to start it in ``folder``. Raises as ``Adapter.plan``."""
+    def refuse(self, config: MinerConfig) -> None:
+        """Refuse what it does not heed, and passwords that are secrets and would be arguments. Raises as
+        ``Adapter.refuse``."""
         refuse_unheeded(config, self.fields, miner_type=self.type)
         start = self._description.start
         if any("password" in holes_in(text) for text in _all_texts((*start.arguments, *start.each_pool))):
             for pool in config.pools:
                 refuse_secret_password(pool, miner_type=self.type)
-        folder = folder.absolute()
+
+    def draft(self, config: MinerConfig, *, folder: PurePath, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how it would be started in ``folder``. Raises as ``Adapter.draft``."""
         values = values_of_profile(self._description, config, rig_name=rig_name, api=api, folder=folder)
         arguments = tuple(self._arguments(config, values, rig_name))
         extra = parse_extra_args(config.extra_args, self._allowed(), miner_type=self.type)
         return LaunchPlan(
-            argv=(str(self._program.require()), *arguments, *(word for each in extra for word in each.as_given)),
+            argv=(self._program.name, *arguments, *(word for each in extra for word in each.as_given)),
             env={"HOME": str(folder)},
             files=self._files(values),
             api=api,
         )
+
+    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how to start it in ``folder``. Raises as ``Adapter.plan``."""
+        self.refuse(config)
+        return self._program.placed(self.draft(config, folder=folder.absolute(), rig_name=rig_name, api=api))
 
     async def check(self, plan: LaunchPlan, folder: Path) -> None:
         """Nothing to ask: none of these programs reads its arguments without starting to mine."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from miner_ctrl.errors import BadInput, MinerCtrlError, OperationFailed
-from miner_ctrl.miners.contract import Adapter
+from miner_ctrl.miners.contract import DraftingAdapter
 from miner_ctrl.miners.described import DescribedAdapter
 from miner_ctrl.miners.description_check import MAX_BYTES, read_description
 from miner_ctrl.miners.not_described import NotDescribed
@@ -26,7 +26,7 @@ _TYPE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 class Described(NamedTuple):
     """The adapters of all that is described, and one sentence for each file that cannot be used."""
 
-    adapters: tuple[Adapter, ...]
+    adapters: tuple[DraftingAdapter, ...]
     problems: tuple[str, ...]
 
 
@@ -37,7 +37,7 @@ def described_miners(
 
     A file of the owner's that cannot be used stops nothing: its type says what is wrong with it.
     """
-    adapters: dict[str, Adapter] = {}
+    adapters: dict[str, DraftingAdapter] = {}
     for path in sorted(SHIPPED.glob("*.toml")):
         description = read_description(path.read_bytes(), name=path.name)
         adapters[description.type] = DescribedAdapter(description, deployed, environ=environ)

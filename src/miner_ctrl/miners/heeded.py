@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Set
 
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.profiles import MinerConfig, PoolConfig
@@ -19,13 +19,19 @@ def refuse_unheeded(config: MinerConfig, heeded: Set[str], *, miner_type: str) -
     Raises:
         BadInput: the first field that is set to other than its default, by name.
     """
+    for name in unheeded(config, heeded):
+        raise not_heeded(name, heeded, miner_type)
+
+
+def unheeded(config: MinerConfig, heeded: Set[str]) -> Iterator[str]:
+    """Yield the names of the fields that are set to other than their default and not among ``heeded``."""
     for attribute, name in _FIELDS.items():
         if name not in heeded and getattr(config, attribute) != getattr(_DEFAULT, attribute):
-            raise not_heeded(name, heeded, miner_type)
+            yield name
     for pool in config.failover:
         for attribute, name in _POOL_FIELDS.items():
             if name not in heeded and getattr(pool, attribute) != getattr(_DEFAULT, attribute):
-                raise not_heeded(name, heeded, miner_type)
+                yield name
 
 
 def not_heeded(field: str, heeded: Set[str], miner_type: str) -> BadInput:

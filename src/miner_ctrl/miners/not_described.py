@@ -3,7 +3,7 @@ not asked, watched or started; they go on, and can be stopped."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 from miner_ctrl.errors import MinerCtrlError, NotFound
@@ -28,6 +28,14 @@ class NotDescribed:
     def locate(self) -> InstalledMiner:
         """Return that it is not there, and why."""
         return InstalledMiner(type=self.type, installed=False, description=self.description)
+
+    def refuse(self, config: MinerConfig) -> None:
+        """Raise what is wrong with the description."""
+        raise self.error
+
+    def draft(self, config: MinerConfig, *, folder: PurePath, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Raise what is wrong with the description."""
+        raise self.error
 
     def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
         """Raise what is wrong with the description."""

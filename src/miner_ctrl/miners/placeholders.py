@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import PurePath
 
 from miner_ctrl.miners.contract import MinerApi
 from miner_ctrl.miners.description import Description, Part
@@ -71,7 +71,7 @@ def holes_of(parts: tuple[str | Part, ...]) -> Iterator[str]:
 
 
 def values_of_profile(
-    description: Description, config: MinerConfig, *, rig_name: str, api: MinerApi, folder: Path
+    description: Description, config: MinerConfig, *, rig_name: str, api: MinerApi, folder: PurePath
 ) -> dict[str, str]:
     """Return what every placeholder stands for that is the same for all pools; empty where nothing is set."""
     return {

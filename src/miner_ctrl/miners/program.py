@@ -9,8 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from miner_ctrl.errors import NotFound
 from miner_ctrl.miners.brief_run import run_briefly
+from miner_ctrl.miners.contract import LaunchPlan
 from miner_ctrl.model.text import one_line
 
 VERSION_WITHIN_S = 3.0
@@ -83,6 +86,15 @@ class Program:
         self._deployed = deployed
         self._environ = environ
         self._versions: dict[_Stamp, str] = {}
+
+    @property
+    def name(self) -> str:
+        """What the program is usually called."""
+        return self._names[0]
+
+    def placed(self, draft: LaunchPlan) -> LaunchPlan:
+        """Return ``draft`` with the path of the working program. Raises as ``require``."""
+        return msgspec.structs.replace(draft, argv=(str(self.require()), *draft.argv[1:]))
 
     def find(self) -> Found | None:
         """Return the program; a name in the environment that leads nowhere is not passed over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import zlib
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 import msgspec
@@ -54,10 +54,12 @@ class SimulatedAdapter:
             source="package",
         )
 
-    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
-        """Return how to start it. Without a seed in ``config`` the numbers follow from the rig's and the instance's
-        name: other rigs show others, the same one shows the same after a restart."""
-        folder = folder.absolute()
+    def refuse(self, config: MinerConfig) -> None:
+        """Nothing: it takes what any miner heeds."""
+
+    def draft(self, config: MinerConfig, *, folder: PurePath, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how it would be started. Without a seed in ``config`` the numbers follow from the rig's and the
+        instance's name: other rigs show others, the same one shows the same after a restart."""
         seed = config.seed if config.seed is not None else zlib.crc32(f"{rig_name}/{folder.name}".encode())
         settings = {
             "http": {"port": api.port, "access-token": api.token},
@@ -67,11 +69,17 @@ class SimulatedAdapter:
             "seed": seed,
         }
         return LaunchPlan(
-            argv=(sys.executable, "-I", "-S", "-E", str(PROGRAM), f"--config={folder / CONFIG_FILE}"),
+            argv=(PROGRAM.name, f"--config={folder / CONFIG_FILE}"),
             env={},
             files={CONFIG_FILE: msgspec.json.encode(settings)},
             api=api,
         )
+
+    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how to start it, with this package's own Python."""
+        draft = self.draft(config, folder=folder.absolute(), rig_name=rig_name, api=api)
+        argv = (sys.executable, "-I", "-S", "-E", str(PROGRAM), *draft.argv[1:])
+        return msgspec.structs.replace(draft, argv=argv)
 
     async def check(self, plan: LaunchPlan, folder: Path) -> None:
         """Have the program read the configuration and end. Raises as ``Adapter.check``."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 from miner_ctrl.miners.contract import Capabilities, LaunchPlan, MinerApi, Reading
@@ -91,21 +91,29 @@ class TtMinerAdapter:
         """Return the program this machine has. Blocks as ``Program.version``."""
         return located(self, self._program)
 
-    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
-        """Return how to start TT-Miner in ``folder``. Raises as ``Adapter.plan``."""
+    def refuse(self, config: MinerConfig) -> None:
+        """Refuse what TT-Miner does not heed, and passwords that are secrets. Raises as ``Adapter.refuse``."""
         refuse_unheeded(config, self.fields, miner_type=self.type)
         for pool in config.pools:
             refuse_secret_password(pool, miner_type=self.type)
+
+    def draft(self, config: MinerConfig, *, folder: PurePath, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how TT-Miner would be started in ``folder``. Raises as ``Adapter.draft``."""
         arguments = tuple(_arguments(config, rig_name, api))
         extra = parse_extra_args(config.extra_args, EXTRA_ARGS, miner_type=self.type)
         for each in extra:  # it knows no joined values
             arguments += (each.name,) if each.value is None else (each.name, each.value)
         return LaunchPlan(
-            argv=(str(self._program.require()), *arguments),
-            env={"HOME": str(folder.absolute())},
+            argv=(self._program.name, *arguments),
+            env={"HOME": str(folder)},
             files={},
             api=api,
         )
+
+    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how to start TT-Miner in ``folder``. Raises as ``Adapter.plan``."""
+        self.refuse(config)
+        return self._program.placed(self.draft(config, folder=folder.absolute(), rig_name=rig_name, api=api))
 
     async def check(self, plan: LaunchPlan, folder: Path) -> None:
         """Nothing to ask: it cannot read its arguments without starting to mine."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import ClassVar
 
 import msgspec
@@ -61,21 +61,27 @@ class XmrigAdapter:
         """
         return located(self, self._program)
 
-    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
-        """Return how to start XMRig in ``folder``. Raises as ``Adapter.plan``.
+    def refuse(self, config: MinerConfig) -> None:
+        """Refuse what XMRig does not heed. Raises as ``Adapter.refuse``."""
+        refuse_unheeded(config, self.fields, miner_type=self.type)
+
+    def draft(self, config: MinerConfig, *, folder: PurePath, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how XMRig would be started in ``folder``. Raises as ``Adapter.draft``.
 
         XMRig looks for other configuration files, beside its program and in the user's home, when it dislikes the one
         given; with both places set to ``folder`` it can find none, and ends instead of mining for somebody else.
         """
-        refuse_unheeded(config, self.fields, miner_type=self.type)
-        file = xmrig_config(config, rig_name=rig_name, api=api)
-        folder = folder.absolute()
         return LaunchPlan(
-            argv=(str(self._program.require()), f"--config={folder / CONFIG_FILE}", f"--data-dir={folder}"),
+            argv=(self._program.name, f"--config={folder / CONFIG_FILE}", f"--data-dir={folder}"),
             env={"HOME": str(folder)},
-            files={CONFIG_FILE: file},
+            files={CONFIG_FILE: xmrig_config(config, rig_name=rig_name, api=api)},
             api=api,
         )
+
+    def plan(self, config: MinerConfig, *, folder: Path, rig_name: str, api: MinerApi) -> LaunchPlan:
+        """Return how to start XMRig in ``folder``. Raises as ``Adapter.plan``."""
+        self.refuse(config)
+        return self._program.placed(self.draft(config, folder=folder.absolute(), rig_name=rig_name, api=api))
 
     async def check(self, plan: LaunchPlan, folder: Path) -> None:
         """Have XMRig read the configuration and end (``--dry-run``). Raises as ``Adapter.check``."""

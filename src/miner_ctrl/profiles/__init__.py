@@ -9,11 +9,12 @@ from miner_ctrl.profiles.documents import (
 )
 from miner_ctrl.profiles.fields import FIELDS
 from miner_ctrl.profiles.store import ProfileStore
-from miner_ctrl.profiles.validation import validate
+from miner_ctrl.profiles.validation import Examination, validate
 
 __all__ = [
     "FIELDS",
     "DocumentFormat",
+    "Examination",
     "ProfileStore",
     "has_passwords",
     "read_document",

@@ -10,15 +10,18 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import apsw
 import msgspec
 
-from miner_ctrl.errors import Conflict, NotFound, StateDamaged
+from miner_ctrl.errors import BadInput, Conflict, NotFound, StateDamaged
 from miner_ctrl.model.profiles import (
     ConfigValue,
     ImportOutcome,
+    MinerConfig,
     Profile,
     ProfileDraft,
     ProfileVersion,
@@ -26,8 +29,9 @@ from miner_ctrl.model.profiles import (
 )
 from miner_ctrl.model.text import one_line
 from miner_ctrl.model.times import now_ms as wall_clock_ms
+from miner_ctrl.profiles.findings import Enough, Findings
 from miner_ctrl.profiles.schema import MIGRATIONS, keep_version
-from miner_ctrl.profiles.validation import validate
+from miner_ctrl.profiles.validation import Examination, look_at, validate
 from miner_ctrl.storage.sqlite import open_database, transaction
 
 MAX_PROFILES = 1000
@@ -112,10 +116,25 @@ class ProfileStore:
             BadInput: the name or the config cannot be one.
             Conflict: the name is taken, or there are ``MAX_PROFILES``.
         """
-        profile = self._checked(name, miner_type, config)
-        self._check_free(name)
+        self._look_at(name, miner_type, config, Findings())
+        profile = self._new(name, miner_type, config)
         self._store(profile)
         return profile
+
+    def examine(
+        self, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, of: str | None = None
+    ) -> Examination:
+        """Return everything for which ``create`` would refuse this; with ``of``, ``change`` of that profile.
+
+        Raises:
+            NotFound, Conflict: there is no profile ``of``, or several match.
+        """
+        held = None if of is None else self.find(of)
+        found = Findings(all_of_them=True)
+        checked = MinerConfig(pool="")
+        with suppress(Enough):
+            checked = self._look_at(name, miner_type, config, found, id_=held.id if held else "")
+        return Examination(tuple(found.errors), checked)
 
     def change(
         self, query: str, name: str, miner_type: str, config: Mapping[str, ConfigValue], *, if_hash: str = ""
@@ -128,16 +147,16 @@ class ProfileStore:
             Conflict: several match, the name is another's, or it is not what ``if_hash`` says.
         """
         held = self.find(query)
-        checked = msgspec.structs.replace(self._checked(name, miner_type, config), id=held.id)
         if if_hash and held.content_hash != if_hash:
             raise Conflict(
                 f"The profile {held.name} has changed meanwhile.",
                 suggestion="Look at it again (miner-ctrl profile show), and make your change to what it is now.",
                 code="PROFILE_CHANGED",
             )
-        self._check_free(name, but=held.id)
-        self._store(checked)
-        return checked
+        self._look_at(name, miner_type, config, Findings(), id_=held.id)
+        changed = Profile(id=held.id, name=name, miner_type=miner_type, config=dict(config))
+        self._store(changed)
+        return changed
 
     def put(self, profile: Profile) -> Profile:
         """Keep a profile under its name, in place of the one that has it; the ID is this node's own.
@@ -252,17 +271,33 @@ class ProfileStore:
             raise RuntimeError("the profile store is not open")
         return self._database
 
+    def _look_at(
+        self, name: str, miner_type: str, config: Mapping[str, ConfigValue], found: Findings, *, id_: str = ""
+    ) -> MinerConfig:
+        """Check what a profile is to be, that of this ID or a new one; what is wrong goes to ``found``."""
+        found.of(partial(_check_name, name), None)
+        checked = look_at(miner_type, config, found)
+        found.of(partial(self._check_free, name, but=id_), None)
+        found.of(partial(self._check_room, id_), None)
+        return checked
+
     def _checked(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
         check_profile_name(name)
         validate(miner_type, config)
+        return self._new(name, miner_type, config)
+
+    def _new(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
         return Profile(id=self._random_bytes(_ID_BYTES).hex(), name=name, miner_type=miner_type, config=dict(config))
 
-    def _store(self, profile: Profile) -> None:
-        others = self._connection.execute("SELECT count(*) FROM profile WHERE id <> ?", (profile.id,)).get
+    def _check_room(self, id_: str) -> None:
+        others = self._connection.execute("SELECT count(*) FROM profile WHERE id <> ?", (id_,)).get
         if others >= MAX_PROFILES:
             raise Conflict(
                 f"There are {MAX_PROFILES} profiles already.", suggestion="Delete some first.", code="TOO_MANY_PROFILES"
             )
+
+    def _store(self, profile: Profile) -> None:
+        self._check_room(profile.id)
         with transaction(self._connection):
             self._connection.execute(
                 "INSERT INTO profile (id, name, hash, miner_type, config) VALUES (?, ?, ?, ?, ?) ON CONFLICT (id)"
@@ -279,6 +314,7 @@ class ProfileStore:
                 f"There is a profile {name} already.",
                 suggestion="Choose another name, or delete that one first.",
                 code="PROFILE_EXISTS",
+                details={"field": "name"},
             )
 
     def _select(self, rest: str, *values: str) -> tuple[Profile, ...]:
@@ -304,6 +340,14 @@ class ProfileStore:
 
 def _config_text(profile: Profile) -> str:
     return msgspec.json.encode(profile.config).decode()
+
+
+def _check_name(name: str) -> None:
+    try:
+        check_profile_name(name)
+    except BadInput as error:
+        error.details.setdefault("field", "name")
+        raise
 
 
 def _taken(names: list[str]) -> Conflict:

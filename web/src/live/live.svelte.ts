@@ -10,6 +10,8 @@ export type Rig = Required<Schemas["RigSummary"]>;
 export type Alert = Required<Schemas["Alert"]>;
 export type Job = Required<Schemas["JobView"]>;
 export type HistoryEvent = Required<Schemas["EventRow"]>;
+export type PendingNode = Required<Schemas["PendingView"]>;
+export type Invite = Required<Schemas["InviteView"]>;
 export type Totals = Required<Schemas["FleetTotals"]>;
 export type RigDetail = Schemas["RigView"];
 export type RigState = Schemas["RigState"];
@@ -90,12 +92,16 @@ function nextFrame(work: () => void): void {
 
 const FRESH_RIG: Omit<Rig, "id"> = {
   name: "", state: "offline", sinceMs: null, seenAtMs: null, connected: false, role: "worker", tags: [], address: "",
-  hashrate: {}, miners: 0, mining: 0, shares: 0, rejected: 0, temperatureC: null, powerW: null, pingMs: null, score: 0,
-  problem: "", problemCode: "", running: [], assigned: "", version: "", locked: false, schedule: "", ofBaseline: null,
+  hashrate: {}, miners: 0, mining: 0, shares: 0, rejected: 0, temperatureC: null, powerW: null, ofBaseline: null, pingMs: null, score: 0,
+  problem: "", problemCode: "", running: [], assigned: "", version: "", locked: false, schedule: "",
 };
 const FRESH_ALERT: Omit<Alert, "id"> = {
   kind: "machine", severity: "notice", text: "", sinceMs: 0, rig: "", rigName: "", miner: "", suggestion: "", action: null,
   times: 1, easing: false,
+};
+const FRESH_PENDING: Omit<PendingNode, "id"> = { name: "", fingerprint: "", words: "", address: "", since: "", expiresAt: "" };
+const FRESH_INVITE: Omit<Invite, "id"> = {
+  status: "open", for: "rig", uses: 1, used: 0, createdAt: "", expiresAt: "", addresses: [], token: null, words: "", qr: [], joined: [],
 };
 
 const FRESH_JOB: Omit<Job, "id"> = {
@@ -118,6 +124,9 @@ class Live {
   jobs = new LiveTable<Job>("jobs", FRESH_JOB);
   events = new LiveTable<HistoryEvent>("events", FRESH_EVENT);
   totals = $state.raw<Totals | undefined>(undefined);
+  /** Who waits for approval, and the invites: while `followDoors` does. */
+  pending = new LiveTable<PendingNode>("pending", FRESH_PENDING);
+  invites = new LiveTable<Invite>("invites", FRESH_INVITE);
 
   /** Called when the connection has ended: see who is asked as. */
   whenEnded: () => void = () => {};
@@ -160,6 +169,12 @@ class Live {
   /** Try the connection now. */
   nudge(): void {
     this.#feed.nudge();
+  }
+
+  /** Follow who comes to this node's door, until the returned function is called. */
+  followDoors(): () => void {
+    const ends = [this.pending.follow(this.#feed), this.invites.follow(this.#feed)];
+    return () => ends.forEach((end) => end());
   }
 
   /**

@@ -15,14 +15,17 @@ export interface PageProps {
 }
 export type Loaded = { default: Component<PageProps> };
 
+/** A page that heeds no `id` is a page. */
+const page = (module: Promise<{ default: unknown }>) => module as Promise<Loaded>;
+
 export const LOADERS: Record<Exclude<PageName, "none">, () => Promise<Loaded>> = {
-  overview: () => import("../pages/overview/Overview.svelte") as Promise<Loaded>,
-  nodes: () => import("../pages/nodes/Nodes.svelte") as Promise<Loaded>,
-  rig: () => import("../pages/rig/Rig.svelte") as Promise<Loaded>,
-  profiles: () => import("../pages/profiles/Profiles.svelte") as Promise<Loaded>,
-  profile: () => import("../pages/profiles/Profile.svelte") as Promise<Loaded>,
-  activity: () => import("../pages/activity/Activity.svelte") as Promise<Loaded>,
-  settings: () => import("../pages/settings/Settings.svelte") as Promise<Loaded>,
+  overview: () => page(import("../pages/overview/Overview.svelte")),
+  nodes: () => page(import("../pages/nodes/Nodes.svelte")),
+  rig: () => page(import("../pages/rig/Rig.svelte")),
+  profiles: () => page(import("../pages/profiles/Profiles.svelte")),
+  profile: () => page(import("../pages/profiles/Profile.svelte")),
+  activity: () => page(import("../pages/activity/Activity.svelte")),
+  settings: () => page(import("../pages/settings/Settings.svelte")),
 };
 
 /** What the navigation lists, and which pages are part of it. */

@@ -1,7 +1,7 @@
 /** The same command once more. A job does not keep what was asked: the audit journal does, where it is short and holds no secret. */
 
 import { type Schemas, answerOf, api } from "../../api/client";
-import { newKey } from "../../api/key";
+import { once } from "../../api/once";
 import { parsed } from "../../format/times";
 
 type Entry = Pick<Schemas["AuditEntryView"], "kind" | "action" | "body">;
@@ -59,7 +59,7 @@ export async function askAgain(action: string, order: Order, peers: readonly str
   const route = ROUTES[action as keyof typeof ROUTES];
   // each route has a body of its own; this one was taken by that route before
   const body = { ...order, peers } as never;
-  return answerOf(api.POST(route, { body, params: { header: { "Idempotency-Key": newKey() } } }));
+  return answerOf(api.POST(route, { body, params: { header: once() } }));
 }
 
 /** What is special about `order`, in a line: `minerName xmrig-1, resumeAfterS 60`. */

@@ -80,6 +80,8 @@ export const parts = {
   showPassword: "Show the password",
   hidePassword: "Hide the password",
   capsLock: "Caps Lock is on.",
+  others: (n: number, one: string) => `and ${count(n, `other ${one}`)}`,
+  filterMore: (n: number, one: string) => `${count(n, `more ${one}`)}: filter to see them`,
   notAllowed: (what: string, needs: string, role: string) => `${what} for ${needs === "admin" ? "admins" : "operators and admins"}: you are here as ${role === "viewer" ? "a viewer" : `an ${role}`}.`,
 };
 
@@ -91,3 +93,53 @@ export const states = {
   offline: "Offline",
   unknown: "Unknown",
 } as const;
+
+export const keyboard = {
+  title: "Keyboard",
+  singleKeys: "Keys without Ctrl do something",
+  singleKeysHint: "Turn this off if you dictate, or press keys by accident.",
+  everywhere: "Everywhere",
+  here: "On this page",
+  find: "Find a rig, a page or an action",
+  help: "This list",
+  go: (page: string) => `Go to ${page}`,
+  then: "then",
+};
+
+export const palette = {
+  title: "Find",
+  placeholder: "A rig, a page, an action, or: stop rig-alpha",
+  nothing: "Nothing is called that.",
+  results: (n: number) => (n ? count(n, "result") : "No results"),
+  rig: "Rig",
+  page: "Page",
+  profile: "Profile",
+  action: "Action",
+  addPeer: "Add a peer",
+  newProfile: "New profile",
+  themeLight: "Light theme",
+  themeDark: "Dark theme",
+  themeSystem: "Theme of the system",
+  compact: "Compact rows",
+  comfortable: "Comfortable rows",
+  keyboard: "Keyboard shortcuts",
+  logout: "Log out",
+  verbs: { stop: "Stop", restart: "Restart", pause: "Pause", resume: "Resume", ping: "Ping" },
+  ask: {
+    stop: (rig: string) => ({ title: `Stop ${rig}?`, text: `All miners of ${rig} stop. They stay stopped until somebody starts them.`, action: "Stop" }),
+    restart: (rig: string) => ({ title: `Restart ${rig}?`, text: `All miners of ${rig} stop and start again: some seconds without hashes.`, action: "Restart" }),
+    pause: (rig: string) => ({ title: `Pause ${rig}?`, text: `All miners of ${rig} stop hashing and keep their processes. Resume undoes it.`, action: "Pause" }),
+  },
+  did: {
+    stop: (rig: string) => `${rig}: stopped.`,
+    restart: (rig: string) => `${rig}: restarted.`,
+    pause: (rig: string) => `${rig}: paused.`,
+    resume: (rig: string) => `${rig}: goes on.`,
+    ping: (rig: string, ms: string) => `${rig} answers in ${ms} ms.`,
+  },
+};
+
+export const pulse = {
+  label: "The fleet now",
+  none: "No rigs yet",
+};

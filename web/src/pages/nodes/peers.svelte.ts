@@ -1,0 +1,147 @@
+/** The rows of the peers table: the rigs as the feed has them, and what only the list of peers knows. */
+
+import { type Schemas, answerOf, api, replyOf } from "../../api/client";
+import { failureOf } from "../../api/failure";
+import { parsed } from "../../format/times";
+import { type Rig, live } from "../../live/live.svelte";
+import type { Source } from "../../parts/table/rows.svelte";
+import { toasts } from "../../parts/toasts.svelte";
+import { nodes as t } from "../../texts";
+
+export type Peer = Schemas["PeerView"];
+/** A rig, or a peer that is none: `peer` says what is known of that. */
+export type NodeRow = Rig & { peer?: Peer };
+
+const PAGE = 500;
+const MOST_PAGES = 20;
+/** A fleet of this size is asked for again now and then; a larger one when the page is opened. */
+const SMALL = 500;
+const AGAIN_MS = 60_000;
+const SHOWN_FOR_MS = 10_000;
+
+export interface Ping {
+  state: "busy" | "done" | "failed";
+  rttMs: number;
+  offsetMs: number;
+}
+
+/** A row for a peer that is no rig: nothing of it is measured. */
+export function rowOf(peer: Peer): NodeRow {
+  return {
+    id: peer.id, name: peer.name, state: peer.connected ? "idle" : "offline", sinceMs: null, seenAtMs: parsed(peer.lastSeen), connected: peer.connected,
+    role: peer.role, tags: peer.tags ?? [], address: peer.address, hashrate: {}, miners: 0, mining: 0, shares: 0, rejected: 0, temperatureC: null,
+    powerW: null, pingMs: peer.pingMs, score: peer.score, problem: peer.connected ? "" : (peer.lastFailure?.reason ?? ""), problemCode: "", running: [],
+    assigned: "", version: "", locked: false, schedule: "", ofBaseline: null, peer,
+  };
+}
+
+export class Peers implements Source<NodeRow> {
+  /** Peers that are no rigs, as the list has them. */
+  #others = $state.raw<ReadonlyMap<string, NodeRow>>(new Map());
+  /** When a peer was last seen, where the feed does not say it (ms). */
+  #seen = $state.raw<ReadonlyMap<string, number>>(new Map());
+  #pings = $state.raw<ReadonlyMap<string, Ping>>(new Map());
+  #asked = $state(0);
+  #stopped = false;
+
+  /** Ask for the list now, and again when peers come or go. Returns how to end that. */
+  start(): () => void {
+    this.#stopped = false;
+    void this.reload();
+    let known = live.fleet.rows.size;
+    const asking = setInterval(() => {
+      const size = live.fleet.rows.size;
+      if (size !== known || (size <= SMALL && Date.now() - this.#asked > AGAIN_MS)) void this.reload();
+      known = size;
+    }, 2000);
+    return () => {
+      this.#stopped = true;
+      clearInterval(asking);
+    };
+  }
+
+  /** Ask for all peers, a part at a time; controllers are in the first. */
+  async reload(): Promise<void> {
+    this.#asked = Date.now();
+    const others = new Map<string, NodeRow>();
+    const seen = new Map<string, number>();
+    try {
+      for (let at = 0; at < MOST_PAGES && !this.#stopped; at += 1) {
+        const { data, headers } = await replyOf(api.GET("/peers", { params: { query: { limit: PAGE, offset: at * PAGE, sort: "role" } } }));
+        for (const peer of data) {
+          if (!live.fleet.rows.has(peer.id)) others.set(peer.id, rowOf(peer));
+          if (peer.lastSeen) seen.set(peer.id, Date.parse(peer.lastSeen));
+        }
+        if ((at + 1) * PAGE >= Number(headers.get("X-Total-Count") ?? 0)) break;
+      }
+    } catch {
+      return; // the rigs are there all the same; the bar says that the node does not answer
+    }
+    this.#others = others;
+    this.#seen = seen;
+  }
+
+  get rows(): Source<NodeRow>["rows"] {
+    const rigs = live.fleet.rows;
+    const others = this.#others;
+    if (!others.size) return rigs;
+    return {
+      get: (id) => rigs.get(id) ?? others.get(id),
+      get size() {
+        let size = rigs.size;
+        for (const id of others.keys()) if (!rigs.has(id)) size += 1;
+        return size;
+      },
+      values: () => both(rigs, others),
+    };
+  }
+
+  get version(): number {
+    void this.#others;
+    return live.fleet.version + this.#asked;
+  }
+
+  get complete(): boolean {
+    return live.fleet.complete;
+  }
+
+  /** When a peer was last seen (ms), `null` if never. */
+  lastSeen(row: NodeRow): number | null {
+    return row.seenAtMs ?? this.#seen.get(row.id) ?? null;
+  }
+
+  ping(id: string): Ping | undefined {
+    return this.#pings.get(id);
+  }
+
+  /** Measure a round trip now: it stands in the row for a while. */
+  async measure(row: NodeRow): Promise<void> {
+    if (this.ping(row.id)?.state === "busy") return;
+    this.#note(row.id, { state: "busy", rttMs: 0, offsetMs: 0 });
+    try {
+      const answer = await answerOf(api.POST("/peers/{peer}/ping", { params: { path: { peer: row.id } } }));
+      this.#note(row.id, { state: "done", rttMs: answer.rtt_ms, offsetMs: answer.clock_offset_ms });
+    } catch (thrown) {
+      this.#note(row.id, { state: "failed", rttMs: 0, offsetMs: 0 });
+      toasts.failed(failureOf(thrown));
+    }
+    setTimeout(() => this.#note(row.id, undefined), SHOWN_FOR_MS);
+  }
+
+  #note(id: string, ping: Ping | undefined): void {
+    const next = new Map(this.#pings);
+    if (ping) next.set(id, ping);
+    else next.delete(id);
+    this.#pings = next;
+  }
+}
+
+function* both(rigs: ReadonlyMap<string, Rig>, others: ReadonlyMap<string, NodeRow>): IterableIterator<NodeRow> {
+  yield* rigs.values();
+  for (const row of others.values()) if (!rigs.has(row.id)) yield row;
+}
+
+/** The word for how a peer is: that of its connection where it is no rig. */
+export function peerWord(peer: Peer): string {
+  return t.peerStates[peer.state] ?? peer.state;
+}

@@ -1,0 +1,88 @@
+// @vitest-environment happy-dom
+import { flushSync, mount, unmount } from "svelte";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Schemas } from "../../api/client";
+import { ApiFailure } from "../../api/failure";
+import Band from "./Band.svelte";
+import { Bands, bands } from "./bands.svelte";
+
+function answer(ids: string[]): Schemas["BandsView"] {
+  return {
+    startMs: 0,
+    stepMs: 900_000,
+    points: 4,
+    table: "minutes",
+    bands: ids.map((peerId) => ({
+      peerId,
+      peerName: peerId,
+      states: "mmt-",
+      hashrate: [],
+      events: [{ atMs: 1_800_000, kind: "crashed", miner: "xmrig-1", by: "", text: "Killed by signal 9." }],
+      earlierEvents: false,
+    })),
+    unknown: [],
+  };
+}
+
+describe("bands", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("asks for all that is shown at once, a hundred in a request", async () => {
+    const ask = vi.fn((ids: string[]) => Promise.resolve(answer(ids)));
+    const own = new Bands(ask);
+    for (let at = 0; at < 130; at++) own.show(`rig-${at}`);
+    await vi.advanceTimersByTimeAsync(100);
+    expect(ask.mock.calls.map(([ids]) => ids.length)).toEqual([100, 30]);
+    expect(own.of("rig-129").band?.states).toBe("mmt-");
+  });
+
+  it("asks again each minute for what is still shown, and for nothing else", async () => {
+    const ask = vi.fn((ids: string[]) => Promise.resolve(answer(ids)));
+    const own = new Bands(ask);
+    own.show("stays");
+    const end = own.show("goes");
+    await vi.advanceTimersByTimeAsync(100);
+    end();
+    end();
+    await vi.advanceTimersByTimeAsync(70_000);
+    expect(ask.mock.calls.map(([ids]) => ids)).toEqual([["stays", "goes"], ["stays"]]);
+  });
+
+  it("keeps what it knows when an answer fails, says why, and asks again soon", async () => {
+    let fails = false;
+    const ask = vi.fn((ids: string[]) =>
+      fails ? Promise.reject(new ApiFailure(503, { error: "The disk is full.", code: "HISTORY" })) : Promise.resolve(answer(ids)),
+    );
+    const own = new Bands(ask);
+    own.show("rig");
+    await vi.advanceTimersByTimeAsync(100);
+    fails = true;
+    await vi.advanceTimersByTimeAsync(66_000);
+    expect(own.of("rig").failure?.message).toBe("The disk is full.");
+    expect(own.of("rig").band?.states).toBe("mmt-");
+    fails = false;
+    await vi.advanceTimersByTimeAsync(16_000);
+    expect(own.of("rig").failure).toBeUndefined();
+  });
+});
+
+describe("Band", () => {
+  it("says in words what it draws, and steps through it by keyboard", () => {
+    vi.spyOn(bands, "show").mockReturnValue(() => {});
+    const held = bands.of("a1");
+    const component = mount(Band, { target: document.body, props: { rig: "a1", name: "rig-alpha" } });
+    flushSync();
+    const slider = document.querySelector("[role=slider]");
+    expect(slider?.getAttribute("aria-valuetext")).toBe("The last 24 hours are being loaded.");
+    const [band] = answer(["a1"]).bands;
+    if (band) held.band = { ...band, startMs: 0, stepMs: 900_000 };
+    flushSync();
+    expect(slider?.getAttribute("aria-valuetext")).toBe("mining 30 min, in trouble 15 min, nothing known 15 min; 1 event.");
+    slider?.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true }));
+    slider?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
+    flushSync();
+    expect(slider?.getAttribute("aria-valuetext")).toContain("in trouble; xmrig-1: Killed by signal 9.");
+    void unmount(component);
+  });
+});

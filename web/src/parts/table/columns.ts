@@ -1,0 +1,72 @@
+/** What a table shows: its columns, and which of them somebody chose, in which order. */
+
+import type { Snippet } from "svelte";
+
+export interface TableRow {
+  id: string;
+}
+
+export type CellValue = string | number | boolean | null | undefined;
+
+export interface Column<Row extends TableRow> {
+  id: string;
+  header: string;
+  /** What it is sorted by; one without cannot be sorted by. Missing values come last. */
+  value?: (row: Row) => CellValue;
+  /** What typing finds; left out: the value, where it is text. */
+  text?: (row: Row) => string;
+  /** What is drawn; left out: the value. Give what can be focused in it `tabindex={tab}`. */
+  cell?: Snippet<[row: Row, tab: 0 | -1]>;
+  /** In rem. */
+  width: number;
+  /** Its share of the room that is left. */
+  grow?: number;
+  /** Right-aligned, and sorted the largest first at the first click. */
+  numeric?: boolean;
+  /** Somebody may take it out. */
+  optional?: boolean;
+  /** Not shown until somebody chooses it. */
+  hidden?: boolean;
+  /** Its values change all the time: where it is sorted by, the order is made again now and then. */
+  live?: boolean;
+  /** Where it stands on a card, where there is no room for a row; left out: nowhere. */
+  phone?: "title" | "value" | "detail" | "end";
+}
+
+export interface Sort {
+  column: string;
+  descending: boolean;
+}
+
+/** What somebody chose: `shown` are the IDs in their order. */
+export interface Choice {
+  shown: string[];
+  sort: Sort;
+}
+
+export function defaultShown<Row extends TableRow>(columns: readonly Column<Row>[]): string[] {
+  return columns.filter((column) => !column.hidden).map((column) => column.id);
+}
+
+/** The columns to show, in the order chosen; those that may not be taken out are there whatever was remembered. */
+export function chosenColumns<Row extends TableRow>(columns: readonly Column<Row>[], shown: readonly string[]): Column<Row>[] {
+  const byId = new Map(columns.map((column) => [column.id, column]));
+  const chosen = [...new Set(shown)].flatMap((id) => byId.get(id) ?? []);
+  for (const [at, column] of columns.entries()) if (!column.optional && !chosen.includes(column)) chosen.splice(at, 0, column);
+  return chosen;
+}
+
+/** The tracks of a grid for `columns`, and how wide they are at least (rem). */
+export function tracksOf<Row extends TableRow>(columns: readonly Column<Row>[], before: number): { tracks: string; least: number } {
+  const all = before ? [{ width: before }, ...columns] : columns;
+  const tracks = all.map((column: { width: number; grow?: number }) => (column.grow ? `minmax(${column.width}rem, ${column.grow}fr)` : `${column.width}rem`));
+  return { tracks: tracks.join(" "), least: all.reduce((sum, column) => sum + column.width, 1) };
+}
+
+/** Whether what was remembered is a choice: somebody else may have written there, or an older page. */
+export function isChoice(value: unknown): value is Choice {
+  if (typeof value !== "object" || value === null || !("shown" in value) || !("sort" in value)) return false;
+  const { shown, sort } = value;
+  if (!Array.isArray(shown) || shown.length > 100 || !shown.every((id) => typeof id === "string")) return false;
+  return typeof sort === "object" && sort !== null && "column" in sort && typeof sort.column === "string" && "descending" in sort && typeof sort.descending === "boolean";
+}

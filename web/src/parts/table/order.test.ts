@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import type { Column } from "./columns";
+import { Finder, collationKey, ordered } from "./order";
+
+interface Rig {
+  id: string;
+  name: string;
+  rate?: number | null;
+  tags?: string;
+}
+const COLUMNS: Column<Rig>[] = [
+  { id: "name", header: "Name", width: 8, value: (rig) => rig.name },
+  { id: "rate", header: "Hashrate", width: 6, numeric: true, value: (rig) => rig.rate },
+  { id: "tags", header: "Tags", width: 6, text: (rig) => rig.tags ?? "" },
+];
+const rigs = (...names: string[]): Rig[] => names.map((name, at) => ({ id: String(at), name }));
+
+function names(of: Rig[], column = "name", descending = false): string[] {
+  const byId = new Map(of.map((rig) => [rig.id, rig.name]));
+  return ordered(of, { column, descending }, COLUMNS).map((id) => byId.get(id) ?? "");
+}
+
+describe("the order", () => {
+  it("is that of people: case, accents and leading zeros aside, numbers by size", () => {
+    expect(names(rigs("rig-10", "Rig-9", "élan", "rig-009b", "echo", "zulu"))).toEqual(["echo", "élan", "Rig-9", "rig-009b", "rig-10", "zulu"]);
+    expect(collationKey("ÉLAN")).toBe(collationKey("elan"));
+  });
+
+  it("has what is missing last, whichever way", () => {
+    const of = [
+      { id: "a", name: "a", rate: null },
+      { id: "b", name: "b", rate: 5 },
+      { id: "c", name: "c", rate: 0 },
+      { id: "d", name: "d", rate: NaN },
+      { id: "e", name: "e" },
+    ];
+    expect(names(of, "rate")).toEqual(["c", "b", "a", "d", "e"]);
+    expect(names(of, "rate", true)).toEqual(["b", "c", "a", "d", "e"]);
+  });
+
+  it("leaves equal ones in the order of their names, either way", () => {
+    const of = [3, 1, 2].map((n) => ({ id: String(n), name: `rig-${n}`, rate: 7 }));
+    expect(names(of, "rate")).toEqual(["rig-1", "rig-2", "rig-3"]);
+    expect(names(of, "rate", true)).toEqual(["rig-1", "rig-2", "rig-3"]);
+  });
+
+  it("is that of the rows where there is no such column", () => {
+    expect(ordered(rigs("b", "a"), { column: "none", descending: false }, [])).toEqual(["0", "1"]);
+  });
+});
+
+describe("what is typed", () => {
+  const find = (typed: string, of: Rig[]) => of.filter(new Finder(COLUMNS).matcher(typed) ?? (() => true)).map((rig) => rig.name);
+
+  it("is found in every column, each word somewhere, without case and accents", () => {
+    const of = [
+      { id: "1", name: "Garage-1", tags: "cellar gpu" },
+      { id: "2", name: "attic-2", tags: "garage" },
+      { id: "3", name: "Élan", tags: "" },
+    ];
+    expect(find("GARAGE", of)).toEqual(["Garage-1", "attic-2"]);
+    expect(find("garage gpu", of)).toEqual(["Garage-1"]);
+    expect(find("elan", of)).toEqual(["Élan"]);
+    expect(find("  ", of)).toHaveLength(3);
+  });
+
+  it("finds no word across two columns", () => {
+    expect(find("ab", [{ id: "1", name: "a", tags: "b" }])).toEqual([]);
+  });
+
+  it("sees a row that was replaced as it is now", () => {
+    const finder = new Finder(COLUMNS);
+    const matches = finder.matcher("new");
+    expect(matches?.({ id: "1", name: "old" })).toBe(false);
+    expect(matches?.({ id: "1", name: "new" })).toBe(true);
+  });
+});

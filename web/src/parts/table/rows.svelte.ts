@@ -1,0 +1,135 @@
+/** The rows of a table in order: made when somebody asks for another, and else only while nobody reads or aims. */
+
+import { untrack } from "svelte";
+import type { Column, Sort, TableRow } from "./columns";
+import { Finder, ordered } from "./order";
+
+/** Where rows come from: `live.fleet`, or any list (`listed`). `version` is read to follow it. */
+export interface Source<Row extends TableRow> {
+  readonly rows: Pick<ReadonlyMap<string, Row>, "get" | "values" | "size">;
+  readonly version: number;
+  /** False while nothing is known yet. */
+  readonly complete: boolean;
+  /** What comes was asked for, and is shown at once. */
+  readonly asked?: boolean;
+}
+
+/** A list as a source; `undefined` is one that is not there yet. For lists that are asked for, not for what changes by itself. */
+export function listed<Row extends TableRow>(list: () => readonly Row[] | undefined): Source<Row> {
+  let version = 0;
+  const table = $derived.by(() => ({ rows: new Map((list() ?? []).map((row) => [row.id, row])), version: ++version }));
+  return {
+    get rows() {
+      return table.rows;
+    },
+    get version() {
+      return table.version;
+    },
+    get complete() {
+      return list() !== undefined;
+    },
+    asked: true,
+  };
+}
+
+export interface Wanted<Row extends TableRow> {
+  source: Source<Row>;
+  columns: readonly Column<Row>[];
+  sort: Sort;
+  /** What is typed to find. */
+  text: string;
+  where: ((row: Row) => boolean) | undefined;
+}
+
+const LOOK_EVERY_MS = 500;
+const ORDER_EVERY_MS = 5000;
+const STILL_FOR_MS = 2000;
+
+export class OrderedRows<Row extends TableRow> {
+  order = $state.raw<readonly string[]>([]);
+  /** A pointer is over the table, or the focus in it. */
+  aimed = false;
+  #scrolledAt = -Infinity;
+  #madeAt = 0;
+  #madeOf = 0;
+  #finder: Finder<Row>;
+  #lastKnown = new Map<string, Row>();
+  #anything = $derived.by(() => this.wanted().source.rows.size > 0);
+
+  constructor(private readonly wanted: () => Wanted<Row>) {
+    this.#finder = new Finder(untrack(() => wanted().columns));
+    // what is asked for is there at once
+    $effect.pre(() => {
+      const { source, sort, text, where } = wanted();
+      void [sort.column, sort.descending, text, where, source, source.complete, this.#anything, source.asked && source.version];
+      untrack(() => this.#make());
+    });
+    $effect(() => {
+      const looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
+      return () => clearInterval(looking);
+    });
+  }
+
+  scrolled(): void {
+    this.#scrolledAt = performance.now();
+  }
+
+  /** The row with an ID, as it is now; one that is gone is as it was, until the order is made again. */
+  row(id: string): Row | undefined {
+    const { source } = this.wanted();
+    void source.version;
+    return source.rows.get(id) ?? this.#lastKnown.get(id);
+  }
+
+  isGone(id: string): boolean {
+    const { source } = this.wanted();
+    void source.version;
+    return !source.rows.get(id);
+  }
+
+  get #still(): boolean {
+    return this.aimed || performance.now() - this.#scrolledAt < STILL_FOR_MS;
+  }
+
+  #found(): Row[] {
+    const { source, text, where } = this.wanted();
+    const matches = this.#finder.matcher(text);
+    const found: Row[] = [];
+    for (const row of source.rows.values()) if ((!where || where(row)) && (!matches || matches(row))) found.push(row);
+    return found;
+  }
+
+  #make(): void {
+    const { source, sort, columns } = this.wanted();
+    const found = this.#found();
+    const next = ordered(found, sort, columns);
+    this.#madeAt = performance.now();
+    this.#madeOf = source.rows.size;
+    this.#lastKnown = new Map(found.map((row) => [row.id, row]));
+    if (!same(next, this.order)) this.order = next;
+  }
+
+  /** New rows are put in soon; the order is made again where it moves by itself. */
+  #look(): void {
+    const { source, sort, text, where, columns } = untrack(this.wanted);
+    const size = untrack(() => source.rows.size);
+    const due = performance.now() - this.#madeAt >= ORDER_EVERY_MS;
+    if (size === this.#madeOf && !due) return;
+    const moves = Boolean(text || where) || columns.find((column) => column.id === sort.column)?.live;
+    if (size === this.#madeOf && !moves) return;
+    untrack(() => (this.#still ? this.#append() : this.#make()));
+  }
+
+  /** Rows that came are put at the end: nothing that is looked at moves. */
+  #append(): void {
+    const there = new Set(this.order);
+    const came = this.#found().filter((row) => !there.has(row.id));
+    if (!came.length) return;
+    for (const row of came) this.#lastKnown.set(row.id, row);
+    this.order = [...this.order, ...came.map((row) => row.id)];
+  }
+}
+
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((id, at) => id === b[at]);
+}

@@ -1,0 +1,27 @@
+import { count } from "./common";
+
+export const table = {
+  filter: "Filter",
+  filterHint: "Type to filter ( / )",
+  clearFilter: "Clear the filter",
+  columns: "Columns",
+  columnsTitle: "Columns of this table",
+  columnsReset: "As they were at first",
+  sortBy: "Sort by",
+  ascending: "Ascending",
+  descending: "Descending",
+  earlier: (column: string) => `Move ${column} to the left`,
+  later: (column: string) => `Move ${column} to the right`,
+  select: (name: string) => `Select ${name}`,
+  selectAll: (n: number) => `Select all ${n.toLocaleString("en")}`,
+  selected: (n: number) => `${n.toLocaleString("en")} selected`,
+  unseen: (n: number) => `${n.toLocaleString("en")} of them not shown by the filter`,
+  clear: "Clear the selection",
+  bulk: "What to do with those selected",
+  counted: (shown: number, all: number, one: string) => (shown === all ? count(all, one) : `${shown.toLocaleString("en")} of ${count(all, one)}`),
+  none: "Nothing matches",
+  noneText: "No row has what is typed and chosen above.",
+  gone: "Removed",
+  yes: "Yes",
+  no: "No",
+};
