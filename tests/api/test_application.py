@@ -15,7 +15,7 @@ from miner_ctrl.miners import LogPart
 from miner_ctrl.model.callers import LOOPBACK, OWNER
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.week import parse_rules
-from tests.api import test_access, test_docs, test_jobs, test_profiles
+from tests.api import test_access, test_docs, test_jobs, test_profile_editor, test_profiles
 from tests.api.in_memory import GOOD_TOKEN, RIG_ID, WAITING_ID, Answer, Client, World
 from tests.api.own_machine import MINER
 
@@ -247,6 +247,7 @@ async def test_every_route_is_tried() -> None:
         | {("DELETE", path) for path in lists}
         | {("DELETE", "/invites/{id}"), ("GET", "/invites/{id}")}
         | test_profiles.TRIED
+        | test_profile_editor.TRIED
         | test_access.TRIED
         | test_jobs.TRIED
         | test_docs.TRIED

@@ -40,7 +40,9 @@ def test_rigs_are_of_every_kind_and_their_pages_answer(url: str) -> None:
     totals = ask(url, "/fleet/totals")
     assert totals["rigs"] == 40
     assert min(totals[state] for state in ("mining", "paused", "idle", "trouble", "offline")) > 0
-    assert {"crashed", "gave_up", "hung", "hot", "slow", "pairing"} <= {each["kind"] for each in ask(url, "/alerts")}
+    assert {"crashed", "gave_up", "hung", "hot", "no_shares", "refused"} <= {
+        each["kind"] for each in ask(url, "/alerts")
+    }
     rows = {row["name"]: row for row in ask(url, "/fleet")}
     assert ask(url, "/remote/rig-alpha/info")["cpu"]
     assert ask(url, "/remote/rig-alpha/stats")["miners"][0]["hashrate"] > 0

@@ -23,7 +23,7 @@ def test_times_are_shown_and_only_those_given_are_changed(node: FakeNode, home: 
 
 
 def test_the_status_says_what_it_takes_and_what_is_wrong(node: FakeNode, home: Path) -> None:
-    status = {"enabled": True, "database": "sqlite", "bytes": 3 * 2**20, "problem": "The disk\x1b is full."}
+    status = {"enabled": True, "database": "sqlite", "bytes": 3 * 2**20, "problem": "The disk \x1b[31mis full."}
     node.on("GET", "/history/status", status)
     shown = run(home, "history", "status").out
     assert "3.0 MiB" in shown

@@ -82,9 +82,10 @@ export class Deeds {
         toasts.done(nodes.actions.removed(1));
       } catch (thrown) {
         toasts.failed(thrown);
+        return;
       }
     }
-    void this.peers.reload();
+    void this.peers.removed(idsOf(rows));
   }
 
   #show(deed: string, total: number, undo?: Undo): Progress {

@@ -18,6 +18,7 @@ const MOST_PAGES = 20;
 const SMALL = 500;
 const AGAIN_MS = 60_000;
 const SHOWN_FOR_MS = 10_000;
+const HEARD_WITHIN_MS = 3000;
 
 export interface Ping {
   state: "busy" | "done" | "failed";
@@ -44,6 +45,8 @@ export class Peers implements Source<NodeRow> {
   keys = $state.raw<ReadonlySet<string>>(new Set());
   #pings = $state.raw<ReadonlyMap<string, Ping>>(new Map());
   #asked = $state(0);
+  /** As `Source` has it. */
+  done = $state(0);
   #stopped = false;
 
   /** Ask for the list now, and again when peers come or go. Returns how to end that. */
@@ -108,6 +111,13 @@ export class Peers implements Source<NodeRow> {
 
   get complete(): boolean {
     return live.fleet.complete;
+  }
+
+  /** Peers were removed here: wait until the feed has heard of it, and show it. */
+  async removed(ids: readonly string[]): Promise<void> {
+    for (let left = HEARD_WITHIN_MS; left > 0 && ids.some((id) => live.fleet.rows.has(id)); left -= 100) await new Promise((resolve) => setTimeout(resolve, 100));
+    await this.reload();
+    this.done += 1;
   }
 
   /** When a peer was last seen (ms), `null` if never. */

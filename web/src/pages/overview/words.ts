@@ -3,7 +3,7 @@
 import { hashrate, measured } from "../../format/hashrate";
 import { span } from "../../format/times";
 import { clock } from "../../live/clock.svelte";
-import type { HistoryEvent, Rig } from "../../live/live.svelte";
+import type { Rig } from "../../live/live.svelte";
 import { overview, states } from "../../texts";
 
 /** Most lines of hashrate that are named of one rig. */
@@ -42,10 +42,4 @@ export function nextInTrouble(ids: readonly string[], rows: ReadonlyMap<string, 
     }
   }
   return undefined;
-}
-
-/** What happened, in words: what was told, or else its kind. */
-export function eventText(event: HistoryEvent): string {
-  const what = event.text || event.kind.replaceAll("_", " ");
-  return event.miner && !what.includes(event.miner) ? `${event.miner}: ${what}` : what;
 }

@@ -1,14 +1,10 @@
-/** What can be done to a rig: one request each. A key lets a request be sent twice and carried out once. */
+/** What can be done to a rig: one request each. */
 
 import { type Schemas, answerOf, api } from "../../api/client";
+import { once } from "../../api/once";
 import type { Alert } from "../../live/live.svelte";
 
-/** A random name for one deed; `randomUUID` is there in secure contexts only. */
-export function once(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-const of = (peer: string) => ({ params: { path: { peer }, header: { "Idempotency-Key": once() } } });
+const of = (peer: string) => ({ params: { path: { peer }, header: once() } });
 
 type Command = Promise<Schemas["CommandView"]>;
 
@@ -42,7 +38,7 @@ export async function deployProfile(peer: string, profileId: string): Promise<Sc
 /** A job, so that it goes on without this page and can be watched. */
 export function deployProgram(peer: string, sha256: string, restart: boolean): Promise<Schemas["JobView"]> {
   return answerOf(
-    api.POST("/remote/deploy", { params: { header: { "Idempotency-Key": once() } }, body: { peers: [peer], sha256, restart } }),
+    api.POST("/remote/deploy", { params: { header: once() }, body: { peers: [peer], sha256, restart } }),
   );
 }
 

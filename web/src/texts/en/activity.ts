@@ -1,4 +1,4 @@
-import { count } from "./common";
+import { count, word } from "./common";
 
 const VERBS: Record<string, string> = {
   start: "Start",
@@ -20,7 +20,7 @@ export function askedBy(by: string): string {
   const [door = "", ...name] = by.split(" ");
   if (door === "login" && name.length) return name.join(" ");
   if (door === "token" && name.length) return `token ${name.join(" ")}`;
-  return DOORS[by] ?? by;
+  return word(DOORS, by);
 }
 
 export const activity = {
@@ -30,8 +30,8 @@ export const activity = {
   audit: "Audit journal",
   events: "Events",
 
-  verb: (action: string) => VERBS[action] ?? action,
-  job: (action: string, rigs: number) => `${VERBS[action] ?? action} on ${count(rigs, "rig")}`,
+  verb: (action: string) => word(VERBS, action),
+  job: (action: string, rigs: number) => `${word(VERBS, action)} on ${count(rigs, "rig")}`,
   jobStates: { running: "Running", done: "Done", cancelled: "Cancelled", interrupted: "Interrupted", failed: "Failed", partly: "Partly failed" } as Record<string, string>,
   rigStates: {
     waiting: "Waiting",
@@ -122,7 +122,7 @@ export const activity = {
     range: (from: number, to: number, of: number) => `${from.toLocaleString("en")}–${to.toLocaleString("en")} of ${of.toLocaleString("en")}`,
     notBegun: "Its turn has not come.",
     working: "No answer yet.",
-    step: (step: string) => STEPS[step] ?? step,
+    step: (step: string) => word(STEPS, step),
     details: "Details",
   },
 

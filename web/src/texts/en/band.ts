@@ -19,7 +19,6 @@ export const band = {
   lasted: (state: string, span: string) => `${state} ${span}`,
   at: (from: string, until: string) => `${from} to ${until}`,
   rate: (algorithm: string, rate: string) => (algorithm ? `${rate} ${algorithm}` : rate),
-  of: (miner: string) => `${miner}:`,
   more: (n: number) => `and ${count(n, "more event")}`,
   earlier: "Earlier events are not marked.",
   loading: "The last 24 hours are being loaded.",
@@ -27,7 +26,15 @@ export const band = {
   none: "Nothing is known of the last 24 hours.",
 };
 
-export const who = {
+/** Events of the history in words. */
+export const happened = {
   by: (name: string) => `by ${name}`,
   byThisNode: "by this node",
+  /** Kinds whose text is a whole sentence. */
+  sentences: new Set(["command", "controller", "deploy", "job", "pairing", "settings", "lock"]),
+  kinds: new Map([
+    ["watchdog", "restarted by the watchdog"],
+    ["gave_up", "given up by the watchdog"],
+    ["flapping", "comes and goes"],
+  ]),
 };

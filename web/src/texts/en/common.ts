@@ -3,6 +3,11 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }
 
+/** The word for `key`, which may be anybody's; itself where there is none. */
+export function word(words: Readonly<Record<string, string>>, key: string): string {
+  return Object.hasOwn(words, key) ? (words[key] ?? key) : key;
+}
+
 export const api = {
   unreachable: {
     error: "The node does not answer.",
@@ -77,11 +82,11 @@ export const parts = {
   unknown: "not known",
   show: "Show",
   hide: "Hide",
-  others: (n: number, one: string) => `and ${count(n, `other ${one}`)}`,
-  filterMore: (n: number, one: string) => `${count(n, `more ${one}`)}: filter to see them`,
   showPassword: "Show the password",
   hidePassword: "Hide the password",
   capsLock: "Caps Lock is on.",
+  others: (n: number, one: string) => `and ${count(n, `other ${one}`)}`,
+  filterMore: (n: number, one: string) => `${count(n, `more ${one}`)}: filter to see them`,
   notAllowed: (what: string, needs: string, role: string) => `${what} for ${needs === "admin" ? "admins" : "operators and admins"}: you are here as ${role === "viewer" ? "a viewer" : `an ${role}`}.`,
 };
 

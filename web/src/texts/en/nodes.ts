@@ -119,7 +119,7 @@ export const nodes = {
     pause: "Pause",
     resume: "Resume",
     deploy: "Deploy profile",
-    tag: "Tags",
+    tag: "Change tags",
     remove: "Remove",
     more: "More",
     noRig: "None of those selected can be commanded.",

@@ -58,7 +58,7 @@ export const overview = {
     connecting: (rig: string) => `${rig} is being dialled.`,
     look: "Look again",
     looked: (rig: string) => `${rig} has answered.`,
-    approve: "Compare and approve",
+    approve: "Approve",
     log: "Show its log",
     open: "Open",
   },
