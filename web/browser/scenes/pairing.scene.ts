@@ -17,7 +17,9 @@ scene("a node that waits is compared by its words, approved, and connected", asy
   await waiting.getByText(words).waitFor();
   await waiting.getByRole("button", { name: "Approve rig-pending" }).click();
   const dialog = page.getByRole("dialog", { name: "Approve rig-pending?" });
-  await dialog.getByText(words).waitFor();
+  const read = async (list: number) => (await dialog.getByRole("list").nth(list).getByRole("listitem").allInnerTexts()).join(" ");
+  await dialog.getByRole("listitem").first().waitFor();
+  expect([await read(0), await read(1)]).toEqual([words, (await controller.info()).identity.words]);
   expect(await dialog.getByRole("button", { name: "Approve" }).isDisabled(), "before the words are compared").toBe(true);
   await dialog.getByLabel("Both screens show the same words").check();
   await dialog.getByRole("button", { name: "Approve" }).click();

@@ -23,20 +23,21 @@ scene("a rig whose agent is killed is offline with its reason, and back by itsel
   const { controller, rig } = await mining(stage);
   const { page } = await stage.open(controller, "/");
   const attention = page.getByRole("region", { name: "What needs you" });
+  const health = page.getByRole("region", { name: "Rigs by state" });
   await attention.getByText("Nothing needs you.").waitFor();
-  await page.getByRole("link", { name: "1 rig: Mining" }).waitFor({ timeout: 60_000 });
+  await health.getByRole("link", { name: "Mining 1" }).waitFor({ timeout: 60_000 });
 
   const killedAt = Date.now();
   await rig.kill();
   await attention.getByText(/rig-beta/).first().waitFor({ timeout: WITHIN_MS });
   await attention.getByText(/connect|session|offline|lost|answer/i).first().waitFor();
   expect(Date.now() - killedAt).toBeLessThan(WITHIN_MS);
-  await page.getByRole("link", { name: "1 rig: Offline" }).waitFor();
+  await health.getByRole("link", { name: "Offline 1" }).waitFor();
   expect(await page.title()).toMatch(/^\(1\)/);
   expect(simulated(rig), "its miner goes on").toHaveLength(1);
 
   await rig.serveAsRig();
-  await page.getByRole("link", { name: "1 rig: Mining" }).waitFor({ timeout: 60_000 });
+  await health.getByRole("link", { name: "Mining 1" }).waitFor({ timeout: 60_000 });
   await attention.getByText("Nothing needs you.").waitFor({ timeout: 90_000 });
   expect(await page.title()).not.toMatch(/^\(/);
 });
@@ -45,7 +46,8 @@ scene("a miner that is killed is in trouble with its reason, and back by itself"
   const { controller, rig } = await mining(stage);
   const { page } = await stage.open(controller, "/");
   const attention = page.getByRole("region", { name: "What needs you" });
-  await page.getByRole("link", { name: "1 rig: Mining" }).waitFor({ timeout: 60_000 });
+  const health = page.getByRole("region", { name: "Rigs by state" });
+  await health.getByRole("link", { name: "Mining 1" }).waitFor({ timeout: 60_000 });
   const [pid] = simulated(rig);
   if (pid === undefined) throw new Error("no miner runs");
   const killedAt = Date.now();
@@ -54,5 +56,5 @@ scene("a miner that is killed is in trouble with its reason, and back by itself"
   expect(Date.now() - killedAt).toBeLessThan(WITHIN_MS);
   await until("the watchdog to start it again", () => simulated(rig).some((each) => each !== pid), 120_000);
   await attention.getByText("Nothing needs you.").waitFor({ timeout: 120_000 });
-  await page.getByRole("link", { name: "1 rig: Mining" }).waitFor();
+  await health.getByRole("link", { name: "Mining 1" }).waitFor();
 });
