@@ -271,7 +271,7 @@ export const rig = {
     edit: "Open the profile",
     assigned: (name: string) => `The schedule asks for the profile ${name}.`,
     kept: "Profiles the rig keeps",
-    keptNone: "It keeps none: profiles come with their first start or a deploy.",
+    keptNone: "It keeps none: a start brings its profile along. Deploy one for its schedule to use.",
     schedule: "Schedule",
     noSchedule: "No schedule: it mines whenever a miner is started.",
     asks: (what: string) => `Now it asks for: ${what}`,
