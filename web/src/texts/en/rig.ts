@@ -46,6 +46,7 @@ export const rig = {
   tabs: "Parts of this rig",
   tab: { now: "Now", console: "Console", machine: "Hardware", plan: "Profile and schedule", journal: "Journal" },
   looking: "Asking for the rig…",
+  thisNode: "this node",
   gone: {
     title: "This rig was removed",
     text: "This node does not know it any more. Its history stays until it is too old.",
