@@ -107,6 +107,7 @@ export const rig = {
   yes: "on",
   no: "off",
   of: (got: number, wanted: number) => `${got} of ${wanted}`,
+  was: (state: string) => `was ${state}`,
   adopted: "Adopted: it was started by somebody else, and is watched.",
   exit: (code: number) => `Exit code ${code}.`,
   resumesAt: (when: string) => `Goes on by itself at ${when}.`,
