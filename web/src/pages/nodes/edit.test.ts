@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Draft, changeOf, changedMeanwhile, isName, isNothing } from "./edit";
+import { type Draft, changeOf, changedMeanwhile, isDialled, isName, isNothing } from "./edit";
 import { isLoopback, isPublicKey } from "./keys";
 import { qrPath, qrSize } from "./qr";
 
@@ -16,6 +16,11 @@ describe("an edit", () => {
     expect(changedMeanwhile(BEGAN, BEGAN)).toEqual([]);
     const said = changedMeanwhile(BEGAN, { ...BEGAN, name: "rig-z", grants: [] });
     expect(said).toEqual(["Name here is now rig-z.", "It may do here is now Nothing."]);
+  });
+
+  it("offers an address that is dialled, and not the host that a peer comes from", () => {
+    expect(["10.0.0.1:9091", "rig.example:9091", "[::1]:9091", "wss://h:1#pin"].map(isDialled)).toEqual(Array(4).fill(true));
+    expect(["", "10.0.0.1", "::1", "fe80::2"].map(isDialled)).toEqual(Array(4).fill(false));
   });
 
   it("takes the names that the node takes", () => {
