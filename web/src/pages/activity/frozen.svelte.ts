@@ -9,7 +9,7 @@ export class Frozen<T extends { id: string }> {
   constructor(current: () => readonly T[]) {
     this.#current = current;
     $effect.pre(() => {
-      if (!this.busy) this.release();
+      if (!this.busy) this.#held = this.#current().map((row) => row.id);
     });
   }
 
@@ -30,11 +30,6 @@ export class Frozen<T extends { id: string }> {
     const held = new Set(this.#held);
     return this.#current().filter((row) => !held.has(row.id)).length;
   });
-
-  /** Take the order of now. */
-  release(): void {
-    this.#held = this.#current().map((row) => row.id);
-  }
 
   /** For the element around the list: `{...frozen.listeners}`. */
   listeners = {

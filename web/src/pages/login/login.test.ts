@@ -22,10 +22,11 @@ describe("how long to wait", () => {
 
 describe("the form", () => {
   let form: Record<string, unknown>;
-  let login: ReturnType<typeof vi.spyOn<typeof session, "login">>;
+  const login = vi.fn<typeof session.login>();
   beforeEach(() => {
     vi.useFakeTimers();
-    login = vi.spyOn(session, "login");
+    login.mockReset();
+    vi.spyOn(session, "login").mockImplementation(login);
     form = mount(LoginForm, { target: document.body, props: { known: "" } });
     flushSync();
   });

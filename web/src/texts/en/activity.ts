@@ -67,14 +67,14 @@ export const activity = {
     empty: "No jobs yet",
     emptyText: "A command to several rigs is a job. Select rigs on the Nodes page, then start, stop or deploy: how it went on each rig is kept here.",
     toNodes: "Go to the nodes",
-    newer: (n: number) => `Show ${count(n, "newer job")}`,
+    newer: (n: number) => `${count(n, "newer job")} ${n === 1 ? "waits" : "wait"} until you leave the list.`,
     filter: "Filter jobs",
     none: "No job matches.",
     kept: "The last 100 jobs are kept.",
-    some: (failed: number) => `${count(failed, "rig")} failed`,
   },
 
   one: {
+    title: "Job",
     back: "All jobs",
     by: "Asked by",
     began: "Began",
@@ -95,7 +95,6 @@ export const activity = {
         : "") +
       "What is done stays done.",
     cancelDo: "Cancel job",
-    keep: "Keep it",
     cancelled: "The job is cancelled.",
     again: (n: number) => `Try again on the ${n === 1 ? "one" : n.toLocaleString("en")} that failed`,
     againTitle: (verb: string, n: number) => `${verb} on ${count(n, "rig")} again?`,
@@ -112,10 +111,7 @@ export const activity = {
     rigs: "Rigs",
     all: "All",
     filter: "Find a rig",
-    name: "Rig",
     state: "State",
-    answer: "Answer",
-    took2: "Took",
     noneOf: "No rig of this job is in that state.",
     previous: "Previous",
     next: "Next",
@@ -123,7 +119,6 @@ export const activity = {
     notBegun: "Its turn has not come.",
     working: "No answer yet.",
     step: (step: string) => word(STEPS, step),
-    details: "Details",
   },
 
   filters: {
@@ -152,7 +147,6 @@ export const activity = {
     older: "Load older",
     end: "That is all there is.",
     newer: (n: number) => `Show ${count(n, "newer event")}`,
-    more: "Filters",
   },
 
   auditPage: {
@@ -170,7 +164,6 @@ export const activity = {
     ended: (of: number) => `ended entry ${of}`,
     noted: "noted",
     lost: "entries lost",
-    refused: "refused",
     kinds: { asked: "Asked", ended: "Ended", noted: "Noted", lost: "Lost" } as Record<string, string>,
     fields: {
       seq: "Entry",

@@ -132,7 +132,6 @@ export const settings = {
     expires: "Expires",
     expiry: { "": "Never", "1d": "In a day", "30d": "In 30 days", "90d": "In 90 days", "365d": "In a year" } as Record<string, string>,
     noExpiry: "A token that never expires has to be revoked by hand.",
-    begins: "Begins with",
     created: "Created",
     by: "by",
     lastUsed: "Last used",
