@@ -31,7 +31,7 @@ describe("what helps", () => {
   it("is a look where words have to be compared first, and a log where one sees more", () => {
     const waits = alert("", { kind: "pairing", action: post("/peers/pending/abc/approve") });
     expect([deedOf(waits), linkOf(waits)?.href]).toEqual([undefined, "/nodes"]);
-    expect(linkOf(alert("a", { action: get("/remote/a/logs/x/y?<") }))?.href).toContain("miner=x%2Fy%3F%3C");
+    expect(linkOf(alert("a", { action: get("/remote/a/logs/x/y?<") }))?.href).toBe("/rigs/a?tab=console&log=x%2Fy%3F%3C");
   });
 });
 

@@ -76,6 +76,6 @@ export function linkOf(alert: Alert): Link | undefined {
   if (alert.kind === "pairing" && !alert.rig) return { label: t.deeds.approve, href: "/nodes" };
   if (!alert.rig || !alert.action) return undefined;
   const log = alert.action.method === "GET" ? MINER_LOG.exec(alert.action.path ?? "") : null;
-  if (log?.[1]) return { label: t.deeds.log, href: `${rigPath(alert.rig)}?miner=${encodeURIComponent(log[1])}#console` };
+  if (log?.[1]) return { label: t.deeds.log, href: `${rigPath(alert.rig)}?tab=console&log=${encodeURIComponent(log[1])}` };
   return undefined;
 }
