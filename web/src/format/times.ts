@@ -24,6 +24,11 @@ const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 const DAY_OF_YEAR = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", year: "numeric" });
 const EXACT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
 
+/** A round trip: `1.4 ms`, `38 ms`. */
+export function milliseconds(ms: number): string {
+  return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en")} ms`;
+}
+
 /** A moment as `14:03` today, `24 Nov, 14:03` this year, else with the year; the viewer's own time zone. */
 export function moment(ms: number, nowMs: number): string {
   const date = new Date(ms);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { type Series, bucketAt, covered, drawn, marks, summary, within, zoomed } from "./data";
+import { type Series, bucketAt, covered, covers, drawn, marks, summary, within, zoomed } from "./data";
 import { axisText, valueText } from "./units";
 
 const series = (values: (number | null)[], stepMs = 1000): Series => ({
-  what: "hashrate", unit: "H/s", startMs: 100_000, stepMs, points: values.length, table: "samples",
+  what: "hashrate", unit: "H/s", startMs: 100_000, stepMs, points: values.length, table: "samples", offline: [],
   lines: [{ name: "rx/0", values }],
 });
 
@@ -33,6 +33,11 @@ describe("what is drawn", () => {
   it("finds buckets, also outside", () => {
     const of = drawn(series([1, 2, 3]));
     expect([bucketAt(of, 0), bucketAt(of, 101_999), bucketAt(of, 1e12), bucketAt(drawn(series([])), 5)]).toEqual([0, 1, 2, -1]);
+  });
+
+  it("knows how far it reaches", () => {
+    const of = series([1, 2, 3]);
+    expect([covers(of, { from: 100_000, to: 104_000 }), covers(of, { from: 99_999, to: 102_000 }), covers(of, { from: 100_000, to: 104_001 })]).toEqual([true, false, false]);
   });
 
   it("sums a line up", () => {

@@ -112,10 +112,19 @@ export function summary(line: Line): Summary {
 
 /** The bucket that holds `atMs`, kept within those there are; -1 where there is none. */
 export function bucketAt(of: Drawn, atMs: number): number {
-  const step = (of.times[1] ?? 0) - (of.times[0] ?? 0);
-  if (!of.times.length) return -1;
-  const at = step > 0 ? Math.floor((atMs - (of.times[0] ?? 0)) / step) : 0;
-  return Math.max(0, Math.min(of.times.length - 1, at));
+  let [low, high] = [0, of.times.length - 1];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if ((of.times[middle] ?? 0) <= atMs) low = middle;
+    else high = middle - 1;
+  }
+  return high;
+}
+
+/** Whether `series` reaches over all of `window`, as far as there is anything yet. */
+export function covers(series: Series, window: Window): boolean {
+  const end = series.startMs + series.points * series.stepMs;
+  return series.startMs <= window.from && end + series.stepMs >= window.to;
 }
 
 /** The part of `window` that stays when it is zoomed by `factor` (0.5: half of it) about `middle`; never under `least`. */

@@ -9,3 +9,4 @@ export * from "./profiles";
 export * from "./activity";
 export * from "./settings";
 export * from "./chart";
+export * from "./console";
