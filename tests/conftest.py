@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LONGEST_FIRST = (
+    "browser/test_axe.py",
+    "browser/test_trouble.py",
+    "browser/test_session.py",
     "integration/test_two_hosts.py",
     "integration/test_watchdog_real.py",
     "integration/test_miners_outlive_the_agent.py",

@@ -7,10 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.scenes import run
+from tests.browser.scenes import PATIENCE_S, run, titles
 from tests.components.node_js import NodeTools
 
 Play = Callable[[str], None]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test for each scene of the file that a module names. The first one waits for all of them."""
+    if "title" in metafunc.fixturenames:
+        patient = pytest.mark.timeout(PATIENCE_S + 100)
+        metafunc.parametrize("title", [pytest.param(title, marks=patient) for title in titles(metafunc.module.SCENES)])
 
 
 @pytest.fixture(scope="module")

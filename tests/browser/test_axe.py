@@ -1,16 +1,11 @@
-"""axe finds nothing on any page."""
+"""axe finds nothing on any page, in either theme, in any width."""
 
 from __future__ import annotations
 
-import pytest
-
 from tests.browser.conftest import Play
-from tests.browser.scenes import titles
 
 SCENES = "axe.scene.ts"
 
 
-@pytest.mark.timeout(1600)
-@pytest.mark.parametrize("title", titles(SCENES))
 def test_scene(title: str, play: Play) -> None:
     play(title)

@@ -63,7 +63,7 @@ scene("by address: a node with another fingerprint is refused, the right one is 
   await dialog.getByLabel("Its words or key fingerprint").fill(right);
   await dialog.getByRole("button", { name: "Add peer" }).click();
   await dialog.getByText(/waits for approval there/).waitFor();
-  await dialog.getByText("It has the fingerprint that you gave.").waitFor();
+  await dialog.getByText("Its keys were compared.").waitFor();
   const id = (await controller.info()).identity.id;
   await rig.done(["peer", "approve", id]);
   await dialog.getByText(/is connected/).waitFor({ timeout: 60_000 });
