@@ -1,8 +1,8 @@
 // Pictures of every page, in every width and both themes, with three rigs and with a thousand; the best few for the docs.
 //
-// `make screenshots`; words: `--only NAME` (pages), `--rigs 3` or `--rigs 1000`, `--no-docs`.
+// `make screenshots`; words: `--only NAME` (pages), `--rigs 3`, `1000`, `docs` or `wall`, `--no-docs`.
 import { mkdirSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Browser } from "playwright-core";
 import { simulatedRigs, threeRigs, type Farm } from "./farm.ts";
@@ -15,14 +15,22 @@ const FOLDER = join(ROOT, ".cache", "screenshots");
 const DOCS = join(ROOT, "docs", "assets", "screenshots");
 const MOST_BYTES = 150 * 1024;
 
-/** Which picture the docs show, by its name here and there. */
+/** Who is looked at. The first two with all pages, in all widths and themes; the others for the docs alone. */
+const FARMS: readonly { name: string; start: () => Promise<Farm> }[] = [
+  { name: "3", start: threeRigs },
+  { name: "1000", start: () => simulatedRigs(1000, "--hostile") },
+  { name: "docs", start: () => simulatedRigs(12) },
+  { name: "wall", start: () => simulatedRigs(1000) },
+];
+
+/** Which pictures the docs show, by their names here and there. */
 const CHOSEN: Readonly<Record<string, string>> = {
-  "3/nodes-1440-light": "nodes",
-  "3/overview-1440-light": "overview-light",
-  "3/overview-1440-dark": "overview-dark",
-  "3/rig-1440-light": "rig",
-  "1000/overview-1440-dark": "wall",
-  "3/overview-390-light": "phone",
+  "docs/nodes-1440-light": "nodes",
+  "docs/overview-1440-light": "overview-light",
+  "docs/overview-1440-dark": "overview-dark",
+  "docs/rig-1440-light": "rig",
+  "docs/overview-390-light": "phone",
+  "wall/overview-1440-dark": "wall",
 };
 
 const { values: words } = parseArgs({
@@ -33,11 +41,12 @@ const pages = PAGES.filter((page) => words.only === undefined || words.only.incl
 const browser = await startBrowser();
 let wrong = 0;
 try {
-  for (const [name, start] of [["3", threeRigs], ["1000", () => simulatedRigs(1000, "--hostile")]] as const) {
-    if (words.rigs !== undefined && words.rigs !== name) continue;
+  for (const { name, start } of FARMS) {
+    const wanted = pages.flatMap((page) => LOOKS.filter((look) => isWanted(name, page, look)).map((look) => ({ page, look })));
+    if ((words.rigs !== undefined && words.rigs !== name) || wanted.length === 0) continue;
     const farm = await start();
     try {
-      for (const page of pages) for (const look of LOOKS) wrong += await picture(browser, farm, page, look);
+      for (const { page, look } of wanted) wrong += await picture(browser, farm, `${name}/${nameOf(page, look)}`, page, look);
     } finally {
       await farm.end();
     }
@@ -51,18 +60,26 @@ if (wrong > 0) {
   process.exitCode = 1;
 }
 
+function nameOf(seen: Seen, look: Look): string {
+  return `${seen.name}-${look.size.width}-${look.theme}`;
+}
+
+function isWanted(farm: string, seen: Seen, look: Look): boolean {
+  const forDocsAlone = Object.keys(CHOSEN).some((each) => each.startsWith(`${farm}/`));
+  return forDocsAlone ? words["no-docs"] !== true && `${farm}/${nameOf(seen, look)}` in CHOSEN : true;
+}
+
 /** Take one picture; returns 1 if something went wrong on the page. */
-async function picture(browser: Browser, farm: Farm, seen: Seen, look: Look): Promise<number> {
-  const name = `${farm.name}/${seen.name}-${look.size.width}-${look.theme}`;
+async function picture(browser: Browser, farm: Farm, name: string, seen: Seen, look: Look): Promise<number> {
   const opened = await StrictPage.open(browser, farm.origin, contextOf(look));
   try {
     await opened.page.goto(seen.path(farm));
     await settled(opened.page, seen.useful);
     const png = await opened.page.screenshot({ animations: "disabled", caret: "hide" });
-    mkdirSync(join(FOLDER, farm.name), { recursive: true });
+    mkdirSync(join(FOLDER, dirname(name)), { recursive: true });
     writeFileSync(join(FOLDER, `${name}.png`), png);
     const chosen = CHOSEN[name];
-    if (chosen !== undefined && words["no-docs"] !== true) forDocs(chosen, png);
+    if (chosen !== undefined) forDocs(chosen, png);
   } catch (error) {
     console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`);
     return 1;
