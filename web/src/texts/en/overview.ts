@@ -164,7 +164,7 @@ export const overview = {
     title: "Miners of this machine",
     text: "This node mines and watches no other rigs.",
     none: "No miner runs here.",
-    noneText: "Start one here with miner-ctrl miner start, or from the controller that this node is paired with.",
+    noneText: "Start one here with miner-ctrl start, or from the controller that this node is paired with.",
     shares: "shares",
     uptime: (words: string) => `runs for ${words}`,
   },
