@@ -18,7 +18,7 @@ from benches.figures import Figure, Spread, Target
 from benches.nodes import now_ms
 from benches.scale import Scale
 from miner_ctrl.history import HistoryPart, SqliteHistory, schema_1
-from miner_ctrl.history.points import miner_points, plan
+from miner_ctrl.history.points import Table, miner_points, plan
 from miner_ctrl.model.history import JournalEntry, MinerSample, Sample
 from miner_ctrl.model.miners import MinerState
 
@@ -26,6 +26,8 @@ EVERY_MS = 10_000
 FETCHED = 2
 """Samples of a rig in one part."""
 DAY_MS = 86_400_000
+BANDS = 60
+"""Rigs that a page shows at once."""
 
 
 def rig_of(number: int) -> bytes:
@@ -155,6 +157,15 @@ async def _reading(scale: Scale, home: Path) -> list[Figure]:
         assert len(points) <= 200
         assert any(point.hashrate for point in points)
         await asyncio.sleep(0.005)
+    bands_ms = []
+    for _ in range(scale.charts // 10):
+        rigs = [rig_of(number) for number in chosen.sample(range(count), min(BANDS, count))]
+        began_s, until_ms = time.perf_counter(), now_ms()
+        span = plan(until_ms - DAY_MS, until_ms, 97, await history.floors(), finest=Table.MINUTES)
+        found = await history.bands(rigs, span, until_ms=until_ms, events=51)
+        bands_ms.append((time.perf_counter() - began_s) * 1e3)
+        assert all(rows.miners and rows.watched for rows in found)
+        await asyncio.sleep(0.005)
     over.set()
     await writing
     began_s = time.perf_counter()
@@ -167,6 +178,7 @@ async def _reading(scale: Scale, home: Path) -> list[Figure]:
     return [
         Figure("24 h of a rig in 200 points", "ms", Spread.of(took_ms)),
         Figure("  p95 while it is written", "ms", Spread(ordered[int(len(ordered) * 0.95)]), None, Target(50)),
+        Figure(f"bands of {min(BANDS, count)} rigs, 24 h", "ms", Spread.of(bands_ms), None, Target(100)),
         Figure("bytes of a rig and day", "KiB", Spread(size_bytes / rig_days / 1024)),
         Figure("closed and opened again", "ms", Spread(opened_ms), None, Target(2_000)),
     ]

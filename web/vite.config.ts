@@ -14,6 +14,7 @@ export default defineConfig({
     assetsInlineLimit: 0, // the policy of the page lets no data: in, but for pictures
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
+    license: { fileName: "licenses.txt" }, // what is bundled goes with its terms
   },
   server: {
     proxy: {

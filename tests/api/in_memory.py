@@ -16,7 +16,7 @@ import msgspec
 from miner_ctrl.access import Access
 from miner_ctrl.api.faces import Faces, FleetWatcher
 from miner_ctrl.api.live.feed import Feed
-from miner_ctrl.api.live.topics import events_topic, jobs_topic, overview_topics
+from miner_ctrl.api.live.topics import events_topic, jobs_topic, overview_topics, pairing_topics
 from miner_ctrl.controller import Jobs
 from miner_ctrl.errors import BadToken, Conflict, NotFound, Refused, Unreachable
 from miner_ctrl.metrics import Metrics
@@ -471,6 +471,7 @@ class World:
         if self.jobs is not None:
             tables["jobs"] = jobs_topic(self.jobs)
         tables["events"] = events_topic(self.history)
+        tables |= pairing_topics(self.pairing)
         self.live = Feed(
             tables=tables, states=states, fleet=self.fleet, commands=self.commands, pairing=self.pairing,
             now_ms=lambda: 1_000_000, holds=lambda caller: access is None or access.holds(caller),

@@ -24,8 +24,8 @@ class MinerTypes:
 
 
 class Assignments:
-    def uses(self, query: str) -> Sequence[ProfileUseView]:
+    async def uses(self, query: str) -> Sequence[ProfileUseView]:
         return ()
 
-    def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
+    async def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
         return ProfilePlanView(profile="id", name=query, hash="", counts={}, rigs=())

@@ -15,7 +15,7 @@ from miner_ctrl.miners import LogPart
 from miner_ctrl.model.callers import LOOPBACK, OWNER
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.week import parse_rules
-from tests.api import test_access, test_docs, test_jobs, test_profiles
+from tests.api import test_access, test_docs, test_jobs, test_profile_editor, test_profiles
 from tests.api.in_memory import GOOD_TOKEN, RIG_ID, WAITING_ID, Answer, Client, World
 from tests.api.own_machine import MINER
 
@@ -61,6 +61,15 @@ SUCCESSES: list[tuple[str, str, object, int, dict[str, object]]] = [
     ("GET", "/info", None, 200, {"available_cpu_cores": 16}),
     ("GET", "/history/status", None, 200, {"enabled": True, "retentionDays": 730}),
     ("GET", f"/history/miners/{MINER}", None, 200, {"minerName": MINER, "totalPoints": 1}),
+    ("GET", "/history/settings", None, 200, {"samplesHours": 24, "eventsDays": 730}),
+    (
+        "PUT",
+        "/history/settings",
+        {"samplesHours": 12, "minutesDays": 30, "hoursDays": 365, "eventsDays": 90},
+        200,
+        {"samplesHours": 12.0, "hoursDays": 365.0},
+    ),
+    ("GET", "/history/bands?peers=rig-alpha", None, 200, {"points": 2, "table": "minutes", "unknown": []}),
     ("GET", "/history/fleet/hashrate?since=24h", None, 200, {"what": "hashrate", "points": 2}),
     ("GET", "/history/peers/rig-alpha/series?what=power", None, 200, {"what": "power"}),
     ("POST", "/doctor", None, 200, {"available_cpu_cores": 16}),
@@ -227,7 +236,7 @@ async def test_route_fails_in_the_envelope(
 
 async def test_every_route_is_tried() -> None:
     lists = {"/bundles", "/peers", "/peers/pending", "/invites", "/profiles", "/profiles/{profile}", "/remote/stats"}
-    lists |= {"/ready", "/fleet", "/alerts"}
+    lists |= {"/ready", "/fleet", "/fleet/tags", "/alerts"}
     lists |= {"/audit", "/audit/export"}  # test_audit.py
     lists |= {f"/history/peers/{{peer}}/{kind}" for kind in ("events", "hashrate", "samples", "gaps")}
     lists |= {"/history/events", "/history/miners", "/history/miners/{name}/hashrate"}
@@ -236,8 +245,9 @@ async def test_every_route_is_tried() -> None:
     elsewhere = (
         {("GET", path) for path in lists | streams}
         | {("DELETE", path) for path in lists}
-        | {("DELETE", "/invites/{id}")}
+        | {("DELETE", "/invites/{id}"), ("GET", "/invites/{id}")}
         | test_profiles.TRIED
+        | test_profile_editor.TRIED
         | test_access.TRIED
         | test_jobs.TRIED
         | test_docs.TRIED

@@ -20,6 +20,7 @@ from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
 from miner_ctrl.controller import RigHistory, history_export
 from miner_ctrl.history import HistoryStore
+from miner_ctrl.history.settings import read_history_settings
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.callers import OWNER
 from miner_ctrl.model.history import HistorySettings, JournalEntry, MinerSample, OwnEvent, RigEvent, Sample
@@ -153,6 +154,115 @@ async def test_other_lines_of_a_rig(client: Client) -> None:
     assert series["offline"] == [
         {"sinceMs": BEGAN_MS + HOUR_MS, "untilMs": BEGAN_MS + 2 * HOUR_MS, "reason": "The link is lost."}
     ]
+
+
+@pytest.mark.usefixtures("told")
+async def test_bands_are_a_letter_for_each_bucket_a_line_for_each_algorithm_and_what_happened(client: Client) -> None:
+    found = await get(client, f"/history/bands?peers=beta,nobody,{ALPHA.node_id},alpha&{times()}")
+    assert (found["startMs"], found["stepMs"], found["points"]) == (BEGAN_MS, HOUR_MS // 2, 6)
+    assert (found["table"], found["unknown"]) == ("minutes", ["nobody"])
+    beta, alpha = found["bands"]
+    assert (alpha["peerId"], alpha["peerName"], alpha["states"]) == (ALPHA.node_id, "alpha", "mmoomm")
+    assert {line["name"]: line["values"] for line in alpha["hashrate"]} == {
+        "kawpow": [0.0, 0.0, None, None, 3e7, 3e7],
+        "rx/0": [100.0, 100.0, None, None, 200.0, 200.0],
+    }
+    assert [(event["atMs"] - BEGAN_MS, event["kind"], event["text"]) for event in alpha["events"]] == [
+        (HOUR_MS, "offline", "The link is lost."),
+        (2 * HOUR_MS, "online", ""),
+    ]
+    assert (beta["peerName"], beta["states"], beta["events"]) == ("beta", "m-----", [])
+    assert not alpha["earlierEvents"]
+
+
+async def test_a_day_of_bands_is_in_quarters_of_an_hour_the_present_one_last(client: Client) -> None:
+    before_ms = now_ms()
+    found = await get(client, "/history/bands?peers=alpha")
+    assert (found["points"], found["stepMs"]) == (96, HOUR_MS // 4)
+    assert before_ms - HOUR_MS // 4 <= found["startMs"] + 95 * HOUR_MS // 4 <= now_ms()
+    assert found["bands"][0]["states"] == "-" * 96
+
+
+async def test_the_last_50_events_of_a_band_are_told_and_that_there_were_others(
+    client: Client, store: HistoryStore
+) -> None:
+    text = "<b>\u202e" + "x" * 500
+    events = [
+        JournalEntry(seq, RigEvent(at_ms=BEGAN_MS + seq, kind="crashed", miner="m-1", by="owner", text=text))
+        for seq in range(1, 61)
+    ]
+    await store.add(ALPHA.fingerprint, part_of(tuple(events)))
+    [band] = (await get(client, f"/history/bands?peers=alpha&{times()}"))["bands"]
+    assert [event["atMs"] - BEGAN_MS for event in band["events"]] == list(range(11, 61))
+    assert band["earlierEvents"]
+    assert band["events"][0]["text"] == "<b> " + "x" * 196, "one line, and no longer than a tick needs"
+    assert (band["events"][0]["by"], band["events"][0]["miner"]) == ("owner", "m-1")
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("peers=", "BAD_INPUT"),
+        ("peers=,", "BAD_PEERS"),
+        (f"peers={','.join(map(str, range(101)))}", "BAD_PEERS"),
+        ("peers=alpha&points=289", "BAD_INPUT"),
+        ("peers=alpha&since=1h&until=2h", "BAD_TIME"),
+        ("", "BAD_INPUT"),
+    ],
+)
+async def test_bands_that_cannot_be_are_refused(client: Client, query: str, code: str) -> None:
+    answer = await client("GET", f"/history/bands?{query}")
+    assert (answer.status, answer.data["code"]) == (400, code)
+
+
+async def test_how_long_what_is_kept_can_be_changed_and_holds_from_then_on(
+    client: Client, store: HistoryStore, tmp_path: Path
+) -> None:
+    before = await client("GET", "/history/settings")
+    assert before.data == {"samplesHours": 24.0, "minutesDays": 30.0, "hoursDays": 730.0, "eventsDays": 730.0}
+    floors = await store.floors()
+    wanted = {"samplesHours": 12, "minutesDays": 60, "hoursDays": 365, "eventsDays": 90.5}
+    stale = await client("PUT", "/history/settings", wanted, headers={"If-Match": '"other"'})
+    assert stale.status == 412
+    made = await client("PUT", "/history/settings", wanted, headers={"If-Match": before.headers["etag"]})
+    assert (made.status, made.data) == (200, wanted)
+    assert made.headers["etag"] == (await client("GET", "/history/settings")).headers["etag"] != before.headers["etag"]
+    assert (await get(client, "/history/status"))["retention"] == wanted
+    assert read_history_settings(tmp_path / "history.toml") == HistorySettings(
+        samples_hours=12, minutes_days=60, hours_days=365, events_days=90.5
+    )
+    later = await store.floors()
+    assert 11 * HOUR_MS < later.samples - floors.samples < 13 * HOUR_MS
+    assert later.hours > floors.hours
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"samplesHours": 0.5}, "BAD_INPUT"),
+        ({"minutesDays": 900}, "BAD_INPUT"),
+        ({"eventsDays": "90"}, "BAD_INPUT"),
+        ({"weeks": 1}, "BAD_INPUT"),
+        ({"samplesHours": 72, "minutesDays": 2}, "BAD_HISTORY_SETTINGS"),
+        ({"minutesDays": 30, "hoursDays": 7}, "BAD_HISTORY_SETTINGS"),
+    ],
+)
+async def test_times_that_cannot_be_are_refused_and_change_nothing(
+    client: Client, tmp_path: Path, change: dict[str, object], code: str
+) -> None:
+    wanted = {"samplesHours": 24, "minutesDays": 30, "hoursDays": 730, "eventsDays": 730, **change}
+    answer = await client("PUT", "/history/settings", wanted)
+    assert (answer.status, answer.data["code"]) == (400, code), answer.text
+    assert (await get(client, "/history/settings"))["samplesHours"] == 24.0
+    assert not (tmp_path / "history.toml").exists()
+
+
+async def test_settings_that_cannot_be_written_are_not_taken(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "history.toml").mkdir()
+    wanted = {"samplesHours": 12, "minutesDays": 30, "hoursDays": 730, "eventsDays": 730}
+    answer = await client("PUT", "/history/settings", wanted)
+    assert (answer.status, answer.data["code"]) == (502, "NOT_WRITTEN")
+    assert (await get(client, "/history/settings"))["samplesHours"] == 24.0
 
 
 @pytest.mark.usefixtures("told")

@@ -52,6 +52,7 @@ def _quick(*groups: str) -> dict[str, Any]:
 def test_the_history_is_measured_on_request() -> None:
     names = {figure["name"] for figure in _quick("history")["figures"]}
     assert {"rows of 200 rigs written, a s", "24 h of a rig in 200 points", "  p95 while it is written"} <= names
+    assert "bands of 32 rigs, 24 h" in names
 
 
 def test_every_group_is_expected() -> None:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -82,26 +82,53 @@ def test_while_it_mines_a_signal_ends_it_in_order(tmp_path: Path, number: signal
         assert process.wait(60) == code
 
 
-def test_on_a_terminal_the_page_is_opened_where_it_is(tmp_path: Path, built_page: Path) -> None:
+@contextmanager
+def watched_demo(tmp_path: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], Path, Callable[[], bytes]]]:
+    """Run the demo on a terminal of a machine with a display; yield it, what its browser was asked for, and a function
+    that reads what it draws next (nothing: it has ended)."""
     browser = tmp_path / "browser"
     browser.write_text(BROWSER)
     browser.chmod(0o755)
     ours, theirs = pty.openpty()
     more = {"DISPLAY": ":99", "BROWSER": f"{browser} %s &"}
-    with demo(tmp_path, stdout=theirs, **more) as process, os.fdopen(ours, "rb", buffering=0) as terminal:
+    with demo(tmp_path, *arguments, stdout=theirs, **more) as process, os.fdopen(ours, "rb", buffering=0) as terminal:
         os.close(theirs)
-        asked = browser.with_name("browser.asked")
-        said = b""
+
+        def drawn() -> bytes:
+            with suppress(OSError):  # Linux says EIO when the other end is closed
+                return terminal.read(4096)
+            return b""
+
+        yield process, browser.with_name("browser.asked"), drawn
+
+
+def test_on_a_terminal_the_page_is_opened_where_it_is(tmp_path: Path, built_page: Path) -> None:
+    said = b""
+    with watched_demo(tmp_path) as (process, asked, drawn):
         while not asked.exists() or not asked.read_text():
-            said += terminal.read(4096)  # what it draws has to be read
+            said += drawn()
         process.send_signal(signal.SIGINT)
-        with suppress(OSError):  # Linux says EIO when the other end is closed
-            while part := terminal.read(4096):
-                said += part
+        while part := drawn():
+            said += part
         assert process.wait(60) == 0
     address = asked.read_text().strip()
     assert f"The page: {address}\r\n".encode() in said
-    assert browser.with_name("browser.got").read_bytes() == (built_page / "index.html").read_bytes()
+    assert asked.with_name("browser.got").read_bytes() == (built_page / "index.html").read_bytes()
+
+
+@pytest.mark.parametrize("arguments", [("--for", "2s"), ("--no-open",)])
+def test_it_is_not_opened_for_who_does_not_want_it(
+    tmp_path: Path, built_page: Path, arguments: tuple[str, ...]
+) -> None:
+    said = b""
+    with watched_demo(tmp_path, *arguments) as (process, asked, drawn):
+        while part := drawn():
+            said += part
+            if b"3 connected" in said:
+                process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+        assert b"The page: http://" in said
+        assert not asked.exists()
 
 
 def test_ended_half_way_it_leaves_nothing_either(tmp_path: Path) -> None:

@@ -182,6 +182,29 @@ def test_grants_are_set_as_a_list(node: FakeNode, home: Path) -> None:
     assert node.asked[-1].body == {"grant": []}
 
 
+def test_tags_are_added_and_taken_off(node: FakeNode, home: Path) -> None:
+    node.on("GET", "/peers/rig-alpha", peer(tags=["cellar", "gpu"]))
+    node.on("PATCH", "/peers/rig-alpha", peer(tags=["cellar", "gpu", "new"]))
+    ended = run(home, "peer", "tag", "rig-alpha", "gpu", "new")
+    assert (ended.code, ended.out) == (0, "rig-alpha has the tags cellar, gpu, new.\n")
+    assert node.asked[-1].body == {"tags": ["cellar", "gpu", "new"]}
+    run(home, "peer", "tag", "rig-alpha", "--remove", "gpu", "other")
+    assert node.asked[-1].body == {"tags": ["cellar"]}
+    ended = run(home, "peer", "tag", "rig-alpha")
+    assert ended.out == "rig-alpha has the tags cellar, gpu.\n"
+    assert node.asked[-1].method == "GET", "without tags nothing is changed"
+    node.on("GET", "/peers/rig-alpha", peer(tags=["\x1b[31m<b>"]))
+    assert "\x1b" not in run(home, "peer", "tag", "rig-alpha").out
+    node.on("GET", "/peers/rig-alpha", peer(tags=[]))
+    assert run(home, "peer", "tag", "rig-alpha").out == "rig-alpha has no tags.\n"
+
+
+def test_invites_are_listed_with_who_joined(node: FakeNode, home: Path) -> None:
+    joined = [{"name": "rig-beta"}, {"name": ""}]
+    node.on("GET", "/invites", [invite(status="used", used=2, uses=2, joined=joined)])
+    assert "rig-beta, removed" in run(home, "peer", "invites").out
+
+
 @pytest.mark.parametrize("grants", ["observe,contrl", "none,observe", ","])
 def test_what_cannot_be_granted_is_wrong_usage(node: FakeNode, home: Path, grants: str) -> None:
     ended = run(home, "peer", "grant", "rig-alpha", grants)

@@ -224,6 +224,44 @@ events = st.lists(
 )
 
 
+def test_efficiency_is_of_rigs_that_say_their_power_and_hash_one_algorithm(desk: Desk) -> None:
+    drawn = (DeviceStats(index=0, power_w=50.0),)
+    desk.connect()
+    desk.connect(BETA)
+    desk.report(mining(hashrate=100.0, devices=drawn))
+    desk.report(mining(hashrate=300.0), fingerprint=BETA)
+    assert desk.overview.totals().efficiency == {"rx/0": 2.0}, "of beta no power is known"
+    desk.report(mining(hashrate=300.0, devices=drawn), fingerprint=BETA)
+    assert desk.overview.totals().efficiency == {"rx/0": 4.0}
+    desk.report(mining(hashrate=300.0, devices=drawn), mining("b", 5.0, algorithm="gr"), fingerprint=BETA)
+    assert desk.overview.totals().efficiency == {"rx/0": 2.0}, "what beta draws is for two things"
+    desk.fleet.apply(RigGone(ALPHA))
+    assert desk.overview.totals().efficiency == {}
+
+
+@pytest.mark.parametrize(
+    ("miners", "part"),
+    [
+        ([], None),
+        ([mining(hashrate=900.0)], None),
+        ([mining(hashrate=900.0, watch=WatchStats(baseline_hps=1000.0))], 0.9),
+        ([mining(hashrate=900.0, watch=WatchStats(baseline_hps=1000.0)), mining("b", 7.0)], 0.9),
+        ([mining(hashrate=900.0, watch=WatchStats(baseline_hps=1000.0)),
+          mining("b", 3e7, algorithm="gr", watch=WatchStats(baseline_hps=6e7))], 0.7),
+        ([mining(hashrate=1e9, watch=WatchStats(baseline_hps=1.0))], 9.99),
+        ([mining(hashrate=1.0, watch=WatchStats(baseline_hps=0.0))], None),
+        ([mining(hashrate=1.0, watch=WatchStats(baseline_hps=float("nan")))], None),
+        ([mining(state=MinerState.PAUSED, watch=WatchStats(baseline_hps=1000.0))], None),
+    ],
+)  # fmt: skip
+def test_a_row_says_which_part_of_the_usual_its_miners_make(
+    desk: Desk, miners: list[MinerStats], part: float | None
+) -> None:
+    desk.connect()
+    desk.report(*miners)
+    assert desk.row().of_baseline == part
+
+
 @settings(max_examples=200, deadline=None)
 @given(events)
 def test_totals_are_those_of_the_rows_whatever_came_and_went(events: list[Any]) -> None:
@@ -253,6 +291,12 @@ def test_totals_are_those_of_the_rows_whatever_came_and_went(events: list[Any]) 
     assert totals.rigs == len(rows) == totals.mining + totals.paused + totals.idle + totals.trouble + totals.offline
     assert totals.miners_mining == sum(row.mining for row in rows)
     assert totals.shares == sum(row.shares for row in rows)
+    for name in totals.hashrate_hps:
+        alone = [row for row in rows if set(row.hashrate_hps) == {name} and row.power_w is not None]
+        rates = [(row.hashrate_hps[name], row.power_w or 0.0) for row in alone]
+        watts, rate = sum(power for _, power in rates), sum(rate for rate, _ in rates)
+        expected = round(rate / watts, 4) if watts and rate else None
+        assert totals.efficiency.get(name) == pytest.approx(expected)
     assert totals.critical == sum(alert.severity is Severity.CRITICAL for alert in desk.overview.alerts())
 
 

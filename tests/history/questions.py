@@ -56,6 +56,9 @@ async def questions(history: HistoryStore, rigs: Sequence[bytes], now_ms: int) -
     for hours, points in ((1, 60), (24, 200), (24 * 7, 200), (24 * 90, 500)):
         span = plan(now_ms - hours * HOUR_MS, now_ms, points, floors, finest=Table.MINUTES)
         yield Question("the fleet", str(span), partial(_sorted, history.fleet_buckets, span))
+    for hours, points in ((24, 97), (6, 72), (24 * 60, 60)):
+        span = plan(now_ms - hours * HOUR_MS, now_ms, points, floors, finest=Table.MINUTES)
+        yield Question("bands", str(span), partial(_bands, history, rigs, span, now_ms))
     miners = await history.miners()
     yield Question("list of miners", "all", partial(_plain, history.miners))
     yield Question("list of miners", "of one rig", partial(_plain, history.miners, rigs[0]))
@@ -94,6 +97,18 @@ async def _events(history: HistoryStore, query: EventQuery) -> Answer:
     return [
         (event.key.seq, {name: value for name, value in msgspec.structs.asdict(event).items() if name != "key"})
         for event in await history.events(query)
+    ]
+
+
+async def _bands(history: HistoryStore, rigs: Sequence[bytes], span: Span, now_ms: int) -> Answer:
+    return [
+        (
+            sorted((rounded(bucket) for bucket in band.miners), key=repr),
+            band.watched,
+            [(event.at_ms, event.key.seq, event.kind, event.own, event.text) for event in band.events],
+            [(event.at_ms, event.key.seq, event.kind, event.own) for event in band.comings],
+        )
+        for band in await history.bands([*rigs, b"?" * 32], span, until_ms=now_ms, events=20)
     ]
 
 

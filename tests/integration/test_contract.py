@@ -190,6 +190,9 @@ def test_invites(node: Paired) -> None:
     assert made.data["token"]
     listed = {one["id"]: one for one in node.ask("GET", "/invites").data}
     assert listed[made.data["id"]]["token"] is None
+    assert {row for row in made.data["qr"] if set(row) <= {"0", "1"}} == set(made.data["qr"]) != set()
+    one = node.ask("GET", f"/invites/{made.data['id']}").data
+    assert (one["used"], one["joined"], one["token"], one["qr"]) == (0, [], None, [])
     read = node.ask("POST", "/invites/inspect", {"token": made.data["token"]})
     assert (read.status, read.data["for"]) == (200, "rig")
     assert node.ask("DELETE", f"/invites/{made.data['id']}").data["status"] == "revoked"
@@ -271,7 +274,14 @@ def test_history_of_the_rigs(node: Paired) -> None:
     started = node.ask("POST", "/remote/rig-alpha/start", {"profileId": "sim"})
     assert started.status == 200, started.text
     name = started.data["minerName"]
+    bands = node.ask("GET", "/history/bands?peers=rig-alpha,nobody").data
+    assert (bands["points"], len(bands["bands"][0]["states"]), bands["unknown"]) == (96, 96, ["nobody"])
+    kept = node.ask("GET", "/history/settings").data
+    longer = {**kept, "eventsDays": 800.0}
+    assert node.ask("PUT", "/history/settings", longer).data == longer
+    failed(node, "PUT", "/history/settings", 400, "BAD_INPUT", {**kept, "samplesHours": 0})
     status = node.ask("GET", "/history/status").data
+    assert status["retention"] == longer
     assert (status["enabled"], status["retentionDays"], status["problem"]) == (True, 730, "")
     listed = wait_for("the rig in the history", lambda: node.ask("GET", "/history/miners?peer=rig-alpha").data)
     assert {miner["peerName"] for miner in listed} == {"rig-alpha"}
@@ -327,6 +337,57 @@ def test_many_rigs_at_once(node: Paired) -> None:
     stopped = node.ask("POST", "/remote/stop", {"peers": ["rig-alpha", "rig-beta"]})
     assert wait_for("the job", lambda: _ended(node, stopped.data["id"]))["counts"]["done"] == 2
     assert [one["id"] for one in node.ask("GET", "/jobs?limit=2").data] == [stopped.data["id"], job["id"]]
+
+
+def test_a_profile_is_checked_shown_and_assigned_as_it_was_planned(node: Paired) -> None:
+    config = {"pool": "a.example:1", "wallet": "w", "seed": 7}
+    body = {"name": "planned", "minerType": "simulated", "config": config}
+    checked = node.ask("POST", "/profiles/check", body).data
+    assert (checked["ok"], node.ask("POST", "/profiles/check", {}).data["ok"]) == (True, False)
+    assert node.ask("POST", "/profiles", body).data["hash"] == checked["hash"]
+    order = {"minerType": "simulated", "config": config}
+    shown = node.ask("POST", "/profiles/preview", order).data["parts"][0]["files"][0]
+    assert (shown["name"], "a.example:1" in shown["text"]) == ("config.json", True)
+    assert len(node.ask("GET", "/profiles/pools").data) >= 15
+
+    rigs = {"filter": {"q": "rig-"}}
+    assert _planned(node, rigs) == {"start"}
+    _carry_out(node, rigs)
+    wait_for("the rigs to tell", lambda: _planned(node, rigs) == {"none"})
+    uses = node.ask("GET", "/profiles/planned/uses?sort=rigName").data
+    assert [(use["rigName"], use["version"]) for use in uses] == [(name, "same") for name in RIGS]
+
+    put = {**body, "config": {**config, "pool": "b.example:2"}}
+    assert node.ask("PUT", "/profiles/planned", put).status == 200
+    assert {use["version"] for use in node.ask("GET", "/profiles/planned/uses").data} == {"older"}
+    plan = node.ask("POST", "/profiles/planned/plan", rigs).data
+    assert {rig["change"] for rig in plan["rigs"]} == {"restart"}
+    assert [rig["changes"] for rig in plan["rigs"]] == [
+        [{"field": "pool", "before": "a.example:1", "after": "b.example:2"}]
+    ] * 2
+    _carry_out(node, rigs)
+    wait_for("the rigs to tell again", lambda: _planned(node, rigs) == {"none"})
+    miners = node.ask("GET", "/remote/rig-alpha/stats").data["miners"]
+    assert [miner["profileName"] for miner in miners] == ["planned"], "in the place of the one that ran"
+
+    plan = node.ask("POST", "/profiles/sim/plan", rigs).data
+    assert {(rig["change"], rig["replace"]) for rig in plan["rigs"]} == {("replace", "*")}
+    stopped = node.ask("POST", "/remote/stop", rigs)
+    assert wait_for("the job", lambda: _ended(node, stopped.data["id"]))["counts"]["done"] == 2
+    assert node.ask("DELETE", "/profiles/planned").status == 200
+
+
+def _planned(node: Paired, rigs: object) -> set[str]:
+    return {rig["change"] for rig in node.ask("POST", "/profiles/planned/plan", rigs).data["rigs"]}
+
+
+def _carry_out(node: Paired, rigs: object) -> None:
+    """Send the orders of a plan as they are."""
+    for order in node.ask("POST", "/profiles/planned/plan", rigs).data["orders"]:
+        begun = node.ask("POST", "/remote/start", order)
+        assert begun.status == 202, begun.text
+        job = wait_for("the job", lambda: _ended(node, begun.data["id"]))  # noqa: B023 - waited for at once
+        assert job["counts"]["done"] == len(order["peers"]), job
 
 
 def _ended(node: Paired, job: str) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from miner_ctrl.errors import BadInput, MinerCtrlError, NotFound
 from miner_ctrl.miners.adapters import default_adapters
 from miner_ctrl.miners.contract import MinerApi
 from miner_ctrl.miners.previews import API, ON_LINUX, Previews, quoted_for_windows
-from miner_ctrl.miners.xmrig import XmrigAdapter
+from miner_ctrl.miners.xmrig import PROGRAM_VARIABLE, XmrigAdapter
 from miner_ctrl.model.profile_views import PreviewPartView, ProfilePreviewView
 from miner_ctrl.profiles import validate
 from tests.profiles.half_written import configs
@@ -46,13 +45,18 @@ def only(view: ProfilePreviewView) -> PreviewPartView:
     return part
 
 
-@pytest.mark.skipif(shutil.which("xmrig") is None, reason="a real XMRig is needed to start one")
-def test_the_file_of_xmrig_is_the_one_that_it_is_started_with(tmp_path: Path) -> None:
+async def test_the_file_that_is_shown_is_the_one_that_a_real_xmrig_is_started_with(
+    tmp_path: Path, xmrig_program: Path
+) -> None:
+    adapter = XmrigAdapter(environ={PROGRAM_VARIABLE: str(xmrig_program)})
     config = validate("xmrig", WHOLE)
     shown = only(preview(rig_name="rig-1", **WHOLE))
-    plan = XmrigAdapter().plan(config, folder=tmp_path, rig_name="rig-1", api=API)
+    plan = adapter.plan(config, folder=tmp_path, rig_name="rig-1", api=API)
     assert {file.name: file.text.encode() for file in shown.files} == dict(plan.files)
     assert shown.command.argv[0] == "xmrig"
+    for file in shown.files:
+        (tmp_path / file.name).write_text(file.text)
+    await adapter.check(plan, tmp_path)
     assert [word.replace(str(ON_LINUX), str(tmp_path)) for word in shown.command.argv[1:]] == list(plan.argv[1:])
 
 
@@ -89,7 +93,7 @@ def test_whoever_may_not_see_passwords_sees_none_and_everything_else() -> None:
 
 
 def test_options_in_a_password_that_is_an_argument_are_hidden_too() -> None:
-    config = {"pool": "a.example:1", "wallet": "w", "coin": "RVN", "password": "c=BTC"}
+    config: dict[str, Any] = {"pool": "a.example:1", "wallet": "w", "coin": "RVN", "password": "c=BTC"}
     assert "c=BTC" in only(preview("tt-miner", **config)).command.argv
     hidden = preview("tt-miner", hide=True, **config)
     assert "c=BTC" not in str(hidden)
@@ -123,7 +127,7 @@ def test_a_command_line_is_quoted_for_each_shell() -> None:
 
 @pytest.mark.parametrize("adapter", default_adapters(), ids=lambda adapter: adapter.type)
 def test_every_type_can_be_shown_without_its_program(adapter: Any) -> None:
-    config = {"pool": "a.example:1", "wallet": "w", "algo": "rx/0"}
+    config: dict[str, Any] = {"pool": "a.example:1", "wallet": "w", "algo": "rx/0"}
     view = preview(adapter.type, **config)
     assert view.depends[0].startswith("The program: ")
     assert "a.example" in str(view.parts)

@@ -94,17 +94,19 @@ def test_both_hold_the_whole_page_and_the_sdist_its_sources(sdist: Path, wheel: 
 def test_a_node_of_the_installed_wheel_serves_the_page(installed: Path, built_page: Path, tmp_path: Path) -> None:
     program, alone = installed / "bin" / "miner-ctrl", {"PATH": "/nonexistent", "HOME": str(tmp_path)}
     place = "import miner_ctrl; print(miner_ctrl.__file__)"
-    said = subprocess.run(
+    told = subprocess.run(
         [installed / "bin" / "python", "-P", "-c", place], env=alone, cwd=tmp_path, capture_output=True, text=True,
         check=True, timeout=60,
     )  # fmt: skip
-    assert Path(said.stdout.strip()).is_relative_to(installed), "it is the wheel's and not this checkout's"
+    assert Path(told.stdout.strip()).is_relative_to(installed), "it is the wheel's and not this checkout's"
     words = [str(program), "--home", str(tmp_path / "home"), "serve", "--port", "0", "--listen", "127.0.0.1:0"]
     with ended_after(
         subprocess.Popen(words, env=alone, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     ) as node:
         assert node.stdout is not None
-        found = next(filter(None, (re.search(r"The page: (http://127\.0\.0\.1:\d+)", line) for line in node.stdout)))
+        said = next((line for line in node.stdout if "The page" in line), "it ended")
+        found = re.search(r"The page: (http://127\.0\.0\.1:\d+)$", said)
+        assert found is not None, said
         address = found[1]
         index, text = fetched(f"{address}/rigs/abc"), (built_page / "index.html").read_text()
         assert index == text.encode()

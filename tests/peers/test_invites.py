@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import segno
 
 from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, OperationFailed, Refused
 from miner_ctrl.identity.introductions import InviteStatus
@@ -15,7 +16,7 @@ from miner_ctrl.identity.keys import PublicKeys
 from miner_ctrl.model.nodes import ALL_GRANTS, NO_GRANTS, Grant, Role
 from miner_ctrl.model.views import InviteView
 from miner_ctrl.peers import Invites, JoinToken, Registry, parse_token
-from miner_ctrl.peers.invites import MAX_OPEN
+from miner_ctrl.peers.invites import MAX_JOINED, MAX_OPEN
 from miner_ctrl.storage.sqlite import transaction
 from tests.peers.nodes import START_MS, Clock, Random, invites_of, keys, open_registry
 
@@ -117,6 +118,56 @@ def test_a_batch_token_has_as_many_uses_as_it_was_given(invites: Invites, regist
     assert refusal(invites, token, keys(4)).code == "INVITE_USED"
     assert invites.list()[0].used == 3
     assert status_of(invites, invite_id) == "used"
+
+
+def test_an_invite_says_who_joined_with_it(invites: Invites, registry: Registry, clock: Clock) -> None:
+    token, id_ = create(invites, uses=MAX_JOINED + 5)
+    assert invites.get(id_).joined == ()
+    invites.redeem(token.invite_id, keys(1), "rig-a")
+    clock.ms += 1000
+    invites.redeem(token.invite_id, keys(2), "rig-b")
+    invites.redeem(token.invite_id, keys(1), "rig-a")
+    first, second = invites.get(id_[:8]).joined
+    assert (first.name, first.peer_id, first.fingerprint) == ("rig-a", keys(1).node_id, keys(1).fingerprint.hex())
+    assert (first.at, second.name, second.at) == ("2026-09-21T14:13:20Z", "rig-b", "2026-09-21T14:13:21Z")
+    registry.update(keys(2).fingerprint, name="renamed")
+    registry.remove(keys(1).fingerprint)
+    [view] = invites.list()
+    assert [(who.name, who.peer_id) for who in view.joined] == [("", ""), ("renamed", keys(2).node_id)]
+    for number in range(3, MAX_JOINED + 5):
+        clock.ms += 1000
+        invites.redeem(token.invite_id, keys(number), f"rig-{number}")
+    assert [who.name for who in invites.get(id_).joined] == [f"rig-{number}" for number in range(5, MAX_JOINED + 5)]
+    with pytest.raises(NotFound):
+        invites.get("ff" * 16)
+
+
+def test_a_token_comes_as_a_code_to_scan_in_the_answer_that_made_it_alone(invites: Invites) -> None:
+    view = invites.create(for_="rig", issuer=ISSUER, addresses=("10.0.0.1:9091",))
+    size = len(view.qr)
+    assert (size - 17) % 4 == 0
+    assert {len(row) for row in view.qr} == {size}
+    assert set("".join(view.qr)) == {"0", "1"}
+    finder = ["1111111", "1000001", "1011101", "1011101", "1011101", "1000001", "1111111"]
+    assert [row[:7] for row in view.qr[:7]] == [row[-7:] for row in view.qr[:7]] == finder
+    assert [row[:7] for row in view.qr[-7:]] == finder
+    shown = segno.make(str(view.token).upper(), error="l", micro=False)
+    assert view.qr == tuple("".join(map(str, row)) for row in shown.matrix)
+    assert invites.get(view.id).qr == invites.list()[0].qr == ()
+
+
+def test_whoever_looks_hears_of_what_becomes_of_invites(invites: Invites, clock: Clock) -> None:
+    heard: list[str] = []
+    invites.changed = lambda: heard.append(",".join(view.status for view in invites.list()))
+    token, id_ = create(invites, uses=2)
+    invites.redeem(token.invite_id, keys(1), "rig-a")
+    invites.redeem(token.invite_id, keys(1), "rig-a")
+    assert heard == ["open", "open"], "a repeat changes nothing"
+    invites.revoke(id_)
+    create(invites, lifetime_s=60)
+    clock.ms += 61_000
+    invites.expire()
+    assert heard[2:] == ["revoked", "open,revoked", "expired,revoked"]
 
 
 def test_a_refused_join_spends_nothing_and_stores_nothing(invites: Invites, registry: Registry) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from miner_ctrl.profiles import validate
@@ -63,7 +65,7 @@ def test_what_is_near() -> None:
     assert not any(map(is_near, ["8.8.8.8", "pool.example", "2606:4700::1"]))
 
 
-def told(miner_type: str = "xmrig", **config: object) -> dict[str, tuple[str, bool, str]]:
+def told(miner_type: str = "xmrig", **config: Any) -> dict[str, tuple[str, bool, str]]:
     """Return what is said: code → field, whether it is a warning, suggestion."""
     return {
         each.code: (each.field, each.warning, each.suggestion)
@@ -105,7 +107,7 @@ def test_a_pool_that_is_misspelled_and_one_that_nobody_knows() -> None:
         ({"pool": "rx.unmineable.com:443", "wallet": BITCOIN}, "WALLET_WITHOUT_COIN"),
     ],
 )
-def test_a_wallet_that_may_not_be_paid(fields: dict[str, object], code: str) -> None:
+def test_a_wallet_that_may_not_be_paid(fields: dict[str, Any], code: str) -> None:
     assert told(tls=True, **fields)[code][:2] == ("wallet", True)
 
 
@@ -122,7 +124,7 @@ def test_a_wallet_that_may_not_be_paid(fields: dict[str, object], code: str) -> 
         {"pool": "pool.example:1", "coin": "quai", "wallet": BITCOIN},
     ],
 )
-def test_a_wallet_that_may_well_be(fields: dict[str, object]) -> None:
+def test_a_wallet_that_may_well_be(fields: dict[str, Any]) -> None:
     assert {code for code in told(tls=True, **fields) if code.startswith("WALLET")} == set()
 
 

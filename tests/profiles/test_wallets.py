@@ -67,7 +67,13 @@ NOT_REAL = [
 ]
 
 
-@pytest.mark.parametrize(("text", "data"), [("", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"), ("abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("", "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"),
+        ("abc", "4e03657aea45a94fc7d47ba826c8d667c0d1e6e33a64a036ec44f58fa12d6c45"),
+    ],
+)
 def test_keccak_by_its_known_answers(text: str, data: str) -> None:
     """The values that the Keccak team publishes (ShortMsgKAT_256) and Ethereum's yellow paper uses."""
     assert keccak_256(text.encode()).hex() == data

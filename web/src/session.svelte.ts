@@ -9,24 +9,25 @@ class Session {
   /** `undefined`: not asked yet; `null`: the node wants a login. */
   who = $state.raw<Schemas["SessionView"] | null | undefined>(undefined);
   failure = $state.raw<ApiFailure | undefined>(undefined);
-  /** Somebody was logged in here and is not any more. */
+  /** Somebody was logged in here and is not any more: the page stays, under the login. */
   ended = $state(false);
+  /** Who was known last. The page is made anew for another one: what somebody typed is not shown to somebody else. */
+  last = $state.raw<Schemas["SessionView"] | undefined>(undefined);
 
   constructor() {
     whenUnauthorized(() => this.#lost());
   }
 
-  /** Whether who uses this page may do what takes `role`. */
+  /** Whether who uses this page may do what takes `role`. While the login is asked for again, as before: forms stay. */
   may(role: keyof typeof RANK): boolean {
-    return this.who ? RANK[this.who.role] >= RANK[role] : false;
+    const who = this.who ?? (this.ended ? this.last : undefined);
+    return who ? RANK[who.role] >= RANK[role] : false;
   }
 
   /** Ask the node who asks. */
   async ask(): Promise<void> {
     try {
-      this.who = await answerOf(api.GET("/session"));
-      this.failure = undefined;
-      this.ended = false;
+      this.#known(await answerOf(api.GET("/session")));
     } catch (thrown) {
       const failure = failureOf(thrown);
       if (failure.status === 401) this.#lost();
@@ -36,15 +37,20 @@ class Session {
 
   /** @throws {ApiFailure} the node does not take it. */
   async login(name: string, password: string): Promise<void> {
-    this.who = await answerOf(api.POST("/login", { body: { name, password } }));
-    this.failure = undefined;
-    this.ended = false;
+    this.#known(await answerOf(api.POST("/login", { body: { name, password } })));
   }
 
   /** @throws {ApiFailure} */
   async logout(): Promise<void> {
     await answerOf(api.POST("/logout"));
     this.who = null;
+    this.last = undefined;
+    this.ended = false;
+  }
+
+  #known(who: Schemas["SessionView"]): void {
+    this.who = this.last = who;
+    this.failure = undefined;
     this.ended = false;
   }
 

@@ -304,8 +304,8 @@ class MinerTypesFace(Protocol):
 class AssignmentsFace(Protocol):
     """Where profiles are in use, and what another assignment would change; from memory."""
 
-    def uses(self, query: str) -> Sequence[ProfileUseView]: ...
-    def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
+    async def uses(self, query: str) -> Sequence[ProfileUseView]: ...
+    async def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
         """Return what starting the profile on each rig would change; ``hide``: without passwords."""
 
 

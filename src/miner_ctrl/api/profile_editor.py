@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import msgspec
@@ -17,6 +18,7 @@ from miner_ctrl.model.nodes import Name
 from miner_ctrl.model.profile_views import (
     KnownPoolView,
     MinerTypeView,
+    PoolSightView,
     ProblemSeverity,
     ProblemView,
     ProfileCheckView,
@@ -27,7 +29,7 @@ from miner_ctrl.model.profile_views import (
 from miner_ctrl.model.profiles import ConfigValue, MinerConfig, Profile
 from miner_ctrl.model.values import ShortText
 from miner_ctrl.profiles import validate
-from miner_ctrl.profiles.advice import advice, sights_of
+from miner_ctrl.profiles.advice import Advice, advice, sights_of
 from miner_ctrl.profiles.known_pools import KNOWN_POOLS
 from miner_ctrl.profiles.pools import number_of_pool
 
@@ -70,6 +72,7 @@ async def check_profile(profiles: ProfilesFace, miner_types: MinerTypesFace, bod
     examined = profiles.examine(body.name, body.miner_type, body.config, of=body.of)
     errors = [_problem(error, ProblemSeverity.ERROR, body.config) for error in examined.errors]
     wrong = {error.field for error in errors}
+    told, pools = await asyncio.to_thread(_advised, body.miner_type, examined.config)
     found: list[ProblemView] = []
     if not errors:
         complaints = miner_types.complaints(body.miner_type, examined.config)
@@ -83,7 +86,7 @@ async def check_profile(profiles: ProfilesFace, miner_types: MinerTypesFace, bod
             text=each.text,
             suggestion=each.suggestion,
         )
-        for each in advice(body.miner_type, examined.config)
+        for each in told
         if each.field not in wrong
     ]
     ranks = {severity: rank for rank, severity in enumerate(ProblemSeverity)}
@@ -91,7 +94,7 @@ async def check_profile(profiles: ProfilesFace, miner_types: MinerTypesFace, bod
     return ProfileCheckView(
         ok=not errors,
         problems=(*errors, *found),
-        pools=sights_of(examined.config),
+        pools=pools,
         hash="" if errors else _content(body.miner_type, body.config).content_hash,
     )
 
@@ -119,7 +122,7 @@ async def preview_profile(miner_types: MinerTypesFace, caller: Caller, body: Pro
 @EDITOR.get("/profiles/{profile}/uses")
 async def list_profile_uses(assignments: AssignmentsFace, profile: str, query: ListQuery) -> Listing[ProfileUseView]:
     """Return where a profile is in use, as the rigs told last: its miners, and the schedules that ask for it."""
-    return select(assignments.uses(profile), query, ProfileUseView)
+    return select(await assignments.uses(profile), query, ProfileUseView)
 
 
 @EDITOR.post(
@@ -133,7 +136,12 @@ async def plan_profile(assignments: AssignmentsFace, caller: Caller, profile: st
     """Say what assigning a profile to rigs would change on each, without doing it. A viewer sees no password."""
     may_see = caller.role.includes(AccessRole.OPERATOR)
     selection = Selection(peers=body.peers, filter=body.filter)
-    return assignments.plan(profile, selection, replace=body.replace, hide=not may_see)
+    return await assignments.plan(profile, selection, replace=body.replace, hide=not may_see)
+
+
+def _advised(miner_type: str, config: MinerConfig) -> tuple[list[Advice], tuple[PoolSightView, ...]]:
+    """Return what to know of a config. Checksums, and hosts that are nearly others, take some milliseconds."""
+    return advice(miner_type, config), sights_of(config)
 
 
 def _problem(error: MinerCtrlError, severity: ProblemSeverity, config: dict[str, ConfigValue]) -> ProblemView:

@@ -107,6 +107,7 @@ def invites(settings: Settings) -> None:
         Column("STATUS", state=True),
         Column("USED", right=True),
         Column("VALID", right=True),
+        Column("JOINED", shrinks=True, drop=1),
     )
     rows = [
         (
@@ -115,6 +116,7 @@ def invites(settings: Settings) -> None:
             shown(one.get("status")),
             f"{one.get('used', 0)} of {one.get('uses', 1)}",
             until(one.get("expiresAt")) if one.get("status") == "open" else NOTHING,
+            ", ".join(shown(who.get("name") or "removed", 63) for who in one.get("joined") or ()) or NOTHING,
         )
         for one in found
     ]
@@ -291,6 +293,33 @@ def _split(grants: str) -> list[str]:
     if not words:
         raise click.UsageError(f"Say what it may do here: {', '.join(GRANTS)}, or none.")
     return words
+
+
+@peer.command(
+    epilog="""
+    miner-ctrl peer tag rig-alpha cellar gpu
+    miner-ctrl peer tag rig-alpha --remove gpu
+    miner-ctrl peer tag rig-alpha
+    """
+)
+@peer_argument
+@click.argument("tags", nargs=-1, metavar="[TAG]...")
+@click.option("--remove", "removes", is_flag=True, help="Take these tags off.")
+@pass_settings
+def tag(settings: Settings, peer: str, tags: tuple[str, ...], removes: bool) -> None:
+    """Put tags on PEER, or take them off; without any, show them.
+
+    Commands to many rigs are sent by tags: `miner-ctrl remote restart --tag cellar`.
+    """
+    with local_node(settings.home) as api:
+        answer = api.get(f"/peers/{part(peer)}")
+        if tags:
+            held = [each for each in answer.data.get("tags") or () if not removes or each not in tags]
+            wanted = held if removes else [*held, *(each for each in tags if each not in held)]
+            answer = api.patch(f"/peers/{part(peer)}", {"tags": wanted})
+    if not printed_json(settings, answer):
+        named = ", ".join(shown(each, 63) for each in answer.data.get("tags") or ())
+        click.echo(f"{shown(answer.data['name'])} has the tags {named}." if named else f"{shown(peer)} has no tags.")
 
 
 @peer.command(epilog="miner-ctrl peer remove rig-alpha")

@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": Lazy("miner_ctrl.cli.doctor:doctor", "What mining lacks on this machine, and how to get it."),
     "service": Lazy("miner_ctrl.cli.autostart:service", "Start this node with the machine: install, remove, print."),
     "lock": Lazy("miner_ctrl.cli.lock:lock", "Which wallets and pools this rig may mine to."),
+    "history": Lazy("miner_ctrl.cli.keeping:history", "How long this node keeps the history of its rigs."),
     "audit": Lazy("miner_ctrl.cli.audit:audit", "Who asked this node to change something: show, verify, export."),
     "start": Lazy("miner_ctrl.cli.miners:start", "Start a miner on this machine."),
     "stop": Lazy("miner_ctrl.cli.miners:stop", "Stop this machine's miners, or one of them."),

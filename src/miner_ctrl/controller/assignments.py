@@ -6,6 +6,7 @@ the one miner that is there, or the two of one profile. A rig's word counts, thi
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -31,6 +32,8 @@ from miner_ctrl.peers import PeerRecord, Registry
 from miner_ctrl.profiles import ProfileStore, without_passwords
 
 ONLY_MINER = "*"
+AT_ONCE = 100
+"""So many rigs are gone through, then others have their turn."""
 _MAKES_MINERS = (PlannedChange.START, PlannedChange.REPLACE, PlannedChange.RESTART)
 _SCHEDULED = "profile:"
 Content = tuple[str, Mapping[str, ConfigValue]]
@@ -45,17 +48,22 @@ class Assignments:
         self._fleet = fleet
         self._profiles = profiles
 
-    def uses(self, query: str) -> list[ProfileUseView]:
+    async def uses(self, query: str) -> list[ProfileUseView]:
         """Return the miners that have a profile, and the rigs whose schedule asks for it.
 
         Raises:
             NotFound, Conflict: there is no such profile, or several.
         """
         profile = self._profiles.find(query)
-        content = _Contents(self._profiles, profile)
-        return [use for view in self._fleet.views() for use in _uses_on(view, content)]
+        contents = _Contents(self._profiles, profile)
+        uses: list[ProfileUseView] = []
+        for number, view in enumerate(self._fleet.views(), 1):
+            uses += _uses_on(view, contents)
+            if not number % AT_ONCE:
+                await asyncio.sleep(0)
+        return uses
 
-    def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
+    async def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
         """Return what starting a profile would change on each rig of ``selection``; ``hide``: without passwords.
 
         ``replace`` is the miner that makes way (``*``: the only one; ``None``: none does).
@@ -67,16 +75,18 @@ class Assignments:
         profile = self._profiles.find(query)
         records = chosen(self._registry, self._fleet, selection)
         forecast = _Forecast(_Contents(self._profiles, profile), replace, hide=hide)
-        rigs = tuple(
-            _no_rig(record) if (view := self._fleet.rig(record.keys.fingerprint)) is None else forecast.of(view)
-            for record in records
-        )
+        rigs: list[PlannedRigView] = []
+        for number, record in enumerate(records, 1):
+            view = self._fleet.rig(record.keys.fingerprint)
+            rigs.append(_no_rig(record) if view is None else forecast.of(view))
+            if not number % AT_ONCE:
+                await asyncio.sleep(0)
         return ProfilePlanView(
             profile=profile.id,
             name=profile.name,
             hash=profile.content_hash,
             counts=dict(Counter(rig.change for rig in rigs)),
-            rigs=rigs,
+            rigs=tuple(rigs),
             orders=tuple(_orders(profile, rigs)),
         )
 
@@ -90,21 +100,22 @@ class _Contents:
 
     def __init__(self, profiles: ProfileStore, profile: Profile) -> None:
         self.profile = profile
+        self.hash = profile.content_hash
         self._profiles = profiles
         self._known: dict[str, Content | None] = {
             version.hash: (version.miner_type, version.config) for version in profiles.versions(profile.id)
         }
-        self._earlier = frozenset(self._known)
+        self._own = frozenset((*self._known, self.hash))
 
     def has(self, miner: MinerStats) -> bool:
         """Whether a miner runs the profile, as it is or as it was, under whatever ID its rig keeps it."""
-        return miner.profile_id == self.profile.id or miner.profile_hash in (self.profile.content_hash, *self._earlier)
+        return miner.profile_id == self.profile.id or miner.profile_hash in self._own
 
     def version(self, miner: MinerStats) -> RunsVersion:
         """Return which version of the profile a miner runs that has it."""
-        if miner.profile_hash == self.profile.content_hash:
+        if miner.profile_hash == self.hash:
             return RunsVersion.SAME
-        return RunsVersion.OLDER if miner.profile_hash in self._earlier else RunsVersion.OTHER
+        return RunsVersion.OLDER if miner.profile_hash in self._own else RunsVersion.OTHER
 
     def of(self, content_hash: str) -> Content | None:
         """Return a content by its hash, if this node knows it."""
@@ -181,7 +192,7 @@ class _Forecast:
         return PlannedChange.RESTART, text, self._replace, first
 
     def _runs(self, miner: MinerStats) -> bool:
-        return miner.state.alive and miner.profile_hash == self._profile.content_hash
+        return miner.state.alive and miner.profile_hash == self._contents.hash
 
     def _miner(self, miner: MinerStats) -> PlannedMinerView:
         return PlannedMinerView(

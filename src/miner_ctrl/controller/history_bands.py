@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from miner_ctrl.controller.history_events import offline_intervals, online_intervals
@@ -46,12 +47,14 @@ class Bands:
         rigs = [record.keys.fingerprint for record in records]
         found = await self._store.bands(rigs, span, until_ms=until_ms, events=MAX_EVENTS + 1) if rigs else []
         stops = await self._stops(span.since_ms, until_ms)
+        bands = await asyncio.to_thread(
+            lambda: tuple(
+                self._band(record, rows, span, stops, until_ms) for record, rows in zip(records, found, strict=True)
+            )
+        )
         return BandsView(
             start_ms=span.since_ms, step_ms=span.step_ms, points=len(span.times()), table=span.table.value,
-            bands=tuple(
-                self._band(record, rows, span, stops, until_ms)
-                for record, rows in zip(records, found, strict=True)
-            ),
+            bands=bands,
             unknown=unknown,
         )  # fmt: skip
 

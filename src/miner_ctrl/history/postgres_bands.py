@@ -43,12 +43,12 @@ async def bands(
     asked = list(rigs)
     for number, at_ms, algorithm, *values in await connection.fetch(
         "SELECT total.number, total.bucket, algorithm.name, mining, paused, down, hashes FROM (SELECT place.number,"
-        " each.at_ms - each.at_ms % $4 AS bucket, each.algorithm, sum(mining)::bigint AS mining,"
+        " each.at_ms - each.at_ms % $4 AS bucket, each.algorithm, each.miner, sum(mining)::bigint AS mining,"
         " sum(paused)::bigint AS paused, sum(down)::bigint AS down, sum(hashes) AS hashes"
         " FROM unnest($1::bytea[]) WITH ORDINALITY AS place (fingerprint, number)"
         " JOIN rig ON rig.fingerprint = place.fingerprint JOIN miner ON miner.rig = rig.id"
         f" JOIN {miner_table} AS each ON each.rig = rig.id AND each.miner = miner.id"
-        " AND each.at_ms >= $2 AND each.at_ms < $3 GROUP BY 1, 2, 3) AS total"
+        " AND each.at_ms >= $2 AND each.at_ms < $3 GROUP BY 1, 2, 3, 4) AS total"
         " JOIN algorithm ON algorithm.id = total.algorithm ORDER BY 1, 2, 3",
         asked, span.since_ms, span.until_ms, span.step_ms,
     ):  # fmt: skip

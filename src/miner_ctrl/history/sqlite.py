@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,6 +29,7 @@ from miner_ctrl.history.contract import (
 from miner_ctrl.history.parts import HistoryPart, Place
 from miner_ctrl.history.points import FleetBucket, MinerBucket, RigBucket, Span
 from miner_ctrl.history.rollups import Floors
+from miner_ctrl.history.sqlite_bands import bands
 from miner_ctrl.history.sqlite_reader import SqliteReader
 from miner_ctrl.history.sqlite_writer import SqliteWriter
 from miner_ctrl.history.writing import Gathered, Parts, Recording, sweep_for_ever
@@ -40,6 +42,8 @@ PARTS_AT_ONCE = 128
 """Parts in one transaction."""
 COUNTED_EVERY_S = 600.0
 READERS = 2
+RIGS_AT_ONCE = 10
+"""Bands of one read: between two, others have their turn."""
 
 
 class SqliteHistory:
@@ -186,7 +190,11 @@ class SqliteHistory:
 
     async def bands(self, rigs: Sequence[bytes], span: Span, *, until_ms: int, events: int) -> list[BandRows]:
         """Return what bands of these rigs are drawn of, one for each."""
-        return await self._read(lambda: self._reader.bands(rigs, span, until_ms, events))
+        parts = [rigs[first : first + RIGS_AT_ONCE] for first in range(0, len(rigs), RIGS_AT_ONCE)]
+        found = await asyncio.gather(
+            *(self._read(partial(bands, self._reader, part, span, until_ms=until_ms, events=events)) for part in parts)
+        )
+        return [rows for part in found for rows in part]
 
     async def gaps(self, rig: bytes) -> list[GapView]:
         """Return what is missing: entries that the rig had forgotten before they were fetched."""

@@ -16,14 +16,10 @@ import apsw
 import msgspec
 
 from miner_ctrl.errors import OperationFailed
-from miner_ctrl.history.bands import StateBucket
 from miner_ctrl.history.contract import (
-    COMINGS,
     EXPORT_KEYS,
     EXPORTED,
-    MAX_COMINGS,
     OWN_RIG,
-    BandRows,
     Event,
     EventKey,
     EventQuery,
@@ -89,7 +85,7 @@ class SqliteReader:
 
     def every_ms(self, rig: bytes | None) -> int:
         where, values = ("", ()) if rig is None else (" WHERE fingerprint = ?", (rig,))
-        row = self._rows(
+        row = self.rows(
             f"SELECT state FROM journal JOIN rig ON rig.id = journal.rig{where} ORDER BY told_ms DESC, journal.id DESC"
             " LIMIT 1",
             values,
@@ -97,16 +93,16 @@ class SqliteReader:
         return _decode_state(row[0][0]).every_ms if row else FIRST_EVERY_MS
 
     def miner_buckets(self, rig: bytes, span: Span, miner: str | None) -> list[MinerBucket]:
-        algorithms = self._algorithms()
+        algorithms = self.algorithms()
         found = []
-        for rig_id, miner_id, name in self._miners_of(rig, miner):
-            [(packed,)] = self._rows(
+        for rig_id, miner_id, name in self.miners_of(rig, miner):
+            [(packed,)] = self.rows(
                 _of_miner(span.table), (span.step_ms, rig_id, miner_id, span.since_ms, span.until_ms)
             )
             for at_ms, algorithm, *values in msgspec.json.decode(packed):
                 found.append(
                     MinerBucket(
-                        at_ms, name, algorithms.get(algorithm) or self._algorithm(algorithm), MinerRollup(*values)
+                        at_ms, name, algorithms.get(algorithm) or self.algorithm(algorithm), MinerRollup(*values)
                     )
                 )
         return found
@@ -119,7 +115,7 @@ class SqliteReader:
         }[span.table]
         return [
             RigBucket(at_ms, RigRollup(*values))
-            for at_ms, *values in self._rows(
+            for at_ms, *values in self.rows(
                 f"SELECT at_ms / ? * ? AS bucket, {columns} FROM {table} WHERE rig = (SELECT id FROM rig WHERE"
                 " fingerprint = ?) AND at_ms >= ? AND at_ms < ? GROUP BY bucket ORDER BY bucket",
                 (span.step_ms, span.step_ms, rig, span.since_ms, span.until_ms),
@@ -130,7 +126,7 @@ class SqliteReader:
         table = "fleet_hour" if span.table is Table.HOURS else "fleet_minute"
         return [
             FleetBucket(at_ms, algorithm, FleetRollup(*values))
-            for at_ms, algorithm, *values in self._rows(
+            for at_ms, algorithm, *values in self.rows(
                 f"SELECT at_ms / ? * ? AS bucket, name, {_OF_FLEET} FROM {table} JOIN algorithm ON"
                 " algorithm.id = algorithm WHERE at_ms >= ? AND at_ms < ? GROUP BY bucket, algorithm ORDER BY bucket",
                 (span.step_ms, span.step_ms, span.since_ms, span.until_ms),
@@ -141,7 +137,7 @@ class SqliteReader:
         where, values = ("", ()) if rig is None else (" WHERE fingerprint = ?", (rig,))
         return [
             KnownMiner(*row)
-            for row in self._rows(
+            for row in self.rows(
                 f"SELECT fingerprint, miner.name FROM miner JOIN rig ON rig.id = miner.rig{where}"
                 " ORDER BY fingerprint, miner.name",
                 values,
@@ -149,35 +145,35 @@ class SqliteReader:
         ]
 
     def miner_totals(self, miners: Sequence[KnownMiner], since_ms: int, until_ms: int) -> list[MinerTotal]:
-        algorithms = self._algorithms()
+        algorithms = self.algorithms()
         found = []
         for miner in miners:
             rollups: dict[str, MinerRollup] = {}
             times: list[int] = []
-            for rig_id, miner_id, _ in self._miners_of(miner.rig, miner.name):
-                for algorithm, first_ms, last_ms, *values in self._rows(
+            for rig_id, miner_id, _ in self.miners_of(miner.rig, miner.name):
+                for algorithm, first_ms, last_ms, *values in self.rows(
                     f"SELECT algorithm, min(at_ms), max(at_ms), {_OF_MINERS} FROM hour WHERE rig = ? AND miner = ?"
                     " AND at_ms >= ? AND at_ms < ? GROUP BY algorithm",
                     (rig_id, miner_id, since_ms, until_ms),
                 ):
-                    rollups[algorithms.get(algorithm) or self._algorithm(algorithm)] = MinerRollup(*values)
+                    rollups[algorithms.get(algorithm) or self.algorithm(algorithm)] = MinerRollup(*values)
                     times += (first_ms, last_ms)
             if times:
                 found.append(MinerTotal(miner=miner, rollups=rollups, first_ms=min(times), last_ms=max(times)))
         return found
 
     def samples(self, rig: bytes, since_ms: int, until_ms: int, limit: int) -> list[HashratePointView]:
-        algorithms = self._algorithms()
+        algorithms = self.algorithms()
         journals = dict(
-            self._rows(
+            self.rows(
                 "SELECT journal.id, journal.name FROM journal JOIN rig ON rig.id = rig WHERE fingerprint = ?", (rig,)
             )
         )
         rows: list[tuple[str, Any]] = []
-        for rig_id, miner_id, name in self._miners_of(rig, None):
+        for rig_id, miner_id, name in self.miners_of(rig, None):
             rows += [
                 (name, row)
-                for row in self._rows(
+                for row in self.rows(
                     "SELECT at_ms, seq, journal, offset_ms, state, algorithm, hashrate, accepted, rejected,"
                     " temperature, power FROM sample WHERE rig = ? AND miner = ? AND at_ms >= ? AND at_ms < ?"
                     " ORDER BY at_ms DESC, journal DESC, seq DESC LIMIT ?",
@@ -188,7 +184,7 @@ class SqliteReader:
         return [
             HashratePointView(
                 at_ms=at_ms, rig_at_ms=at_ms - offset_ms, miner=name, state=state,
-                algorithm=algorithms.get(algorithm) or self._algorithm(algorithm), hashrate_hps=hashrate,
+                algorithm=algorithms.get(algorithm) or self.algorithm(algorithm), hashrate_hps=hashrate,
                 accepted=accepted, rejected=rejected, temperature_c=temperature, power_w=power,
                 journal=journals.get(journal, ""), seq=seq,
             )
@@ -220,7 +216,7 @@ class SqliteReader:
                 key=EventKey(at_ms, journal, seq), rig=rig, own=teller == OWN_RIG, offset_ms=offset_ms, kind=kind,
                 miner=miner, who=who, text=text, journal=name,
             )
-            for at_ms, journal, seq, rig, teller, offset_ms, kind, miner, who, text, name in self._rows(
+            for at_ms, journal, seq, rig, teller, offset_ms, kind, miner, who, text, name in self.rows(
                 "SELECT event.at_ms, event.journal, event.seq, rig.fingerprint, teller.fingerprint, offset_ms, kind,"
                 " miner, who, text, journal.name FROM event JOIN rig ON rig.id = event.rig JOIN journal ON"
                 " journal.id = event.journal JOIN rig AS teller ON teller.id = journal.rig WHERE"
@@ -229,37 +225,10 @@ class SqliteReader:
             )
         ]  # fmt: skip
 
-    def bands(self, rigs: Sequence[bytes], span: Span, until_ms: int, events: int) -> list[BandRows]:
-        return [self._band(rig, span, until_ms, events) for rig in rigs]
-
-    def _band(self, rig: bytes, span: Span, until_ms: int, events: int) -> BandRows:
-        algorithms = self._algorithms()
-        miners: list[StateBucket] = []
-        for rig_id, miner_id, _ in self._miners_of(rig, None):
-            [(packed,)] = self._rows(
-                _STATES[span.table], (span.step_ms, rig_id, miner_id, span.since_ms, span.until_ms)
-            )
-            miners += [
-                StateBucket(at_ms, algorithms.get(algorithm) or self._algorithm(algorithm), *values)
-                for at_ms, algorithm, *values in msgspec.json.decode(packed)
-            ]
-        [(packed,)] = self._rows(_WATCHED[span.table], (span.step_ms, rig, span.since_ms, span.until_ms))
-        within = EventQuery(rig=rig, since_ms=span.since_ms, until_ms=until_ms, limit=events)
-        comings = EventQuery(
-            rig=rig, since_ms=span.since_ms, until_ms=until_ms, kinds=COMINGS, own=True, limit=MAX_COMINGS
-        )
-        before = EventQuery(rig=rig, until_ms=span.since_ms, kinds=COMINGS, own=True, limit=1)
-        return BandRows(
-            miners,
-            dict(msgspec.json.decode(packed)),
-            self.events(within),
-            [*self.events(comings), *self.events(before)],
-        )
-
     def gaps(self, rig: bytes) -> list[GapView]:
         return [
             GapView(journal=journal, first=first, last=last, noted_ms=noted_ms)
-            for journal, first, last, noted_ms in self._rows(
+            for journal, first, last, noted_ms in self.rows(
                 "SELECT journal.name, first_seq, gap.last_seq, noted_ms FROM gap JOIN journal ON journal.id = journal"
                 " JOIN rig ON rig.id = journal.rig WHERE fingerprint = ? ORDER BY noted_ms LIMIT 1000",
                 (rig,),
@@ -269,7 +238,7 @@ class SqliteReader:
     def export(self, wanted: ExportSlice) -> list[tuple[object, ...]]:
         table = {"samples": "sample", "minutes": "minute", "hours": "hour"}[wanted.what]
         columns, key = EXPORTED[wanted.what], EXPORT_KEYS[wanted.what]
-        algorithms = self._algorithms()
+        algorithms = self.algorithms()
         place = columns.index("algorithm")
         after: tuple[Any, ...] = wanted.after
         if after and "algorithm" in key:
@@ -277,10 +246,10 @@ class SqliteReader:
             after = (*after[:-1], number)
         past = f" AND ({', '.join(key)}) > ({', '.join('?' * len(key))})" if after else ""
         rows: list[tuple[object, ...]] = []
-        for rig_id, miner_id, _ in self._miners_of(wanted.miner.rig, wanted.miner.name):
+        for rig_id, miner_id, _ in self.miners_of(wanted.miner.rig, wanted.miner.name):
             rows += [
-                (*row[:place], algorithms.get(row[place]) or self._algorithm(row[place]), *row[place + 1 :])
-                for row in self._rows(
+                (*row[:place], algorithms.get(row[place]) or self.algorithm(row[place]), *row[place + 1 :])
+                for row in self.rows(
                     f"SELECT {', '.join(columns)} FROM {table} WHERE rig = ? AND miner = ? AND at_ms >= ? AND"
                     f" at_ms < ?{past} ORDER BY {', '.join(key)} LIMIT ?",
                     (rig_id, miner_id, wanted.since_ms, wanted.until_ms, *after, wanted.limit),
@@ -291,29 +260,36 @@ class SqliteReader:
     def rig_hours(self) -> int:
         """Count the hours of rigs; slow on a large file."""
         self._here.deadline_s = self._clock() + COUNT_WITHIN_S
-        return int(self._rows("SELECT count(*) FROM rig_hour", ())[0][0])
+        return int(self.rows("SELECT count(*) FROM rig_hour", ())[0][0])
 
-    def _miners_of(self, rig: bytes, miner: str | None) -> list[tuple[int, int, str]]:
+    def miners_of(self, rig: bytes, miner: str | None) -> list[tuple[int, int, str]]:
+        """Return numbers and name of a rig's miners: those of the rig, of the miner."""
         where, values = ("", (rig,)) if miner is None else (" AND miner.name = ?", (rig, miner))
-        return self._rows(
+        return self.rows(
             "SELECT rig.id, miner.id, miner.name FROM miner JOIN rig ON rig.id = miner.rig WHERE fingerprint = ?"
             f"{where} ORDER BY miner.name",
             values,
         )
 
-    def _algorithms(self) -> dict[int, str]:
+    def algorithms(self) -> dict[int, str]:
+        """Return the algorithms by their numbers, as they were read once."""
         known: dict[int, str] | None = getattr(self._here, "algorithms", None)
         if known is None or len(known) > 10_000:
-            known = self._here.algorithms = dict(self._rows("SELECT id, name FROM algorithm LIMIT 10000", ()))
+            known = self._here.algorithms = dict(self.rows("SELECT id, name FROM algorithm LIMIT 10000", ()))
         return known
 
-    def _algorithm(self, number: int) -> str:
+    def algorithm(self, number: int) -> str:
         """Return one that came since they were read."""
-        row = self._rows("SELECT name FROM algorithm WHERE id = ?", (number,))
-        name = self._algorithms()[number] = row[0][0] if row else ""
+        row = self.rows("SELECT name FROM algorithm WHERE id = ?", (number,))
+        name = self.algorithms()[number] = row[0][0] if row else ""
         return name
 
-    def _rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+    def rows(self, sql: str, values: Sequence[Any]) -> list[Any]:
+        """Return the rows of a statement.
+
+        Raises:
+            OperationFailed: the file cannot be read, or it took too long.
+        """
         try:
             connection = self._connection()
             if self._clock() > self._here.deadline_s:
@@ -346,21 +322,6 @@ def _slow() -> OperationFailed:
         suggestion="Ask for a shorter time, or for less at once.",
         code="HISTORY_SLOW",
     )
-
-
-_STATES = {
-    table: "SELECT json_group_array(json(bucket)) FROM (SELECT json_array(at_ms / ?1 * ?1, algorithm, sum(mining),"
-    f" sum(paused), sum(down), total(hashes)) AS bucket FROM {name} WHERE rig = ?2 AND miner = ?3 AND at_ms >= ?4 AND"
-    " at_ms < ?5 GROUP BY at_ms / ?1, algorithm ORDER BY at_ms / ?1)"
-    for table, name in _MINER_TABLES.items()
-}
-"""A miner's states as one row of JSON, as ``_of_miner`` says."""
-_WATCHED = {
-    table: "SELECT json_group_array(json(bucket)) FROM (SELECT json_array(at_ms / ?1 * ?1, sum(covered_ms)) AS bucket"
-    f" FROM {name} WHERE rig = (SELECT id FROM rig WHERE fingerprint = ?2) AND at_ms >= ?3 AND at_ms < ?4"
-    " GROUP BY at_ms / ?1)"
-    for table, name in ((Table.MINUTES, "rig_minute"), (Table.HOURS, "rig_hour"))
-}
 
 
 def _of_miner(table: Table) -> str:

@@ -15,7 +15,7 @@ from miner_ctrl.model.values import JsonValue, ShortText
 ConfigValue = JsonValue
 MAX_DOCUMENT_BYTES = 1024 * 1024
 """The largest file of profiles that is read."""
-RESERVED_NAMES = frozenset({"check", "export", "fields", "import", "inspect", "pools", "preview"})
+RESERVED_NAMES = frozenset({"check", "export", "fields", "import", "inspect", "pools", "preview", "types"})
 """Would be read as routes."""
 
 

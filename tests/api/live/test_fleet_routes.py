@@ -50,6 +50,17 @@ async def test_the_total_is_that_of_what_was_chosen(client: Client) -> None:
     assert (len(answer.data), answer.headers["x-total-count"]) == (1, "3")
 
 
+async def test_tags_are_counted_by_state(client: Client, world: World) -> None:
+    row = rig_row("f" * 16, "hostile")
+    world.overview.put(msgspec.structs.replace(row, tags=("<b>", "shed"), state=RigState.TROUBLE))
+    answer = await client("GET", "/fleet/tags")
+    none = {"mining": 0, "paused": 0, "idle": 0, "trouble": 0, "offline": 0}
+    assert answer.data == [
+        {"tag": "<b>", "rigs": 1, **none, "trouble": 1},
+        {"tag": "shed", "rigs": 4, **none, "mining": 2, "trouble": 1, "offline": 1},
+    ]
+
+
 async def test_alerts_are_chosen(client: Client, world: World) -> None:
     world.overview.raise_alert(msgspec.structs.replace(alert("a2", "other", Severity.NOTICE), kind=AlertKind.CLOCK))
     for query, ids in (

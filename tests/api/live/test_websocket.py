@@ -44,7 +44,7 @@ async def test_it_greets_with_its_clock_its_topics_and_the_readers_role(socket_p
     async with reading(socket_path) as reader:
         [hello] = reader.messages
         assert (hello["seq"], hello["nowMs"], hello["role"]) == (1, 1_000_000, "admin")
-        assert hello["topics"] == ["fleet", "alerts", "jobs", "events", "totals"]
+        assert hello["topics"] == ["fleet", "alerts", "jobs", "events", "pending", "invites", "totals"]
 
 
 async def test_a_reader_that_comes_and_goes_is_no_line_of_the_nodes_log(

@@ -1,6 +1,8 @@
 /** The node's live feed (docs/live.md) over one WebSocket: topics by interest, and back by itself when it breaks. */
 
 import type { Schemas } from "../api/client";
+import { feed as texts } from "../texts";
+import { Interests } from "./interests";
 
 export type Said = Schemas["LiveSaid"];
 export type Hello = Schemas["LiveHello"];
@@ -20,26 +22,30 @@ export interface FeedEvents {
   ended(): void;
 }
 
-const FIRST_RETRY_MS = 500;
-const LONGEST_RETRY_MS = 8000;
-const PING_EVERY_MS = 15_000;
-const SILENT_AFTER_MS = 25_000;
+export const FIRST_RETRY_MS = 500;
+export const LONGEST_RETRY_MS = 8000;
+/** A connection that stood this long is worth an early try when it is lost. */
+export const STEADY_MS = 5000;
+export const PING_EVERY_MS = 15_000;
+/** Within this time something has to come after it was asked for: `hello`, or anything after a ping. */
+export const ANSWER_WITHIN_MS = 10_000;
 const POLICY_VIOLATION = 1008;
+const TOO_OFTEN = "RATE_LIMITED";
+/** What the node takes as the name of a topic. */
+const MAX_TOPIC_CHARS = 200;
 
 export class Feed {
   #socket: WebSocket | undefined;
-  #heard = new Map<string, Set<Hear>>();
-  #lines = new Map<string, number>();
-  /** How many answers to `unsubscribe` are under way: they are not the end of a topic that is followed again. */
-  #leaving = new Map<string, number>();
-  #wanted = new Set<string>();
-  #dropped = new Set<string>();
+  #interests = new Interests();
   #telling = false;
   #seq = 0;
+  #ping = 0;
   #attempt = 0;
+  #liveSince: number | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #pulse: ReturnType<typeof setInterval> | undefined;
-  #heardAt = 0;
+  /** Runs while something was asked for and nothing has come since. */
+  #overdue: ReturnType<typeof setTimeout> | undefined;
   #closed = true;
   #said: Connection = "connecting";
 
@@ -52,6 +58,7 @@ export class Feed {
     if (!this.#closed) return;
     this.#closed = false;
     this.#attempt = 0;
+    this.#state("connecting");
     this.#connect();
   }
 
@@ -65,7 +72,7 @@ export class Feed {
   nudge(): void {
     if (this.#closed) return;
     if (this.#socket) {
-      this.#send({ op: "ping" });
+      this.#askForLife();
     } else {
       clearTimeout(this.#retry);
       this.#connect();
@@ -77,81 +84,92 @@ export class Feed {
    * `lines`: how many of a log's last lines come first (at most 500).
    */
   follow(topic: string, hear: Hear, lines?: number): () => void {
-    const heard = this.#heard.get(topic) ?? new Set();
-    heard.add(hear);
-    this.#heard.set(topic, heard);
-    if (lines !== undefined) this.#lines.set(topic, lines);
-    this.#dropped.delete(topic);
-    this.#wanted.add(topic);
+    if (topic.length > MAX_TOPIC_CHARS) return refuse(topic, hear);
+    const end = this.#interests.add(topic, hear, lines);
     this.#tellSoon();
     return () => {
-      if (!heard.delete(hear) || heard.size) return;
-      this.#heard.delete(topic);
-      this.#lines.delete(topic);
-      if (!this.#wanted.delete(topic)) this.#dropped.add(topic);
+      end();
       this.#tellSoon();
     };
   }
 
   #connect(): void {
-    this.#state(this.#attempt ? "lost" : "connecting");
+    // a refusal stays said until a connection stands
+    if (this.#said !== "refused") this.#state(this.#attempt ? "lost" : "connecting");
     const socket = (this.#socket = new WebSocket(this.url));
     this.#seq = 0;
-    this.#heardAt = Date.now();
+    this.#liveSince = undefined;
     socket.onopen = () => {
-      this.#leaving.clear();
-      this.#dropped.clear();
-      this.#wanted = new Set(this.#heard.keys());
+      this.#interests.begin();
       this.#tell();
     };
-    socket.onmessage = (event: MessageEvent<string>) => this.#take(JSON.parse(event.data) as Said);
+    socket.onmessage = (event: MessageEvent<unknown>) => this.#take(event.data);
     socket.onclose = (event) => {
       if (socket === this.#socket) this.#lost(event.code === POLICY_VIOLATION);
     };
-    clearInterval(this.#pulse);
-    this.#pulse = setInterval(() => this.#beat(), PING_EVERY_MS);
+    this.#expect();
+    this.#pulse = setInterval(() => this.#askForLife(), PING_EVERY_MS);
   }
 
-  #take(message: Said): void {
-    this.#heardAt = Date.now();
-    if (this.#seq && message.seq !== this.#seq + 1) {
-      this.#lost(false); // a message is missing: everything anew
+  #take(data: unknown): void {
+    const message = read(data);
+    if (!message || message.seq !== this.#seq + 1) {
+      this.#lost(false); // a message is missing, or cannot be read: everything anew
       return;
     }
+    clearTimeout(this.#overdue);
+    this.#overdue = undefined;
     this.#seq = message.seq;
-    if (message.type === "hello") {
-      this.#attempt = 0;
-      this.events.nodeTime(message.nowMs);
-      this.events.hello(message);
-      this.#state("live");
-    } else if (message.type === "pong") {
-      this.events.nodeTime(message.nowMs);
-    } else if (message.type === "ended" && this.#leaving.get(message.topic)) {
-      this.#leaving.set(message.topic, (this.#leaving.get(message.topic) ?? 1) - 1);
-    } else if ("topic" in message) {
-      for (const hear of [...(this.#heard.get(message.topic) ?? [])]) hear(message);
+    switch (message.type) {
+      case "hello":
+        this.#liveSince = Date.now();
+        this.events.nodeTime(message.nowMs);
+        this.events.hello(message);
+        this.#state("live");
+        break;
+      case "pong":
+        this.#interests.passed(message.id);
+        this.events.nodeTime(message.nowMs);
+        break;
+      case "error":
+        console.error(message.error);
+        // what was told is lost: nobody can say which topics the node knows of
+        if (message.code === TOO_OFTEN) this.#lost(false);
+        break;
+      default:
+        this.#interests.hear(message);
     }
   }
 
-  #beat(): void {
-    if (Date.now() - this.#heardAt > SILENT_AFTER_MS) this.#lost(false);
-    else this.#send({ op: "ping" });
+  /** See that the node is there: while nothing is asked for, it may be silent for as long as nothing changes. */
+  #askForLife(): void {
+    if (this.#overdue !== undefined) return;
+    if (this.#send({ op: "ping", id: ++this.#ping })) this.#expect();
+  }
+
+  #expect(): void {
+    clearTimeout(this.#overdue);
+    this.#overdue = setTimeout(() => this.#lost(false), ANSWER_WITHIN_MS);
   }
 
   #lost(refused: boolean): void {
+    const steady = this.#liveSince !== undefined && Date.now() - this.#liveSince >= STEADY_MS;
     this.#drop();
     if (this.#closed) return;
-    this.events.ended();
-    this.#state(refused ? "refused" : "lost");
+    if (steady) this.#attempt = 0;
     const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#attempt);
     this.#attempt += 1;
     this.#retry = setTimeout(() => this.#connect(), wait * (0.5 + Math.random() / 2));
+    if (refused || this.#said !== "refused") this.#state(refused ? "refused" : "lost");
+    this.events.ended(); // it may close this feed
   }
 
   #drop(): void {
     const socket = this.#socket;
     this.#socket = undefined;
     clearInterval(this.#pulse);
+    clearTimeout(this.#overdue);
+    this.#overdue = undefined;
     if (socket) {
       socket.onclose = socket.onmessage = socket.onopen = null;
       socket.close();
@@ -170,26 +188,39 @@ export class Feed {
   /** Tell the node what is followed from now on, and what not any more. */
   #tell(): void {
     if (this.#socket?.readyState !== WebSocket.OPEN) return;
-    const dropped = [...this.#dropped];
-    for (const topic of dropped) this.#leaving.set(topic, (this.#leaving.get(topic) ?? 0) + 1);
-    if (dropped.length) this.#send({ op: "unsubscribe", topics: dropped });
-    const byLines = new Map<number | undefined, string[]>();
-    for (const topic of this.#wanted) {
-      const lines = this.#lines.get(topic);
-      byLines.set(lines, [...(byLines.get(lines) ?? []), topic]);
-    }
-    for (const [lines, topics] of byLines) this.#send({ op: "subscribe", topics, ...(lines === undefined ? {} : { lines }) });
-    this.#wanted.clear();
-    this.#dropped.clear();
+    const { leave, join } = this.#interests.changes(this.#ping + 1);
+    for (const topics of leave) this.#send({ op: "unsubscribe", topics });
+    // what comes of those topics before the answer to this ping is of the time before
+    if (leave.length) this.#send({ op: "ping", id: ++this.#ping });
+    for (const { topics, lines } of join) this.#send({ op: "subscribe", topics, ...(lines === undefined ? {} : { lines }) });
   }
 
-  #send(heard: object): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(heard));
+  #send(heard: object): boolean {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(heard));
+    return true;
   }
 
   #state(now: Connection): void {
     if (now === this.#said) return;
     this.#said = now;
     this.events.connection(now);
+  }
+}
+
+/** Say that there is no such topic, as the node would if it took the name. */
+function refuse(topic: string, hear: Hear): () => void {
+  let ended = false;
+  queueMicrotask(() => {
+    if (!ended) hear({ type: "ended", seq: 0, topic, code: "NO_SUCH_TOPIC", ...texts.noTopic });
+  });
+  return () => (ended = true);
+}
+
+function read(data: unknown): Said | undefined {
+  try {
+    return JSON.parse(String(data)) as Said;
+  } catch {
+    return undefined;
   }
 }

@@ -64,7 +64,8 @@ export class LiveTable<Row extends TableRow> {
   #note(changes: Changes): void {
     const before = this.#waiting;
     if (changes === "all" || before === "all") this.#waiting = "all";
-    else this.#waiting = before ? new Set([...before, ...changes]) : new Set(changes);
+    else if (before) for (const id of changes) before.add(id);
+    else this.#waiting = new Set(changes);
     if (before === undefined) nextFrame(() => this.#tell());
   }
 
@@ -78,10 +79,15 @@ export class LiveTable<Row extends TableRow> {
   }
 }
 
-/** With the next frame, or within a second where nobody looks. */
+/** With the next frame; within a second where there is none, because nobody looks. */
 function nextFrame(work: () => void): void {
-  if (document.hidden) setTimeout(work, 1000);
-  else requestAnimationFrame(work);
+  const run = (): void => {
+    clearTimeout(late);
+    cancelAnimationFrame(frame);
+    work();
+  };
+  const late = setTimeout(run, 1000);
+  const frame = requestAnimationFrame(run);
 }
 
 const FRESH_RIG: Omit<Rig, "id"> = {
@@ -98,16 +104,25 @@ const FRESH_INVITE: Omit<Invite, "id"> = {
   status: "open", for: "rig", uses: 1, used: 0, createdAt: "", expiresAt: "", addresses: [], token: null, words: "", qr: [], joined: [],
 };
 
+const FRESH_JOB: Omit<Job, "id"> = {
+  action: "", state: "running", askedBy: "", createdAt: "", finishedAt: null, total: 0,
+  counts: { waiting: 0, running: 0, done: 0, failed: 0, skipped: 0, cancelled: 0, interrupted: 0 },
+  sentBytes: 0, totalBytes: 0, dryRun: false, peers: [],
+};
+const FRESH_EVENT: Omit<HistoryEvent, "id"> = {
+  at: "", atMs: 0, kind: "", peerId: "", peerName: "", miner: "", by: "", text: "", own: false, cursor: "",
+};
+
 class Live {
   connection = $state<Connection>("connecting");
   /** Since when the connection is as it is, on this machine's clock (ms). */
   connectionSince = $state(Date.now());
-  /** When the node was last heard, on this machine's clock (ms). */
+  /** The node's version, once it has said so. */
   version = $state("");
   fleet = new LiveTable<Rig>("fleet", FRESH_RIG);
   alerts = new LiveTable<Alert>("alerts", FRESH_ALERT);
-  jobs = new LiveTable<Job>("jobs", {} as Omit<Job, "id">);
-  events = new LiveTable<HistoryEvent>("events", {} as Omit<HistoryEvent, "id">);
+  jobs = new LiveTable<Job>("jobs", FRESH_JOB);
+  events = new LiveTable<HistoryEvent>("events", FRESH_EVENT);
   totals = $state.raw<Totals | undefined>(undefined);
   /** Who waits for approval, and the invites: while `followDoors` does. */
   pending = new LiveTable<PendingNode>("pending", FRESH_PENDING);

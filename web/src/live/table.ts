@@ -31,7 +31,7 @@ export class Table<Row extends TableRow> {
       changed.add(patch.id);
     }
     for (const id of message.removed) if (rows.delete(id)) changed.add(id);
-    return this.#coming || !changed.size ? undefined : changed;
+    return rows === this.rows && changed.size ? changed : undefined;
   }
 
   #snapshot(message: Extract<Said, { type: "snapshot" }>): Changes | undefined {

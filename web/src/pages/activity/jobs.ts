@@ -26,9 +26,15 @@ export function took(startedAt: string | null, finishedAt: string | null, nowMs:
   return Math.max(0, (parsed(finishedAt) ?? nowMs) - started);
 }
 
-/** The jobs with the newest first; those that began in one second as they came. */
-export function newestFirst<J extends { id: string; createdAt: string }>(jobs: Iterable<J>): J[] {
-  return [...jobs].reverse().sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
+/** The jobs with the newest first; those of one second stay as they came. */
+export function newestFirst<J extends { createdAt: string }>(jobs: Iterable<J>): J[] {
+  return [...jobs].sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
+}
+
+/** How a job ended, in a word that says more than that it is done. */
+export function outcome({ state, counts, total }: Pick<Schemas["JobView"], "state" | "counts" | "total">): Schemas["JobState"] | "failed" | "partly" {
+  if (state !== "done" || !counts.failed) return state;
+  return counts.failed < total ? "partly" : "failed";
 }
 
 /** What a rig answered, in a line: `stopped: xmrig-1, xmrig-2`. */

@@ -10,7 +10,7 @@ export interface Times {
 
 /** What the range, or the two moments (`YYYY-MM-DDTHH:MM` in local time), are in Unix ms; nothing where they are none. */
 export function timesOf(range: string, from: string, to: string, nowMs: number): Times {
-  if (range in RANGES) return { since: nowMs - RANGES[range as RangeName] };
+  if (Object.hasOwn(RANGES, range)) return { since: nowMs - RANGES[range as RangeName] };
   if (range !== "custom") return {};
   const since = Date.parse(from);
   const until = Date.parse(to);

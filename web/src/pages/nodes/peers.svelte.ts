@@ -18,6 +18,7 @@ const MOST_PAGES = 20;
 const SMALL = 500;
 const AGAIN_MS = 60_000;
 const SHOWN_FOR_MS = 10_000;
+const HEARD_WITHIN_MS = 3000;
 
 export interface Ping {
   state: "busy" | "done" | "failed";
@@ -40,8 +41,12 @@ export class Peers implements Source<NodeRow> {
   #others = $state.raw<ReadonlyMap<string, NodeRow>>(new Map());
   /** When a peer was last seen, where the feed does not say it (ms). */
   #seen = $state.raw<ReadonlyMap<string, number>>(new Map());
+  /** Public keys of all peers. */
+  keys = $state.raw<ReadonlySet<string>>(new Set());
   #pings = $state.raw<ReadonlyMap<string, Ping>>(new Map());
   #asked = $state(0);
+  /** As `Source` has it. */
+  done = $state(0);
   #stopped = false;
 
   /** Ask for the list now, and again when peers come or go. Returns how to end that. */
@@ -65,11 +70,13 @@ export class Peers implements Source<NodeRow> {
     this.#asked = Date.now();
     const others = new Map<string, NodeRow>();
     const seen = new Map<string, number>();
+    const keys = new Set<string>();
     try {
       for (let at = 0; at < MOST_PAGES && !this.#stopped; at += 1) {
         const { data, headers } = await replyOf(api.GET("/peers", { params: { query: { limit: PAGE, offset: at * PAGE, sort: "role" } } }));
         for (const peer of data) {
           if (!live.fleet.rows.has(peer.id)) others.set(peer.id, rowOf(peer));
+          keys.add(peer.publicKey);
           if (peer.lastSeen) seen.set(peer.id, Date.parse(peer.lastSeen));
         }
         if ((at + 1) * PAGE >= Number(headers.get("X-Total-Count") ?? 0)) break;
@@ -79,6 +86,7 @@ export class Peers implements Source<NodeRow> {
     }
     this.#others = others;
     this.#seen = seen;
+    this.keys = keys;
   }
 
   get rows(): Source<NodeRow>["rows"] {
@@ -103,6 +111,13 @@ export class Peers implements Source<NodeRow> {
 
   get complete(): boolean {
     return live.fleet.complete;
+  }
+
+  /** Peers were removed here: wait until the feed has heard of it, and show it. */
+  async removed(ids: readonly string[]): Promise<void> {
+    for (let left = HEARD_WITHIN_MS; left > 0 && ids.some((id) => live.fleet.rows.has(id)); left -= 100) await new Promise((resolve) => setTimeout(resolve, 100));
+    await this.reload();
+    this.done += 1;
   }
 
   /** When a peer was last seen (ms), `null` if never. */

@@ -3,7 +3,7 @@
 import { hashrate, measured } from "../../format/hashrate";
 import { span } from "../../format/times";
 import { clock } from "../../live/clock.svelte";
-import { type HistoryEvent, live, type Rig } from "../../live/live.svelte";
+import type { Rig } from "../../live/live.svelte";
 import { overview, states } from "../../texts";
 
 /** Most lines of hashrate that are named of one rig. */
@@ -42,19 +42,4 @@ export function nextInTrouble(ids: readonly string[], rows: ReadonlyMap<string, 
     }
   }
   return undefined;
-}
-
-/** What happened, in words: what was told, or else its kind. */
-export function eventText(event: HistoryEvent): string {
-  const what = event.text || event.kind.replaceAll("_", " ");
-  return event.miner && !what.includes(event.miner) ? `${event.miner}: ${what}` : what;
-}
-
-const NODE_ID = /^[0-9a-f]{16}$/;
-
-/** Who asked for it: a node's ID is told by its name, where it has one here. */
-export function whoWords(by: string): string {
-  if (!NODE_ID.test(by)) return overview.events.by(by);
-  const name = live.fleet.rows.get(by)?.name;
-  return name ? overview.events.by(name) : overview.events.byNode(by);
 }

@@ -82,7 +82,7 @@ describe("Band", () => {
     slider?.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true }));
     slider?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
     flushSync();
-    expect(slider?.getAttribute("aria-valuetext")).toContain("in trouble; xmrig-1: Killed by signal 9.");
+    expect(slider?.getAttribute("aria-valuetext")).toContain("in trouble; xmrig-1 crashed: Killed by signal 9.");
     void unmount(component);
   });
 });

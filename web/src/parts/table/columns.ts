@@ -23,6 +23,8 @@ export interface Column<Row extends TableRow> {
   grow?: number;
   /** Right-aligned, and sorted the largest first at the first click. */
   numeric?: boolean;
+  /** Stays at the right edge where the table is wider than its place: for the last column. */
+  pinned?: boolean;
   /** Somebody may take it out. */
   optional?: boolean;
   /** Not shown until somebody chooses it. */

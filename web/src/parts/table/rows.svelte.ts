@@ -12,6 +12,8 @@ export interface Source<Row extends TableRow> {
   readonly complete: boolean;
   /** What comes was asked for, and is shown at once. */
   readonly asked?: boolean;
+  /** Another number when somebody here did what changes the list: that is shown at once. */
+  readonly done?: number;
 }
 
 /** A list as a source; `undefined` is one that is not there yet. For lists that are asked for, not for what changes by itself. */
@@ -61,7 +63,7 @@ export class OrderedRows<Row extends TableRow> {
     // what is asked for is there at once
     $effect.pre(() => {
       const { source, sort, text, where } = wanted();
-      void [sort.column, sort.descending, text, where, source, source.complete, this.#anything, source.asked && source.version];
+      void [sort.column, sort.descending, text, where, source, source.complete, this.#anything, source.done, source.asked && source.version];
       untrack(() => this.#make());
     });
     $effect(() => {

@@ -1,4 +1,4 @@
-import { count } from "./common";
+import { count, word } from "./common";
 
 const VERBS: Record<string, string> = {
   start: "Start",
@@ -20,7 +20,7 @@ export function askedBy(by: string): string {
   const [door = "", ...name] = by.split(" ");
   if (door === "login" && name.length) return name.join(" ");
   if (door === "token" && name.length) return `token ${name.join(" ")}`;
-  return DOORS[by] ?? by;
+  return word(DOORS, by);
 }
 
 export const activity = {
@@ -30,9 +30,9 @@ export const activity = {
   audit: "Audit journal",
   events: "Events",
 
-  verb: (action: string) => VERBS[action] ?? action,
-  job: (action: string, rigs: number) => `${VERBS[action] ?? action} on ${count(rigs, "rig")}`,
-  jobStates: { running: "Running", done: "Done", cancelled: "Cancelled", interrupted: "Interrupted" } as Record<string, string>,
+  verb: (action: string) => word(VERBS, action),
+  job: (action: string, rigs: number) => `${word(VERBS, action)} on ${count(rigs, "rig")}`,
+  jobStates: { running: "Running", done: "Done", cancelled: "Cancelled", interrupted: "Interrupted", failed: "Failed", partly: "Partly failed" } as Record<string, string>,
   rigStates: {
     waiting: "Waiting",
     running: "Running",
@@ -122,7 +122,7 @@ export const activity = {
     range: (from: number, to: number, of: number) => `${from.toLocaleString("en")}–${to.toLocaleString("en")} of ${of.toLocaleString("en")}`,
     notBegun: "Its turn has not come.",
     working: "No answer yet.",
-    step: (step: string) => STEPS[step] ?? step,
+    step: (step: string) => word(STEPS, step),
     details: "Details",
   },
 
@@ -227,8 +227,9 @@ export const activity = {
     what2do: "Export the journal before anything else, find out who can write to this node's files, and compare with the journals of the rigs.",
     askedPeer: (name: string, newest: number, error: string) =>
       error ? `${name} could not say: ${error}` : newest ? `${name} holds heads up to entry ${newest}.` : `${name} holds none yet.`,
-    exportJsonl: "Export JSON lines",
-    exportCsv: "Export CSV",
+    export: "Export:",
+    exportJsonl: "JSON lines",
+    exportCsv: "CSV",
     exportHint: "JSON lines can be checked anywhere: miner-ctrl audit verify FILE --key FINGERPRINT. CSV is for people.",
   },
 
@@ -241,8 +242,9 @@ export const activity = {
     text: "In words",
     by: "By",
     here: "this node",
-    exportCsv: "Export CSV",
-    exportJsonl: "Export JSON lines",
+    export: "Export:",
+    exportCsv: "CSV",
+    exportJsonl: "JSON lines",
     exportHint: "Of the chosen rig and range; kinds and text do not narrow a file.",
     toJob: "Open the job",
   },

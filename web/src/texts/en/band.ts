@@ -19,11 +19,22 @@ export const band = {
   lasted: (state: string, span: string) => `${state} ${span}`,
   at: (from: string, until: string) => `${from} to ${until}`,
   rate: (algorithm: string, rate: string) => (algorithm ? `${rate} ${algorithm}` : rate),
-  by: (who: string) => `by ${who}`,
-  of: (miner: string) => `${miner}:`,
   more: (n: number) => `and ${count(n, "more event")}`,
   earlier: "Earlier events are not marked.",
   loading: "The last 24 hours are being loaded.",
   failed: (why: string) => `The last 24 hours could not be loaded: ${why}`,
   none: "Nothing is known of the last 24 hours.",
+};
+
+/** Events of the history in words. */
+export const happened = {
+  by: (name: string) => `by ${name}`,
+  byThisNode: "by this node",
+  /** Kinds whose text is a whole sentence. */
+  sentences: new Set(["command", "controller", "deploy", "job", "pairing", "settings", "lock"]),
+  kinds: new Map([
+    ["watchdog", "restarted by the watchdog"],
+    ["gave_up", "given up by the watchdog"],
+    ["flapping", "comes and goes"],
+  ]),
 };

@@ -3,6 +3,11 @@ export function count(n: number, one: string, many = `${one}s`): string {
   return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
 }
 
+/** The word for `key`, which may be anybody's; itself where there is none. */
+export function word(words: Readonly<Record<string, string>>, key: string): string {
+  return Object.hasOwn(words, key) ? (words[key] ?? key) : key;
+}
+
 export const api = {
   unreachable: {
     error: "The node does not answer.",
@@ -16,6 +21,10 @@ export const api = {
   },
   unexpected: (status: number) => `The node answered with status ${status} and nothing that this page understands.`,
   unexpectedSuggestion: "Reload the page: it may be older than the node. A proxy in between may have answered, too.",
+};
+
+export const feed = {
+  noTopic: { reason: "There is nothing of that name.", suggestion: "See whether the address is whole." },
 };
 
 export const shell = {
@@ -53,8 +62,11 @@ export const login = {
   name: "Name",
   password: "Password",
   submit: "Log in",
-  ended: "You were logged out: the login was used up, removed, or changed.",
-  hint: "Logins are made on the node itself: miner-ctrl login add NAME",
+  ended: "Your session has ended: it was not used for long, or the login was changed or removed.",
+  endedHint: "Log in to go on where you are. What you typed is still there.",
+  endedTitle: "Log in again",
+  wait: (seconds: number) => `Wait ${seconds} s`,
+  hint: "Logins are made on the node itself: miner-ctrl login set NAME --role admin",
 };
 
 export const parts = {
@@ -70,6 +82,9 @@ export const parts = {
   unknown: "not known",
   show: "Show",
   hide: "Hide",
+  showPassword: "Show the password",
+  hidePassword: "Hide the password",
+  capsLock: "Caps Lock is on.",
   others: (n: number, one: string) => `and ${count(n, `other ${one}`)}`,
   filterMore: (n: number, one: string) => `${count(n, `more ${one}`)}: filter to see them`,
   notAllowed: (what: string, needs: string, role: string) => `${what} for ${needs === "admin" ? "admins" : "operators and admins"}: you are here as ${role === "viewer" ? "a viewer" : `an ${role}`}.`,

@@ -65,7 +65,7 @@ export const pairing = {
     compare: "Compare its words with what it shows itself (miner-ctrl node info). If they differ, somebody is in between: remove it.",
     same: "They are the same",
     differ: "They differ: remove it",
-    verified: "It has the fingerprint that you gave.",
+    verified: "Its keys were compared.",
     asked: (name: string) => `This node is known here as ${name} already; the name you gave is not used.`,
     another: "Add another",
   },

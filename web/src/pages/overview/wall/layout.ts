@@ -21,14 +21,18 @@ export interface Layout {
 }
 
 const LEAST_PITCH = 7;
+/** Up to so many cells, cells are not smaller than `PLAIN_PITCH`, whatever the height: marks can be told apart. */
+const FEW = 2000;
+const PLAIN_PITCH = 13;
 const MOST_PITCH = 36;
 const LABEL = 22;
 const BETWEEN = 10;
 
-/** The largest cells with which all of it is within `width` and, if that can be, `height`. */
+/** The largest cells with which all of it is within `width` and, if that can be, all cells within `height`. */
 export function layoutOf(sizes: readonly number[], labelled: boolean, width: number, height: number): Layout {
-  let pitch = Math.min(MOST_PITCH, Math.max(LEAST_PITCH, Math.floor(width)));
-  while (pitch > LEAST_PITCH && heightWith(sizes, labelled, columnsOf(width, pitch), pitch) > height) pitch -= 1;
+  const least = sizes.reduce((sum, size) => sum + size, 0) <= FEW ? PLAIN_PITCH : LEAST_PITCH;
+  let pitch = MOST_PITCH;
+  while (pitch > least && rowsHeight(sizes, columnsOf(width, pitch), pitch) > height) pitch -= 1;
   const columns = columnsOf(width, pitch);
   const blocks: Block[] = [];
   let [top, first] = [0, 0];
@@ -47,8 +51,8 @@ function columnsOf(width: number, pitch: number): number {
   return Math.max(1, Math.floor(width / pitch));
 }
 
-function heightWith(sizes: readonly number[], labelled: boolean, columns: number, pitch: number): number {
-  return sizes.reduce((sum, size) => sum + (labelled ? LABEL : 0) + Math.ceil(size / columns) * pitch + BETWEEN, -BETWEEN);
+function rowsHeight(sizes: readonly number[], columns: number, pitch: number): number {
+  return sizes.reduce((sum, size) => sum + Math.ceil(size / columns) * pitch, 0);
 }
 
 function blockOf(layout: Layout, cell: number): Block | undefined {

@@ -23,10 +23,17 @@ export function isHot(rig: Rig): boolean {
   return rig.problemCode === "hot" || (rig.temperatureC ?? 0) >= HOT_C;
 }
 
+/** Problems of which somebody should know, and which cost nothing. */
+const NOTICES = new Set(["profile", "clock", "pairing"]);
+
+function isWarned(rig: Rig): boolean {
+  return rig.problem !== "" && !NOTICES.has(rig.problemCode) && rig.state !== "trouble" && rig.state !== "offline";
+}
+
 export function lookOf(rig: Rig): number {
   const state = STATES.indexOf(rig.state);
   const level = rig.state === "mining" ? levelOf(rig) : 0;
-  const mark = isHot(rig) ? 2 : rig.problem && (rig.state === "mining" || rig.state === "idle" || rig.state === "paused") ? 1 : 0;
+  const mark = isHot(rig) ? 2 : isWarned(rig) ? 1 : 0;
   return (Math.max(0, state) * LEVELS + level) * MARKS.length + mark;
 }
 

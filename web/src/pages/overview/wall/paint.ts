@@ -17,8 +17,8 @@ export interface Colours {
   surface: string;
 }
 
-const PALEST = 12;
-const FULL = 62;
+const PALEST = 10;
+const FULL = 42;
 
 export function coloursOf(element: Element): Colours {
   const style = getComputedStyle(element);
@@ -104,8 +104,11 @@ export class Painter {
       fill(pen, c.paused, inset, inset, bar, inner);
       fill(pen, c.paused, size - inset - bar, inset, bar, inner);
     } else if (state === "idle") {
-      const line = Math.max(1, Math.round(size / 10));
-      fill(pen, c.idle, inset, size - inset - line, inner, line);
+      pen.strokeStyle = c.idle;
+      pen.lineWidth = Math.max(1, size / 10);
+      pen.beginPath();
+      pen.arc(size / 2, size / 2, Math.max(1, inner / 2 - pen.lineWidth / 2), 0, 2 * Math.PI);
+      pen.stroke();
     } else if (state === "trouble") {
       pen.fillStyle = c.surface;
       pen.beginPath();
@@ -132,7 +135,7 @@ export class Painter {
       pen.lineTo(size, corner);
       pen.fill();
     } else if (mark === "warned") {
-      const dot = Math.max(2, Math.round(size * 0.3));
+      const dot = Math.max(2, Math.round(size * 0.25));
       fill(pen, c.warning, size - dot - 1, 1, dot, dot);
     }
   }

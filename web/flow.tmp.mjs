@@ -1,0 +1,74 @@
+import { chromium } from "playwright-core";
+import { execFileSync } from "node:child_process";
+const base = "http://127.0.0.1:9155";
+const cli = (args, input) => execFileSync("/work/wt/activity/.venv/bin/miner-ctrl", ["--home", "/tmp/act/home", ...args], { input });
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+const ctx = await browser.newContext({ viewport: { width: 1024, height: 768 } });
+const page = await ctx.newPage();
+page.on("console", (m) => ["error", "warning"].includes(m.type()) && console.log("console", m.text().slice(0, 200)));
+page.on("pageerror", (e) => console.log("ERR", e.message));
+const shot = (n) => page.screenshot({ path: `/tmp/act/f_${n}.png` });
+const login = async (name, pw) => {
+  const n = page.getByLabel("Name", { exact: true });
+  if (await n.inputValue() !== name) await n.fill(name);
+  await page.getByLabel("Password", { exact: true }).fill(pw);
+  await page.getByRole("button", { name: "Log in", exact: true }).click();
+};
+await page.goto(base + "/settings/access?x=1");
+await page.getByRole("heading", { name: "Log in" }).waitFor();
+console.log("focus", await page.evaluate(() => document.activeElement?.getAttribute("name")));
+await login("boss", "wrong wrong wrong");
+await page.getByRole("alert").waitFor();
+console.log("alert:", (await page.getByRole("alert").innerText()).replace(/\n/g, " | "));
+console.log("focus after failure", await page.evaluate(() => document.activeElement?.getAttribute("name")));
+await shot("wrong");
+await page.getByRole("button", { name: "Show the password" }).click();
+await page.getByLabel("Password", { exact: true }).fill("abc");
+console.log("type", await page.getByLabel("Password", { exact: true }).getAttribute("type"));
+await page.getByRole("button", { name: "Hide the password" }).click();
+for (let i = 0; i < 7; i++) { await login("nobody", "wrong wrong wrong" + i); await page.waitForTimeout(500); console.log(await page.locator("form button[type=submit]").innerText()); }
+await shot("wait");
+console.log("button:", await page.locator("form button[type=submit]").innerText(), "|", (await page.getByRole("alert").innerText()).replace(/\n/g, " | "));
+await page.locator("form button[type=submit]:not([disabled])").waitFor({ timeout: 20000 });
+await login("boss", "correct horse battery");
+await page.getByRole("heading", { name: "Settings" }).waitFor();
+console.log("back at", page.url());
+await page.waitForTimeout(800); await shot("access");
+// create token
+await page.getByRole("button", { name: "Create token" }).click();
+await page.getByLabel("Name", { exact: true }).fill("grafana");
+await shot("newtoken");
+await page.getByRole("dialog").getByRole("button", { name: "Create token" }).click();
+await page.getByText("This is the only time").waitFor(); await shot("token");
+await page.getByRole("button", { name: "I have copied it" }).click();
+await page.getByRole("button", { name: "Revoke grafana" }).first().click();
+await shot("revoke");
+await page.getByRole("dialog").getByRole("button", { name: "Revoke" }).click();
+await page.waitForTimeout(600); await shot("revoked");
+// form + session end
+await page.getByRole("button", { name: "Create login" }).click();
+await page.getByRole("dialog").getByLabel("Name", { exact: true }).fill("typed-name");
+cli(["login", "set", "boss", "--role", "admin"], "another horse battery\n");
+await page.getByRole("heading", { name: "Log in again" }).waitFor({ timeout: 30000 });
+console.log("dialog came; focus", await page.evaluate(() => document.activeElement?.getAttribute("name")));
+await shot("again");
+await page.keyboard.press("Escape"); await page.keyboard.press("Escape");
+console.log("still", await page.getByRole("heading", { name: "Log in again" }).isVisible());
+const again = page.getByRole("dialog", { name: "Log in again" });
+await again.getByLabel("Password", { exact: true }).fill("another horse battery");
+await again.getByRole("button", { name: "Log in", exact: true }).click();
+await again.waitFor({ state: "detached" });
+console.log("typed:", await page.getByRole("dialog").getByLabel("Name", { exact: true }).inputValue());
+await shot("back");
+await page.getByRole("button", { name: "Cancel" }).click();
+await page.getByRole("main").getByRole("button", { name: "Log out" }).click();
+await page.getByRole("heading", { name: "Log in", exact: true }).waitFor();
+await login("ann", "correct horse battery");
+await page.getByRole("heading", { name: "Settings" }).waitFor(); await page.waitForTimeout(600); await shot("viewer");
+console.log("viewer buttons:", await page.getByRole("main").getByRole("button").allInnerTexts());
+for (const p of ["/activity/audit", "/settings/identity", "/settings/history", "/activity/jobs"]) {
+  await page.goto(base + p); await page.waitForTimeout(1200);
+  console.log(p, await page.getByRole("main").getByRole("button").allInnerTexts(), (await page.getByRole("main").getByRole("alert").allInnerTexts()));
+  if (p.endsWith("audit") || p.endsWith("history") || p.endsWith("identity")) await shot("viewer" + p.replace(/\W/g, "_"));
+}
+await browser.close();

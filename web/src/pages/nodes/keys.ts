@@ -1,0 +1,10 @@
+/** A public key as people copy it: 32 bytes in base64. */
+export function isPublicKey(text: string): boolean {
+  return /^[A-Za-z0-9+/]{43}=$/.test(text);
+}
+
+/** Whether an address is one that only this machine reaches. */
+export function isLoopback(address: string): boolean {
+  const host = address.replace(/^wss?:\/\//, "").replace(/:\d+.*$/, "");
+  return host === "localhost" || /^127\./.test(host) || host === "[::1]" || host === "::1";
+}
