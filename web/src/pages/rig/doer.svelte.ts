@@ -1,6 +1,7 @@
 /** Commands of this page: busy at once, a note with a way back when it is done, the cause when it failed. */
 
 import { Doing } from "../../api/asked.svelte";
+import type { ApiFailure } from "../../api/failure";
 import { questions } from "../../parts/confirm.svelte";
 import { toasts } from "../../parts/toasts.svelte";
 import { rig as t } from "../../texts";
@@ -29,17 +30,27 @@ export class Doer {
     readonly name: () => string,
   ) {}
 
+  /** Why the last one failed, for who shows it: a note would be behind a dialog. */
+  get failure(): ApiFailure | undefined {
+    return this.#doing.failure;
+  }
+
+  /** A dialog is opened: what failed before is none of its. */
+  fresh(): void {
+    this.#doing.failure = undefined;
+  }
+
   busy(verb: string): boolean {
     return this.#doing.busy && this.verb === verb;
   }
 
-  /** Do `work` as `verb`; `said` makes the note of its answer. Returns whether it was done. */
-  async run<T>(verb: string, work: () => Promise<T>, said: (answer: T) => void): Promise<boolean> {
+  /** Do `work` as `verb`; `said` makes the note of its answer. Returns whether it was done; `quiet`: the caller shows a failure. */
+  async run<T>(verb: string, work: () => Promise<T>, said: (answer: T) => void, quiet = false): Promise<boolean> {
     if (this.#doing.busy) return false;
     this.verb = verb;
     const answer = await this.#doing.run(work);
     if (answer === undefined) {
-      if (this.#doing.failure) toasts.failed(this.#doing.failure);
+      if (this.#doing.failure && !quiet) toasts.failed(this.#doing.failure);
       return false;
     }
     said(answer);
@@ -70,10 +81,9 @@ export class Doer {
     }
   }
 
-  async pause(only: string | null, what: string, seconds: number | null): Promise<boolean> {
-    return this.run("pause", () => pause(this.peer, only, seconds), () => {
-      toasts.done(t.did.paused(what, this.name()), { label: t.act.undo, run: () => void this.#resume(only, what) });
-    });
+  async pause(only: string | null, what: string, seconds: number | null, quiet = false): Promise<boolean> {
+    const said = () => toasts.done(t.did.paused(what, this.name()), { label: t.act.undo, run: () => void this.#resume(only, what) });
+    return this.run("pause", () => pause(this.peer, only, seconds), said, quiet);
   }
 
   async #resume(only: string | null, what: string): Promise<void> {

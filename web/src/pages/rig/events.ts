@@ -3,6 +3,7 @@
 import { live } from "../../live/live.svelte";
 import type { ChartEvent } from "../../parts/chart/data";
 import { rig as t } from "../../texts";
+import { ownNode } from "./own.svelte";
 
 interface Said {
   atMs: number;
@@ -25,9 +26,10 @@ export function wordsOf(event: Said): string {
   return t.event(event.kind, event.miner ?? "", event.text ?? "");
 }
 
-/** Who did it: a rig by its name, everybody else as they are told. */
+/** Who did it: this node, a rig by its name, everybody else as they are told. */
 export function whoOf(by: string | undefined): string {
-  return by ? live.fleet.rows.get(by)?.name || by : "";
+  if (!by) return "";
+  return by === ownNode.id ? t.thisNode : live.fleet.rows.get(by)?.name || by;
 }
 
 export function markOf(event: Said): ChartEvent {

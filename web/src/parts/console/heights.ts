@@ -30,9 +30,9 @@ export class Heights {
     return low;
   }
 
-  /** A row was seen; `true` if it is of another height than thought. */
+  /** A row was seen; `true` if it is of another height than thought. One without height is not laid out: nothing is known of it. */
   saw(id: number, at: number, height: number): boolean {
-    if (Math.abs(this.top(at + 1) - this.top(at) - height) < 0.5) return false;
+    if (height <= 0 || Math.abs(this.top(at + 1) - this.top(at) - height) < 0.5) return false;
     this.#known.set(id, height);
     return true;
   }
