@@ -22,6 +22,6 @@ export function letThrough(filters: Filters): ((row: NodeRow) => boolean) | unde
   return (row) =>
     (!state || row.state === state) &&
     (!tag || row.tags.includes(tag)) &&
-    (!algorithm || algorithm in row.hashrate) &&
+    (!algorithm || Object.hasOwn(row.hashrate, algorithm)) &&
     (!role || row.role === role);
 }

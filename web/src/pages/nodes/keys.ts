@@ -5,6 +5,5 @@ export function isPublicKey(text: string): boolean {
 
 /** Whether an address is one that only this machine reaches. */
 export function isLoopback(address: string): boolean {
-  const host = address.replace(/^wss?:\/\//, "").replace(/:\d+.*$/, "");
-  return host === "localhost" || /^127\./.test(host) || host === "[::1]" || host === "::1";
+  return /^(wss?:\/\/)?(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(\W|$)/.test(address);
 }

@@ -10,8 +10,8 @@ export interface Part {
 }
 
 export function partOf(scrollTop: number, height: number, rowHeight: number, rows: number): Part {
-  const size = Math.min(rows, Math.ceil(height / rowHeight) + 1 + 2 * AROUND);
-  const first = Math.floor(scrollTop / rowHeight) - AROUND;
+  const size = Math.min(rows, Math.ceil(height / Math.max(1, rowHeight)) + 1 + 2 * AROUND);
+  const first = Math.floor(scrollTop / Math.max(1, rowHeight)) - AROUND;
   return { first: Math.max(0, Math.min(first, rows - size)), size };
 }
 

@@ -1,0 +1,146 @@
+// @vitest-environment happy-dom
+import { createRawSnippet, flushSync, mount, unmount } from "svelte";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Column } from "./columns";
+import { listed } from "./rows.svelte";
+import Table from "./Table.svelte";
+
+interface Rig {
+  id: string;
+  name: string;
+  rate: number;
+}
+const HOSTILE = `<img src=x onerror="window.hit=1">`;
+const RIGS: Rig[] = Array.from({ length: 10_000 }, (_, n) => ({ id: `id-${n}`, name: n === 3 ? HOSTILE : `rig-${n}`, rate: 10_000 - n }));
+const COLUMNS: Column<Rig>[] = [
+  { id: "name", header: "Name", width: 8, value: (rig) => rig.name, phone: "title" },
+  { id: "rate", header: "Rate", width: 6, value: (rig) => rig.rate, numeric: true, optional: true, phone: "value" },
+];
+const empty = createRawSnippet(() => ({ render: () => "<p>Nothing here</p>" }));
+const bulk = createRawSnippet<[string[]]>(() => ({ render: () => "<button>Stop</button>" }));
+
+let component: ReturnType<typeof mount>;
+let opened: string[];
+function show(rigs: Rig[] | undefined, width = 1200): void {
+  opened = [];
+  vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(width);
+  vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockImplementation(function (this: HTMLElement) {
+    return this.classList.contains("box") ? 400 : 40;
+  });
+  component = mount(Table<Rig>, {
+    target: document.body,
+    props: {
+      name: "test", label: "Rigs", noun: "rig", columns: COLUMNS, source: listed(() => rigs), sort: { column: "name", descending: false }, empty, bulk,
+      onopen: (rig: Rig) => opened.push(rig.id),
+    },
+  });
+  flushSync();
+}
+const all = (selector: string) => [...document.querySelectorAll<HTMLElement>(selector)];
+const one = (selector: string) => document.querySelector<HTMLElement>(selector) as HTMLElement;
+const lines = () => all("[role=rowgroup] [role=row]");
+const press = (key: string, more: KeyboardEventInit = {}) => {
+  one("[role=grid]").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
+  flushSync();
+};
+const click = (element: HTMLElement, more: MouseEventInit = {}) => {
+  element.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ...more }));
+  flushSync();
+};
+const selected = () => document.querySelector(".bulk strong")?.textContent ?? "none";
+
+describe("a table", () => {
+  beforeEach(() => localStorage.clear());
+  afterEach(() => {
+    void unmount(component);
+    flushSync();
+    document.body.textContent = "";
+    vi.restoreAllMocks();
+  });
+
+  it("draws of 10,000 rows what is seen, and says how many there are and which each is", () => {
+    show(RIGS);
+    expect(lines().length).toBeGreaterThan(9);
+    expect(lines().length).toBeLessThan(40);
+    expect(one("[role=grid]").getAttribute("aria-rowcount")).toBe("10001");
+    expect(lines().map((line) => line.getAttribute("aria-rowindex"))).toEqual(lines().map((_, at) => String(at + 2)));
+  });
+
+  it("shows names as text", () => {
+    show(RIGS);
+    expect(document.body.textContent).toContain(HOSTILE);
+    expect(document.querySelector("img")).toBeNull();
+  });
+
+  it("is sorted by a header, the other way with the second click, and remembers it", () => {
+    show(RIGS);
+    const rate = all("[role=columnheader] button")[1] as HTMLElement;
+    click(rate);
+    expect(all("[role=columnheader]").map((header) => header.getAttribute("aria-sort"))).toEqual([null, "none", "descending"]);
+    expect(lines()[0]?.textContent).toContain("rig-0");
+    click(rate);
+    expect(lines()[0]?.textContent).toContain("rig-9999");
+    expect(JSON.parse(localStorage.getItem("miner-ctrl.table.test") ?? "")).toMatchObject({ sort: { column: "rate", descending: false } });
+  });
+
+  it("is filtered by typing, and says so where nothing matches", () => {
+    show(RIGS);
+    const field = one("input[type=search]") as HTMLInputElement;
+    const type = (text: string) => {
+      field.value = text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+      flushSync();
+    };
+    type("rig-777");
+    expect(lines().length).toBe(11);
+    expect(one(".counted").textContent).toBe("11 of 10,000 rigs");
+    type("no such rig");
+    expect(document.body.textContent).toContain("Nothing matches");
+  });
+
+  it("selects one, a range with Shift, all that are found, and tells what is done to them", () => {
+    show(RIGS);
+    const boxes = () => all("[role=rowgroup] input");
+    expect(selected()).toBe("none");
+    click(boxes()[1] as HTMLElement);
+    click(boxes()[4] as HTMLElement, { shiftKey: true });
+    expect(selected()).toBe("4 selected");
+    click(one("[role=columnheader] input"));
+    expect(selected()).toBe("10,000 selected");
+    click(one("[role=columnheader] input"));
+    expect(selected()).toBe("none");
+  });
+
+  it("is moved in, selected in and opened with keys", () => {
+    show(RIGS);
+    press("ArrowDown");
+    press("ArrowDown");
+    const active = document.getElementById(one("[role=grid]").getAttribute("aria-activedescendant") ?? "");
+    expect(active?.getAttribute("aria-rowindex")).toBe("3");
+    press(" ");
+    expect(selected()).toBe("1 selected");
+    press("ArrowDown", { shiftKey: true });
+    expect(selected()).toBe("2 selected");
+    press("Home");
+    press("Enter");
+    expect(opened).toHaveLength(1);
+    press("Escape");
+    expect(selected()).toBe("none");
+  });
+
+  it("is a list of cards where there is no room", () => {
+    show(RIGS, 390);
+    expect(all("[role=columnheader]")).toHaveLength(0);
+    expect(lines()[0]?.querySelector(".title")).not.toBeNull();
+    expect(one("select.sort")).not.toBeNull();
+  });
+
+  it("says that nothing is there, and before that nothing", () => {
+    show(undefined);
+    expect(document.body.textContent).not.toContain("Nothing here");
+    void unmount(component);
+    document.body.textContent = "";
+    show([]);
+    expect(document.body.textContent).toContain("Nothing here");
+  });
+});

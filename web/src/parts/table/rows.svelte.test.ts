@@ -1,0 +1,141 @@
+// @vitest-environment happy-dom
+import { flushSync } from "svelte";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Column } from "./columns";
+import { OrderedRows, type Source, listed } from "./rows.svelte";
+
+interface Rig {
+  id: string;
+  rate: number;
+}
+const COLUMNS: Column<Rig>[] = [
+  { id: "id", header: "Name", width: 5, value: (rig) => rig.id },
+  { id: "rate", header: "Hashrate", width: 5, value: (rig) => rig.rate, live: true },
+];
+
+/** A source as the feed is one: the map is edited in place, `version` says so. */
+class Feed implements Source<Rig> {
+  #rows = new Map<string, Rig>();
+  #version = $state(0);
+  complete = true;
+  done = $state(0);
+  get rows() {
+    void this.#version;
+    return this.#rows;
+  }
+  get version() {
+    return this.#version;
+  }
+  put(...rows: Rig[]) {
+    for (const row of rows) this.#rows.set(row.id, row);
+    this.#version += 1;
+    flushSync();
+  }
+  drop(id: string) {
+    this.#rows.delete(id);
+    this.#version += 1;
+    flushSync();
+  }
+}
+
+let end: () => void = () => {};
+let feed: Feed;
+class Wish {
+  column = $state("");
+  text = $state("");
+}
+let asked: Wish;
+function table(column = "id"): OrderedRows<Rig> {
+  feed = new Feed();
+  asked = new Wish();
+  asked.column = column;
+  let rows: OrderedRows<Rig> | undefined;
+  end = $effect.root(() => {
+    rows = new OrderedRows<Rig>(() => ({ source: feed, columns: COLUMNS, sort: { column: asked.column, descending: false }, text: asked.text, where: undefined }));
+  });
+  flushSync();
+  return rows as OrderedRows<Rig>;
+}
+const later = (ms: number) => {
+  vi.advanceTimersByTime(ms);
+  flushSync();
+};
+
+describe("rows in order", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => {
+    end();
+    vi.useRealTimers();
+  });
+
+  it("are there at once, and in another order at once when that is asked for", () => {
+    const rows = table();
+    feed.put({ id: "a", rate: 3 }, { id: "b", rate: 2 }, { id: "c", rate: 1 });
+    expect(rows.order).toEqual(["a", "b", "c"]);
+    rows.aimed = true;
+    asked.column = "rate";
+    flushSync();
+    expect(rows.order).toEqual(["c", "b", "a"]);
+    asked.text = "b";
+    flushSync();
+    expect(rows.order).toEqual(["b"]);
+  });
+
+  it("stay where they are when a value changes, until five seconds have gone by", () => {
+    const rows = table("rate");
+    feed.put({ id: "a", rate: 1 }, { id: "b", rate: 2 });
+    feed.put({ id: "a", rate: 9 });
+    expect(rows.row("a")?.rate).toBe(9);
+    later(4000);
+    expect(rows.order).toEqual(["a", "b"]);
+    later(2000);
+    expect(rows.order).toEqual(["b", "a"]);
+  });
+
+  it("stay for as long as somebody aims or scrolls, and what comes is put at the end", () => {
+    const rows = table("rate");
+    feed.put({ id: "a", rate: 1 }, { id: "b", rate: 2 });
+    rows.aimed = true;
+    feed.put({ id: "a", rate: 9 }, { id: "new", rate: 0 });
+    later(20_000);
+    expect(rows.order).toEqual(["a", "b", "new"]);
+    rows.aimed = false;
+    rows.scrolled();
+    later(1500);
+    expect(rows.order).toEqual(["a", "b", "new"]);
+    later(6000);
+    expect(rows.order).toEqual(["new", "b", "a"]);
+  });
+
+  it("are not made again for a column that does not move by itself", () => {
+    const rows = table("id");
+    feed.put({ id: "a", rate: 1 });
+    const before = rows.order;
+    feed.put({ id: "a", rate: 2 });
+    later(20_000);
+    expect(rows.order).toBe(before);
+  });
+
+  it("show what is gone as it was, until the order is made again; at once what was done here", () => {
+    const rows = table();
+    feed.put({ id: "a", rate: 1 }, { id: "b", rate: 2 });
+    rows.aimed = true;
+    feed.drop("a");
+    later(20_000);
+    expect(rows.order).toEqual(["a", "b"]);
+    expect([rows.isGone("a"), rows.row("a")?.rate]).toEqual([true, 1]);
+    feed.done += 1;
+    flushSync();
+    expect(rows.order).toEqual(["b"]);
+  });
+});
+
+describe("a list that is asked for", () => {
+  it("is a source: nothing yet, then what came", () => {
+    let list = $state.raw<Rig[] | undefined>(undefined);
+    const source = listed(() => list);
+    expect([source.complete, source.rows.size]).toEqual([false, 0]);
+    list = [{ id: "a", rate: 1 }];
+    expect([source.complete, source.rows.get("a")?.rate]).toEqual([true, 1]);
+  });
+});
