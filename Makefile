@@ -23,10 +23,10 @@ HAVE_NODE := $(PAGE) node >/dev/null 2>&1 || $(PIP) install --quiet --require-ha
 
 export PIP_REQUIRE_VIRTUALENV := 1
 
-.PHONY: help demo page page-types test lint format docs fuzz api-fuzz bench lock clean
+.PHONY: help demo page page-types test lint format docs fuzz api-fuzz bench screenshots page-figures lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: page ## a controller and three rigs on this machine, until Ctrl-C
 	@$(BIN)/miner-ctrl demo $(DEMO)
@@ -89,6 +89,12 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 
 COMPILE := $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate $(LOCK)
+
+screenshots: $(DEV_STAMP) page ## every page in a browser, to .cache/screenshots; the best few to docs/ (SCREENSHOTS='--only nodes')
+	$(BIN)/python -m scripts.in_browser screenshots $(SCREENSHOTS)
+
+page-figures: $(DEV_STAMP) page ## what the page weighs, and how it keeps up (PAGE_FIGURES='--rigs 10000 --minutes 10')
+	$(BIN)/python -m scripts.in_browser figures $(PAGE_FIGURES)
 
 lock: $(LOCK_VENV)/bin/uv ## resolve the dependencies anew (LOCK=--upgrade)
 	$(COMPILE) pyproject.toml -o requirements/runtime.txt

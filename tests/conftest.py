@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
+from tests.components import chromium as chromium_component
 from tests.components import monerod as monerod_component
 from tests.components import namespaces as namespaces_component
 from tests.components import node_js as node_component
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LONGEST_FIRST = (
+    "browser/test_axe.py",
+    "browser/test_trouble.py",
+    "browser/test_session.py",
     "integration/test_two_hosts.py",
     "integration/test_watchdog_real.py",
     "integration/test_miners_outlive_the_agent.py",
@@ -86,6 +90,12 @@ def systemd_analyze() -> systemd_component.Analyze:
 def node_tools() -> node_component.NodeTools:
     """A real Node.js with the packages of ``web/``."""
     return _have("Node.js", node_component.obtain)
+
+
+@pytest.fixture(scope="session")
+def chromium_program() -> Path:
+    """A real Chromium to start."""
+    return _have("chromium", chromium_component.obtain)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ _ALWAYS: tuple[Header, ...] = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
 )
+_UNCHANGED = 304
 _HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 
 
@@ -44,6 +45,8 @@ class SecurityHeaders:
             if message["type"] == "http.response.start":
                 said = dict(message["headers"])
                 more = headers_for(said.get(b"content-type", b""), hsts=self._hsts)
+                if message["status"] == _UNCHANGED:  # its headers replace those that the browser keeps
+                    more = [header for header in more if header[0] != b"content-security-policy"]
                 headers = [*message["headers"], *(header for header in more if header[0] not in said)]
                 message = {**message, "headers": headers}
             await send(message)

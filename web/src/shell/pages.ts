@@ -28,6 +28,17 @@ export const LOADERS: Record<Exclude<PageName, "none">, () => Promise<Loaded>> =
   settings: () => page(import("../pages/settings/Settings.svelte")),
 };
 
+const IDLE_WITHIN_MS = 3000;
+
+/** Load every page once the browser has nothing else to do: each then opens at once, also while the node is away. */
+export function loadWhenIdle(): void {
+  const load = () => {
+    for (const each of Object.values(LOADERS)) each().catch(() => undefined); // who opens it is told
+  };
+  if ("requestIdleCallback" in window) requestIdleCallback(load, { timeout: IDLE_WITHIN_MS });
+  else setTimeout(load, IDLE_WITHIN_MS);
+}
+
 /** What the navigation lists, and which pages are part of it. */
 export const ENTRIES: readonly { href: string; label: string; icon: Component<{ size?: number | string }>; pages: readonly PageName[] }[] = [
   { href: "/", label: t.overview, icon: LayoutGrid, pages: ["overview"] },

@@ -1,0 +1,83 @@
+// Pictures of every page, in every width and both themes, with three rigs and with a thousand; the best few for the docs.
+//
+// `make screenshots`; words: `--only NAME` (pages), `--rigs 3` or `--rigs 1000`, `--no-docs`.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Browser } from "playwright-core";
+import { simulatedRigs, threeRigs, type Farm } from "./farm.ts";
+import { StrictPage, startBrowser } from "./page.ts";
+import { smaller } from "./png.ts";
+import { contextOf, LOOKS, PAGES, settled, type Look, type Seen } from "./seen.ts";
+import { ROOT } from "./surroundings.ts";
+
+const FOLDER = join(ROOT, ".cache", "screenshots");
+const DOCS = join(ROOT, "docs", "assets", "screenshots");
+const MOST_BYTES = 150 * 1024;
+
+/** Which picture the docs show, by its name here and there. */
+const CHOSEN: Readonly<Record<string, string>> = {
+  "3/nodes-1440-light": "nodes",
+  "3/overview-1440-light": "overview-light",
+  "3/overview-1440-dark": "overview-dark",
+  "3/rig-1440-light": "rig",
+  "1000/overview-1440-dark": "wall",
+  "3/overview-390-light": "phone",
+};
+
+const { values: words } = parseArgs({
+  options: { only: { type: "string", multiple: true }, rigs: { type: "string" }, "no-docs": { type: "boolean" } },
+});
+const pages = PAGES.filter((page) => words.only === undefined || words.only.includes(page.name));
+
+const browser = await startBrowser();
+let wrong = 0;
+try {
+  for (const [name, start] of [["3", threeRigs], ["1000", () => simulatedRigs(1000, "--hostile")]] as const) {
+    if (words.rigs !== undefined && words.rigs !== name) continue;
+    const farm = await start();
+    try {
+      for (const page of pages) for (const look of LOOKS) wrong += await picture(browser, farm, page, look);
+    } finally {
+      await farm.end();
+    }
+  }
+} finally {
+  await browser.close();
+}
+console.log(`The pictures are in ${FOLDER}`);
+if (wrong > 0) {
+  console.error(`On ${wrong} of them something went wrong: see above.`);
+  process.exitCode = 1;
+}
+
+/** Take one picture; returns 1 if something went wrong on the page. */
+async function picture(browser: Browser, farm: Farm, seen: Seen, look: Look): Promise<number> {
+  const name = `${farm.name}/${seen.name}-${look.size.width}-${look.theme}`;
+  const opened = await StrictPage.open(browser, farm.origin, contextOf(look));
+  try {
+    await opened.page.goto(seen.path(farm));
+    await settled(opened.page, seen.useful);
+    const png = await opened.page.screenshot({ animations: "disabled", caret: "hide" });
+    mkdirSync(join(FOLDER, farm.name), { recursive: true });
+    writeFileSync(join(FOLDER, `${name}.png`), png);
+    const chosen = CHOSEN[name];
+    if (chosen !== undefined && words["no-docs"] !== true) forDocs(chosen, png);
+  } catch (error) {
+    console.error(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    return 1;
+  } finally {
+    await opened.close();
+  }
+  const problems = opened.takeProblems();
+  for (const problem of problems) console.error(`${name}: ${problem}`);
+  return problems.length > 0 ? 1 : 0;
+}
+
+function forDocs(name: string, png: Buffer): void {
+  const small = smaller(png);
+  if (small.length > MOST_BYTES) throw new Error(`${name} has ${small.length} bytes, more than ${MOST_BYTES}`);
+  mkdirSync(DOCS, { recursive: true });
+  writeFileSync(join(DOCS, `${name}.png`), small);
+  console.log(`docs/assets/screenshots/${name}.png: ${Math.ceil(small.length / 1024)} kB`);
+}

@@ -1,0 +1,76 @@
+// What a page costs before it is of use: requests, bytes, and the time until there is something to read.
+import type { Page } from "playwright-core";
+
+export interface Weight {
+  /** Files of the page itself. */
+  files: { requests: number; raw: number; sent: number };
+  /** What the API answered. */
+  data: { requests: number; raw: number; sent: number };
+  firstPaintMs: number;
+  usefulPaintMs: number;
+}
+
+/** Open `address` with an empty cache; `useful` is what stands there once there is something to read. */
+export async function weighed(page: Page, address: string, useful: string): Promise<Weight> {
+  const debugging = await page.context().newCDPSession(page);
+  const loads = new Map<string, { url: string; raw: number; sent: number }>();
+  debugging.on("Network.requestWillBeSent", ({ requestId, request }) => {
+    loads.set(requestId, { url: request.url, raw: 0, sent: 0 });
+  });
+  debugging.on("Network.dataReceived", ({ requestId, dataLength }) => {
+    const load = loads.get(requestId);
+    if (load !== undefined) load.raw += dataLength;
+  });
+  debugging.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    const load = loads.get(requestId);
+    if (load !== undefined) load.sent = encodedDataLength;
+  });
+  await debugging.send("Network.enable");
+  await page.addInitScript(noteUsefulPaint, useful);
+  await page.goto(address);
+  await page.waitForFunction(() => window.usefulPaintMs !== undefined);
+  await page.waitForLoadState("networkidle", { timeout: 5_000 }).catch(() => undefined); // it may ask again and again
+  const times = await page.evaluate(() => ({
+    first: performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
+    useful: window.usefulPaintMs ?? 0,
+  }));
+  await debugging.detach();
+  const all = [...loads.values()].filter((load) => load.url.startsWith("http"));
+  const isData = (load: { url: string }) => new URL(load.url).pathname.startsWith("/api/");
+  return {
+    files: sum(all.filter((load) => !isData(load))),
+    data: sum(all.filter(isData)),
+    firstPaintMs: times.first,
+    usefulPaintMs: times.useful,
+  };
+}
+
+declare global {
+  interface Window {
+    usefulPaintMs?: number;
+  }
+}
+
+/** In the page: note when what `useful` selects has been painted first. */
+function noteUsefulPaint(useful: string): void {
+  const watching = new MutationObserver(look);
+  watching.observe(document, { childList: true, subtree: true, attributes: true });
+  function look(): void {
+    if (document.querySelector(useful) === null) return;
+    watching.disconnect();
+    requestAnimationFrame(() => {
+      const painted = new MessageChannel(); // its message comes after the frame
+      painted.port1.onmessage = () => (window.usefulPaintMs = performance.now());
+      painted.port2.postMessage(0);
+    });
+  }
+}
+
+function sum(loads: { raw: number; sent: number }[]): { requests: number; raw: number; sent: number } {
+  const total = { requests: loads.length, raw: 0, sent: 0 };
+  for (const load of loads) {
+    total.raw += load.raw;
+    total.sent += load.sent;
+  }
+  return total;
+}
