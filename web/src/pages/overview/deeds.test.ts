@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
 import type { Alert, Rig } from "../../live/live.svelte";
 import { bulkOf } from "./bulk";
