@@ -62,7 +62,7 @@ scene("the palette finds hostile names and takes one without harm", async (stage
     await harmless(page);
   }
   await palette.fill("rig");
-  await page.getByRole("option").first().click();
+  await page.getByRole("dialog", { name: "Find" }).getByRole("option").first().click();
   await settled(page);
   await harmless(page);
 });

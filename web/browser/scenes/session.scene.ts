@@ -15,14 +15,14 @@ scene("a wrong password says so, the right one enters where one wanted to go, an
   const { page } = opened;
   await page.getByRole("heading", { name: "Log in" }).waitFor();
 
-  await page.getByLabel("Name").fill("ann");
-  await page.getByLabel("Password").fill("a long bad password");
+  await page.getByLabel("Name", { exact: true }).fill("ann");
+  await page.getByLabel("Password", { exact: true }).fill("a long bad password");
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("alert").getByText(/password/i).first().waitFor();
-  expect(await page.getByLabel("Name").inputValue()).toBe("ann");
-  expect(await page.getByLabel("Password").inputValue()).toBe("");
+  expect(await page.getByLabel("Name", { exact: true }).inputValue()).toBe("ann");
+  expect(await page.getByLabel("Password", { exact: true }).inputValue()).toBe("");
 
-  await page.getByLabel("Password").fill(LOGINS.ann[1]);
+  await page.getByLabel("Password", { exact: true }).fill(LOGINS.ann[1]);
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "Profiles" }).waitFor();
   expect(new URL(page.url()).pathname).toBe("/profiles");
@@ -47,12 +47,12 @@ scene("a login that is removed ends on the open page, and says so", async (stage
   const opened = await stage.open(node, "/");
   opened.allow(REFUSED, /WebSocket/);
   const { page } = opened;
-  await page.getByLabel("Name").fill("vic");
-  await page.getByLabel("Password").fill(LOGINS.vic[1]);
+  await page.getByLabel("Name", { exact: true }).fill("vic");
+  await page.getByLabel("Password", { exact: true }).fill(LOGINS.vic[1]);
   await page.keyboard.press("Enter");
   await page.getByRole("navigation", { name: "Pages" }).waitFor();
   await node.done(["login", "remove", "vic"]);
-  await page.getByText("You were logged out", { exact: false }).waitFor({ timeout: 60_000 });
+  await page.getByText("Your session has ended", { exact: false }).waitFor({ timeout: 60_000 });
 });
 
 scene("a node that restarts under the open page: it says so, and comes back by itself", async (stage) => {
