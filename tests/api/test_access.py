@@ -235,7 +235,8 @@ async def test_no_route_answers_a_stranger(tmp_path: Path) -> None:
 
 
 async def test_what_changes_something_is_not_for_viewers() -> None:
-    asks = {"/invites/inspect", "/doctor", "/update", "/login", "/logout"}
+    editor = {"/profiles/check", "/profiles/preview", "/profiles/{profile}/plan"}
+    asks = {"/invites/inspect", "/doctor", "/update", "/login", "/logout", *editor}
     for route in ROUTES:
         if route.method != "GET" and route.role is AccessRole.VIEWER:
             assert route.public or route.path in asks, (route.method, route.path)
