@@ -60,6 +60,9 @@ scene("a node that restarts under the open page: it says so, and comes back by i
   const opened = await stage.open(node, "/");
   const { page } = opened;
   await settled(page);
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByRole("heading", { level: 1, name: "Settings" }).waitFor();
+  await page.getByRole("link", { name: "Overview" }).click();
   await page.evaluate(() => (document.documentElement.dataset["unreloaded"] = "yes"));
 
   opened.allow(AWAY);
@@ -75,6 +78,20 @@ scene("a node that restarts under the open page: it says so, and comes back by i
   await stage.nodes.rig(node, "rig-delta");
   await page.getByText("rig-delta").first().waitFor({ timeout: 60_000 });
   expect(await page.evaluate(() => document.documentElement.dataset["unreloaded"])).toBe("yes");
+});
+
+scene("a page that is opened while the node is away is there when it is back", async (stage) => {
+  const node = await stage.nodes.controller();
+  const opened = await stage.open(node, "/");
+  const { page } = opened;
+  await settled(page);
+  opened.allow(AWAY);
+  await node.stop();
+  await page.getByRole("status").filter({ hasText: "No word from the node" }).waitFor({ timeout: 60_000 });
+  await page.getByRole("link", { name: "Activity" }).click();
+  await page.getByText("could not be loaded").waitFor();
+  await node.serve();
+  await page.getByRole("heading", { level: 1, name: "Activity" }).waitFor({ timeout: 60_000 });
 });
 
 scene("every address opens by itself, goes back and forward, and one that is none says so", async (stage) => {

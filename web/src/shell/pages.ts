@@ -6,7 +6,7 @@ import LayoutGrid from "@lucide/svelte/icons/layout-grid";
 import Server from "@lucide/svelte/icons/server";
 import Settings from "@lucide/svelte/icons/settings";
 import type { Component } from "svelte";
-import type { PageName } from "../router.svelte";
+import { type PageName, routeOf } from "../router.svelte";
 import { shell as t } from "../texts";
 
 export interface PageProps {
@@ -28,15 +28,15 @@ export const LOADERS: Record<Exclude<PageName, "none">, () => Promise<Loaded>> =
   settings: () => page(import("../pages/settings/Settings.svelte")),
 };
 
-const IDLE_WITHIN_MS = 3000;
-
-/** Load every page once the browser has nothing else to do: each then opens at once, also while the node is away. */
-export function loadWhenIdle(): void {
-  const load = () => {
-    for (const each of Object.values(LOADERS)) each().catch(() => undefined); // who opens it is told
-  };
-  if ("requestIdleCallback" in window) requestIdleCallback(load, { timeout: IDLE_WITHIN_MS });
-  else setTimeout(load, IDLE_WITHIN_MS);
+/**
+ * Begin to load the page that a link leads to: it is pointed at, or has the focus. A visit loads what it shows, and not
+ * the pages that nobody opens.
+ */
+export function aimedAt(target: EventTarget | null): void {
+  const link = target instanceof Element ? target.closest("a") : null;
+  if (link?.origin !== location.origin) return;
+  const { page: name } = routeOf(link.pathname);
+  if (name !== "none") LOADERS[name]().catch(() => undefined); // who opens it is told
 }
 
 /** What the navigation lists, and which pages are part of it. */
