@@ -97,12 +97,12 @@ function total(counts: Readonly<Record<string, number>>): number {
 
 function printPages(pages: PageFigures[]): void {
   console.log(
-    "| page | requests | kB | gzipped kB | API requests | first paint ms | of use ms | axe: wrong / good / unsure | lowest contrast | Tab stops (no name, not seen) |",
+    "| page | requests until of use | kB | gzipped kB | gzipped kB with all other pages | API requests | first paint ms | of use ms | axe: wrong / good / unsure | lowest contrast | Tab stops (no name, not seen) |",
   );
-  console.log("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+  console.log("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
   for (const page of pages) {
     const cells = [
-      page.name, page.files.requests, kB(page.files.raw), kB(page.files.sent), page.data.requests,
+      page.name, page.needed.requests, kB(page.needed.raw), kB(page.needed.sent), kB(page.files.sent), page.data.requests,
       page.firstPaintMs.toFixed(0), page.usefulPaintMs.toFixed(0),
       `${page.violations} / ${page.checked} / ${page.unsure}`, `${page.lowestContrast.toFixed(1)} : 1`,
       `${page.stops} (${page.namelessStops}, ${page.unseenStops})`,

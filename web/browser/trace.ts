@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 export interface Smoothness {
   seconds: number;
   framesPerS: number;
-  /** Main-thread work between two frames, in ms of wall time and of the thread's own time. */
+  /** Main-thread work in each sixtieth of a second, in ms of wall time and of the thread's own time. */
   workP50Ms: number;
   workP95Ms: number;
   workP95CpuMs: number;
@@ -24,6 +24,7 @@ interface TraceEvent {
   args?: { name?: string };
 }
 
+const SLOT_US = 1e6 / 60;
 const CATEGORIES = [
   "devtools.timeline", "disabled-by-default-devtools.timeline", "devtools.timeline.frame",
   "disabled-by-default-devtools.timeline.frame", "toplevel",
@@ -46,19 +47,10 @@ export function smoothness(events: TraceEvent[]): Smoothness {
   const main = busiest(events);
   const own = events.filter((event) => threadOf(event) === main).sort((a, b) => a.ts - b.ts);
   const tasks = own.filter((event) => event.name === "RunTask" && event.ph === "X");
-  const frames = own.filter((event) => event.name === "BeginMainThreadFrame").map((event) => event.ts);
   const drawn = events.filter((event) => event.name === "DrawFrame" && String(event.pid) === main.split("/")[0]);
   const [first, last] = [tasks[0]?.ts ?? 0, tasks.at(-1)?.ts ?? 0];
   const seconds = (last - first) / 1e6;
-  const work = frames.map(() => 0);
-  const cpu = frames.map(() => 0);
-  let at = 0;
-  for (const task of tasks) {
-    while (at + 1 < frames.length && (frames[at + 1] ?? Infinity) <= task.ts) at++;
-    if (task.ts < (frames[0] ?? Infinity)) continue;
-    work[at] = (work[at] ?? 0) + (task.dur ?? 0) / 1000;
-    cpu[at] = (cpu[at] ?? 0) + (task.tdur ?? 0) / 1000;
-  }
+  const { work, cpu } = inSlots(tasks, first, last);
   const long = tasks.map((task) => (task.dur ?? 0) / 1000);
   return {
     seconds,
@@ -70,6 +62,25 @@ export function smoothness(events: TraceEvent[]): Smoothness {
     longestTaskCpuMs: Math.max(0, ...tasks.map((task) => (task.tdur ?? 0) / 1000)),
     tasksOver50Ms: long.filter((ms) => ms > 50).length,
   };
+}
+
+/** Share the tasks out among slots of a frame's length, in ms. */
+function inSlots(tasks: TraceEvent[], first: number, last: number): { work: number[]; cpu: number[] } {
+  const slots = Math.max(1, Math.ceil((last - first) / SLOT_US));
+  const work = new Array<number>(slots).fill(0);
+  const cpu = new Array<number>(slots).fill(0);
+  for (const task of tasks) {
+    const ends = task.ts + (task.dur ?? 0);
+    const part = (task.tdur ?? 0) / Math.max(1, task.dur ?? 0);
+    for (let at = task.ts; at < ends; ) {
+      const slot = Math.min(slots - 1, Math.floor((at - first) / SLOT_US));
+      const until = slot === slots - 1 ? ends : Math.min(ends, first + (slot + 1) * SLOT_US);
+      work[slot] = (work[slot] ?? 0) + (until - at) / 1000;
+      cpu[slot] = (cpu[slot] ?? 0) + ((until - at) * part) / 1000;
+      at = until;
+    }
+  }
+  return { work, cpu };
 }
 
 /** Return the `per cent`-th of sorted values; 0 of none. */

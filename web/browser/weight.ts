@@ -2,7 +2,9 @@
 import type { Page } from "playwright-core";
 
 export interface Weight {
-  /** Files of the page itself. */
+  /** Files of the page itself that it was of no use without. */
+  needed: { requests: number; raw: number; sent: number };
+  /** All that it loads of itself; the other pages too, once it is idle. */
   files: { requests: number; raw: number; sent: number };
   /** What the API answered. */
   data: { requests: number; raw: number; sent: number };
@@ -13,9 +15,9 @@ export interface Weight {
 /** Open `address` with an empty cache; `useful` is what stands there once there is something to read. */
 export async function weighed(page: Page, address: string, useful: string): Promise<Weight> {
   const debugging = await page.context().newCDPSession(page);
-  const loads = new Map<string, { url: string; raw: number; sent: number }>();
-  debugging.on("Network.requestWillBeSent", ({ requestId, request }) => {
-    loads.set(requestId, { url: request.url, raw: 0, sent: 0 });
+  const loads = new Map<string, { url: string; atS: number; raw: number; sent: number }>();
+  debugging.on("Network.requestWillBeSent", ({ requestId, request, timestamp }) => {
+    loads.set(requestId, { url: request.url, atS: timestamp, raw: 0, sent: 0 });
   });
   debugging.on("Network.dataReceived", ({ requestId, dataLength }) => {
     const load = loads.get(requestId);
@@ -37,8 +39,11 @@ export async function weighed(page: Page, address: string, useful: string): Prom
   await debugging.detach();
   const all = [...loads.values()].filter((load) => load.url.startsWith("http"));
   const isData = (load: { url: string }) => new URL(load.url).pathname.startsWith("/api/");
+  const files = all.filter((load) => !isData(load));
+  const beganS = Math.min(...files.map((load) => load.atS));
   return {
-    files: sum(all.filter((load) => !isData(load))),
+    needed: sum(files.filter((load) => (load.atS - beganS) * 1000 <= times.useful)),
+    files: sum(files),
     data: sum(all.filter(isData)),
     firstPaintMs: times.first,
     usefulPaintMs: times.useful,

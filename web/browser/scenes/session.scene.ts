@@ -63,13 +63,17 @@ scene("a node that restarts under the open page: it says so, and comes back by i
   await page.getByRole("link", { name: "Settings" }).click();
   await page.getByRole("heading", { level: 1, name: "Settings" }).waitFor();
   await page.getByRole("link", { name: "Overview" }).click();
+  await page.getByRole("link", { name: "Settings" }).click();
+  await page.getByRole("heading", { level: 1, name: "Settings" }).waitFor();
+  await page.getByRole("link", { name: "Overview" }).click();
+  await settled(page);
   await page.evaluate(() => (document.documentElement.dataset["unreloaded"] = "yes"));
 
   opened.allow(AWAY);
   await node.stop();
   const bar = page.getByRole("status").filter({ hasText: "No word from the node" });
   await bar.waitFor({ timeout: 60_000 });
-  await page.getByRole("link", { name: "Settings" }).click(); // the page goes on where it needs no node
+  await page.getByRole("link", { name: "Settings" }).click(); // what was open once opens again without the node
   await page.getByRole("heading", { level: 1, name: "Settings" }).waitFor();
 
   await node.serve();
