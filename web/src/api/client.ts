@@ -17,6 +17,16 @@ const TIMEOUT_MS = 30_000;
 /** Asks, typed; `answerOf` makes an answer or an `ApiFailure` of what comes. */
 export const api = createClient<Routes>({ baseUrl: BASE, fetch: (request) => fetch(bounded(request)), credentials: "same-origin" });
 
+/** Parts of an address that say "up": a browser takes them out of it, and another route would be asked. */
+const DOTS = new Set([".", ".."]);
+
+api.use({
+  onRequest({ params }) {
+    const named = Object.values(params.path ?? {});
+    if (named.some((part) => DOTS.has(String(part)))) throw new ApiFailure(404, texts.noSuchName);
+  },
+});
+
 function bounded(request: Request): Request {
   return new Request(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]) });
 }
@@ -56,6 +66,7 @@ export async function replyOf<T>(asked: Promise<Reply<T>>): Promise<{ data: T; h
 }
 
 function unanswered(cause: unknown): unknown {
+  if (cause instanceof ApiFailure) return cause;
   if (cause instanceof DOMException && cause.name === "AbortError") return cause;
   const late = cause instanceof DOMException && cause.name === "TimeoutError";
   return new ApiFailure(0, late ? texts.late : texts.unreachable);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { bytes, efficiency, hashrate, measured, percent, significant } from "./hashrate";
-import { ago, moment, span } from "./times";
+import { ago, exactMoment, moment, span } from "./times";
 
 describe("numbers", () => {
   it.each([
@@ -30,6 +30,11 @@ describe("times", () => {
 
   it("writes never as never", () => expect([ago(null, 1), ago(undefined, 1)]).toEqual(["never", "never"]));
   it("writes ages", () => expect([ago(0, 4000), ago(0, 61_000)]).toEqual(["now", "1 min 1 s ago"]));
+  it.each([9.2e18, -9.2e18, Infinity, NaN])("has a word for %d, which no clock shows", (ms) => {
+    expect([moment(ms, 0), exactMoment(ms)]).toEqual(["no time that there is", "no time that there is"]);
+    expect(() => ago(ms, 0)).not.toThrow();
+  });
+  it("has a word for a length that is none", () => expect([span(NaN), span(Infinity)]).toEqual(["no time that there is", "no time that there is"]));
   it("names the day when it is another", () => {
     const now = new Date(2026, 10, 25, 14, 3).getTime();
     expect(moment(now, now)).toBe("14:03");

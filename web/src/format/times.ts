@@ -9,6 +9,7 @@ const STEPS: readonly [string, number][] = [
 
 /** A length of time, its two largest units: `41 min`, `3 h 20 min`, `2 d 4 h`. */
 export function span(ms: number): string {
+  if (!Number.isFinite(ms)) return parts.noTime;
   if (ms < 1000) return "0 s";
   const at = STEPS.findIndex(([, size]) => ms >= size);
   const [unit, size] = STEPS[at] as [string, number];
@@ -29,8 +30,16 @@ export function milliseconds(ms: number): string {
   return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en")} ms`;
 }
 
+/** Whether it is a moment that there is: a rig may say what none is, and formatting that would throw. */
+export function isMoment(ms: number): boolean {
+  return Math.abs(ms) <= LAST_MS;
+}
+
+const LAST_MS = 8.64e15;
+
 /** A moment as `14:03` today, `24 Nov, 14:03` this year, else with the year; the viewer's own time zone. */
 export function moment(ms: number, nowMs: number): string {
+  if (!isMoment(ms)) return parts.noTime;
   const date = new Date(ms);
   const now = new Date(nowMs);
   const time = TIME.format(date);
@@ -40,7 +49,7 @@ export function moment(ms: number, nowMs: number): string {
 
 /** A moment to the second with the time zone, for who looks closer. */
 export function exactMoment(ms: number): string {
-  return EXACT.format(ms);
+  return isMoment(ms) ? EXACT.format(ms) : parts.noTime;
 }
 
 /** How long ago, or `never`. */

@@ -3,6 +3,7 @@
 import { live, type RigDetail } from "../../live/live.svelte";
 import { clock } from "../../live/clock.svelte";
 import type { TailPoint } from "../../parts/chart/data";
+import { distinct } from "../../parts/distinct";
 
 export type Miner = RigDetail["miners"][number];
 export type What = "hashrate" | "shares" | "temperature" | "power";
@@ -31,9 +32,9 @@ export class Watched {
       this.id,
       (detail) => {
         this.#at = clock.now;
-        this.detail = detail;
+        this.detail = detail && withDistinctMiners(detail);
         this.ended = "";
-        if (detail?.connected && detail.ageS !== null && detail.ageS < OLD_S) this.#note(detail);
+        if (detail?.connected && detail.ageS !== null && detail.ageS < OLD_S) this.#note(this.detail ?? detail);
       },
       (reason) => (this.ended = reason),
     );
@@ -50,6 +51,11 @@ export class Watched {
   }
 }
 
+/** A miner is called by its name: of two that a rig calls alike there is one. */
+function withDistinctMiners(detail: RigDetail): RigDetail {
+  return { ...detail, miners: distinct(detail.miners, (miner) => miner.name) };
+}
+
 const MOST_MOMENTS = 1500;
 
 export interface Moment {
@@ -61,7 +67,7 @@ export interface Moment {
 
 /** What a rig's numbers are on its charts: names of lines are those of the history. */
 export function momentOf(detail: RigDetail, atMs: number): Moment {
-  const moment: Moment = { atMs, hashrate: {}, temperature: {}, power: {} };
+  const moment: Moment = { atMs, hashrate: named(), temperature: named(), power: named() };
   const cpu = detail.machine?.cpuTemperatureC;
   if (cpu != null) moment.temperature["cpu"] = cpu;
   for (const miner of detail.miners) {
@@ -74,6 +80,11 @@ export function momentOf(detail: RigDetail, atMs: number): Moment {
     if (watts.length) moment.power[miner.name] = watts.reduce((sum, each) => sum + each, 0);
   }
   return moment;
+}
+
+/** Numbers by names that come from a rig: none of them (`constructor`, `__proto__`) is there before. */
+function named(): Record<string, number> {
+  return Object.create(null) as Record<string, number>;
 }
 
 function known(values: (number | null | undefined)[] | undefined): number[] {

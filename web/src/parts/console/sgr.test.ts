@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { classesOf, colourOf, contrast, readable } from "./colours";
-import { matchesIn, patternOf, pieces } from "./find";
+import { MOST_IN_LINE, matchesIn, patternOf, pieces } from "./find";
 import { LogLines, MOST_LINES, timeLength } from "./lines";
-import { BOLD, MADE, MOST_CHARS, RGB, UNDERLINE, parseLine } from "./sgr";
+import { BOLD, MADE, MOST_CHARS, MOST_SPANS, RGB, UNDERLINE, parseLine } from "./sgr";
 
 const ESC = "\u001b";
 const styled = (line: string) => parseLine(line).spans.map((span) => [span.text, classesOf(span.style)]);
@@ -138,6 +138,34 @@ describe("the lines that are kept", () => {
   });
 
   it("have times", () => expect(["[2026-11-25 22:10:01.123]  net use pool", "2026-11-25T22:10:01Z x", "no time"].map(timeLength)).toEqual([27, 21, 0]));
+});
+
+describe("what is meant to stop the browser", () => {
+  it.each([
+    ["strings without an end", `${ESC}]`.repeat(2048)],
+    ["sequences without an end", `${ESC}[`.repeat(2048)],
+    ["a colour for each letter", Array.from({ length: 340 }, (_, at) => `${ESC}[3${at % 7}ma`).join("")],
+  ])("is drawn of few pieces, and none of it is hidden: %s", (_, line) => {
+    const { spans, text } = parseLine(line);
+    expect(spans.length).toBeLessThanOrEqual(MOST_SPANS + 1);
+    expect(spans.map((span) => span.text).join("")).toBe(text);
+    expect(text.length).toBeGreaterThan(300);
+  });
+
+  it("is marked so often and no more, where a letter is looked for", () => {
+    const line = "a".repeat(4096);
+    const matches = matchesIn(line, patternOf("a"));
+    expect(matches).toHaveLength(MOST_IN_LINE);
+    const cut = pieces(parseLine(line).spans, matches, 7, 0);
+    expect(cut).toHaveLength(MOST_IN_LINE + 1);
+    expect(cut.map((piece) => piece.text).join("")).toBe(line);
+    expect(cut.filter((piece) => piece.current).length).toBe(1);
+  });
+
+  it("is a string that ends far away: it is shown, and what ends near is not", () => {
+    expect(parseLine(`${ESC}]0;${"t".repeat(600)}\u0007after`).text).toContain("ttt");
+    expect(parseLine(`${ESC}]0;title\u0007a${ESC}]0;x${ESC}\\b${ESC}P1${ESC}\\c`).text).toBe("abc");
+  });
 });
 
 describe("finding", () => {

@@ -35,6 +35,8 @@ export interface Parsed {
 }
 
 export const MOST_CHARS = 4096;
+/** So many pieces a line is drawn of at most; what comes after them is plain. */
+export const MOST_SPANS = 256;
 const MOST_PARAMETERS = 32;
 const LONGEST_SEQUENCE = 512;
 const TAB = 8;
@@ -44,7 +46,8 @@ const PLAIN: Style = { fg: -1, bg: -1, flags: 0 };
 const SPECIAL = /[\u0000-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]/u;
 const CSI = /^\u001b\[([0-?]*)[ -/]*([@-~])/;
 const SHORT = /^\u001b[ -/]*[0-Z\\^-~]/;
-const STRING = /^\u001b[\]PX^_](?:(?!\u001b\\)[^\u0007\u009c])*(?:\u0007|\u009c|\u001b\\)/;
+const STRING = /^\u001b[\]PX^_]/;
+const STRING_END = /\u001b\\|[\u0007\u009c]/g;
 
 /** Whether there is anything in a line that is not plain text. */
 export function isPlain(line: string): boolean {
@@ -54,6 +57,7 @@ export function isPlain(line: string): boolean {
 export function parseLine(line: string): Parsed {
   if (isPlain(line)) return { spans: line ? [{ text: line, style: PLAIN }] : [], text: line, cut: 0 };
   const cells = new Cells();
+  const strings = new Strings(line);
   let style = PLAIN;
   let at = 0;
   while (at < line.length && !cells.full) {
@@ -62,10 +66,10 @@ export function parseLine(line: string): Parsed {
     if (char === "\u001b") {
       const rest = line.slice(at, at + LONGEST_SEQUENCE);
       const csi = CSI.exec(rest);
-      const found = csi ?? STRING.exec(rest) ?? (/^\u001b[[\]PX^_]/.test(rest) ? null : SHORT.exec(rest));
       if (csi && csi[2] === "m") style = applied(style, csi[1] ?? "");
-      if (!found) cells.put("␛", made(style)); // of no sequence, or of one without an end: nothing after it is hidden
-      at += found ? found[0].length : 1;
+      const length = csi?.[0].length ?? (STRING.test(rest) ? strings.length(at) : rest[1] === "[" ? 0 : (SHORT.exec(rest)?.[0].length ?? 0));
+      if (!length) cells.put("␛", made(style)); // of no sequence, or of one without an end: nothing after it is hidden
+      at += length || 1;
       continue;
     }
     at += char.length;
@@ -76,6 +80,25 @@ export function parseLine(line: string): Parsed {
     else cells.put(char, style);
   }
   return { ...cells.spans(), cut: Math.max(0, line.length - at) };
+}
+
+/** Where control strings end. A line of beginnings without an end is looked through once, not once for each of them. */
+class Strings {
+  #end = -1;
+  #after = -1;
+
+  constructor(private readonly line: string) {}
+
+  /** How long the control string at `at` is; 0 where its end is nowhere near. */
+  length(at: number): number {
+    if (this.#end < at + 2) {
+      STRING_END.lastIndex = at + 2;
+      const found = STRING_END.exec(this.line);
+      [this.#end, this.#after] = found ? [found.index, STRING_END.lastIndex] : [Infinity, Infinity];
+    }
+    const length = this.#after - at;
+    return length <= LONGEST_SEQUENCE ? length : 0;
+  }
 }
 
 /** What stands for a character that cannot be seen. */
@@ -109,8 +132,8 @@ class Cells {
     this.#chars.forEach((char, at) => {
       const style = this.#styles[at] ?? PLAIN;
       const last = spans.at(-1);
-      if (last && same(last.style, style)) last.text += char;
-      else spans.push({ text: char, style });
+      if (last && (spans.length > MOST_SPANS || same(last.style, style))) last.text += char;
+      else spans.push({ text: char, style: spans.length < MOST_SPANS ? style : PLAIN });
     });
     return { spans, text: this.#chars.join("") };
   }

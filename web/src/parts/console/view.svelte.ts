@@ -2,7 +2,7 @@
 
 import { live } from "../../live/live.svelte";
 import { logView as t } from "../../texts";
-import { type Match, MOST_MATCHES, matchesIn, patternOf } from "./find";
+import { type Match, MOST_MATCHES, isIn, matchesIn, patternOf } from "./find";
 import { type LogLine, LogLines } from "./lines";
 
 const JOIN_MS = 1500;
@@ -39,7 +39,7 @@ export class LogView {
       FIRST_LINES,
     );
     return () => {
-      clearTimeout(this.#joining);
+      this.#joined();
       end();
     };
   }
@@ -48,10 +48,8 @@ export class LogView {
     this.ended = "";
     if (message.skippedLines || message.skippedBytes) this.#kept.note(t.skipped(message.skippedLines, message.skippedBytes));
     this.#kept.hear(message.lines, message.first);
-    if (this.#kept.joining) {
-      clearTimeout(this.#joining);
-      this.#joining = setTimeout(() => (this.#kept.giveUp(t.broken), this.#tell()), JOIN_MS);
-    }
+    if (this.#kept.joining) this.#joining ??= setTimeout(() => this.#giveUp(), JOIN_MS);
+    else this.#joined();
     this.begun = true;
     this.#tell();
   }
@@ -94,6 +92,18 @@ export class LogView {
     if (count) this.at = (this.at + by + count) % count;
   }
 
+  /** A log that goes on and on does not put it off. */
+  #giveUp(): void {
+    this.#joining = undefined;
+    this.#kept.giveUp(t.broken);
+    this.#tell();
+  }
+
+  #joined(): void {
+    clearTimeout(this.#joining);
+    this.#joining = undefined;
+  }
+
   /** With the next frame, however many messages there are in this one. */
   #tell(): void {
     if (this.#told) return;
@@ -116,9 +126,12 @@ export class LogView {
     const found: LogLine[] = [];
     if (pattern) {
       for (const line of all) {
-        const here = line.note ? [] : matchesIn(line.text, pattern);
-        if (here.length || line.note) found.push(line);
-        if (matches.length < MOST_MATCHES) for (const match of here) matches.push({ line: line.id, ...match });
+        if (line.note) found.push(line);
+        else if (matches.length < MOST_MATCHES) {
+          const here = matchesIn(line.text, pattern);
+          if (here.length) found.push(line);
+          for (const match of here) matches.push({ line: line.id, ...match });
+        } else if (this.only && isIn(line.text, pattern)) found.push(line);
       }
     }
     this.matches = matches;

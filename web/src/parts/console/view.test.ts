@@ -3,6 +3,7 @@ import { flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { live } from "../../live/live.svelte";
 import Console from "./Console.svelte";
+import { LogView } from "./view.svelte";
 
 type Heard = Parameters<typeof live.followLog>[2];
 let heard: Heard;
@@ -92,4 +93,23 @@ it("keeps a page of a hundred thousand lines small", async () => {
   await say(["the end"]);
   expect(document.querySelectorAll(".line").length).toBeLessThan(200);
   expect(document.querySelector("p[role=status]")?.textContent).toMatch(/older lines not kept/);
+});
+
+it("goes on after a lost connection, however fast lines come", () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const view = new LogView();
+    const say = (lines: string[], first = false) => view.hear({ lines, first, skippedLines: 0, skippedBytes: 0 });
+    say(["a", "b", "c"], true);
+    say(["x"], true); // the connection was lost, and nothing of what was there is left
+    for (let at = 0; at < 40; at += 1) {
+      say([`line ${at}`]);
+      vi.advanceTimersByTime(100);
+    }
+    view.pause();
+    view.resume();
+    expect(view.text()).toContain("line 39");
+  } finally {
+    vi.useRealTimers();
+  }
 });

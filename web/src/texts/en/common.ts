@@ -19,6 +19,7 @@ export const api = {
     code: "TIMEOUT",
     suggestion: "It may still be at it: look whether it was done before you try again.",
   },
+  noSuchName: { error: "Nothing is called that.", code: "NOT_FOUND", suggestion: "See whether the address is whole." },
   unexpected: (status: number) => `The node answered with status ${status} and nothing that this page understands.`,
   unexpectedSuggestion: "Reload the page: it may be older than the node. A proxy in between may have answered, too.",
 };
@@ -80,6 +81,7 @@ export const parts = {
   dismiss: "Dismiss",
   never: "never",
   unknown: "not known",
+  noTime: "no time that there is",
   show: "Show",
   hide: "Hide",
   showPassword: "Show the password",

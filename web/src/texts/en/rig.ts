@@ -1,4 +1,4 @@
-import { count } from "./common";
+import { count, word } from "./common";
 
 const minerStates: Readonly<Record<string, string>> = {
   starting: "starting",
@@ -40,6 +40,11 @@ const eventKinds: Readonly<Record<string, string>> = {
   job: "job",
   controller: "this node",
 };
+
+/** A rig names the kinds of what it notes: one that is not known here is said as it is. */
+function kindWords(kind: string): string {
+  return Object.hasOwn(eventKinds, kind) ? word(eventKinds, kind) : kind.replaceAll("_", " ");
+}
 
 export const rig = {
   title: "Rig",
@@ -228,10 +233,10 @@ export const rig = {
   gap: (first: number, last: number, when: string) => `Entries ${first} to ${last}, noticed ${when}`,
 
   event: (kind: string, miner: string, text: string) => {
-    const words = text || (eventKinds[kind] ?? kind.replaceAll("_", " "));
+    const words = text || kindWords(kind);
     return miner && !words.includes(miner) ? `${miner}: ${words}` : words;
   },
-  kind: (kind: string) => eventKinds[kind] ?? kind.replaceAll("_", " "),
+  kind: (kind: string) => kindWords(kind),
 
   machine: {
     title: "Machine",

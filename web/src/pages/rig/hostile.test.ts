@@ -1,0 +1,73 @@
+// @vitest-environment happy-dom
+import { type Component, flushSync, mount, unmount } from "svelte";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { live, type RigDetail } from "../../live/live.svelte";
+import Cards from "./Cards.svelte";
+import Devices from "./Devices.svelte";
+import { markOf, wordsOf } from "./events";
+import MinerCard from "./MinerCard.svelte";
+import Problems from "./Problems.svelte";
+import Programs from "./Programs.svelte";
+import { type Miner, Watched, momentOf } from "./watched.svelte";
+
+const miner = (more: Partial<Miner> = {}): Miner => ({ name: "xmrig-1", type: "xmrig", state: "mining", algorithm: "rx/0", hashrate: 1000, ...more });
+const detail = (more: Partial<RigDetail> = {}): RigDetail => ({
+  nodeId: "a", nodeName: "a", connected: true, ageS: 0, error: "", errorCode: "", uptime: 1, version: "1", pingMs: 1,
+  miners: [], machine: null, problems: [], schedule: "", locked: false, ...more,
+});
+
+let shown: Record<string, unknown> | undefined;
+function show<Props extends Record<string, unknown>>(component: Component<Props>, props: Props): string {
+  shown = mount(component, { target: document.body, props });
+  flushSync();
+  return document.body.textContent ?? "";
+}
+afterEach(async () => {
+  if (shown) await unmount(shown);
+  shown = undefined;
+  vi.restoreAllMocks();
+});
+
+describe("a rig that calls two things alike still has its page", () => {
+  it("devices of a miner", () => expect(show(Devices, { devices: [{ index: 0, name: "one" }, { index: 0, name: "two" }] })).toMatch(/one.*two/s));
+
+  it("graphics cards", () => expect(show(Cards, { gpus: [{ index: 3, name: "one" }, { index: 3, name: "two" }], asked: true })).toMatch(/one.*two/s));
+
+  it("problems", () => expect(show(Problems, { alerts: [], detail: detail({ problems: ["The disk is full.", "The disk is full."] }) })).toContain("The disk is full."));
+
+  it("programs", () => {
+    const program = { type: "xmrig", installed: true, version: "6.22" };
+    expect(show(Programs, { programs: [program, program, { ...program, installed: false }], detail: detail(), changed: () => undefined })).toContain("6.22");
+  });
+
+  it("miners", () => {
+    let heard: (rig: RigDetail | null) => void = () => undefined;
+    vi.spyOn(live, "followRig").mockImplementation((_, hear) => ((heard = hear), () => undefined));
+    const watched = new Watched("a");
+    watched.follow();
+    heard(detail({ miners: [miner(), miner({ hashrate: 7 }), miner({ name: "b" })] }));
+    expect(watched.detail?.miners.map((each) => [each.name, each.hashrate])).toEqual([["xmrig-1", 1000], ["b", 1000]]);
+    heard(null);
+    expect(watched.detail).toBeNull();
+  });
+});
+
+describe("a rig that uses names of JavaScript's own", () => {
+  it.each(["constructor", "__proto__", "toString", "hasOwnProperty"])("%s is an algorithm and a miner like others", (name) => {
+    const devices = [{ index: 0, temperatureC: 61, powerW: 90 }];
+    const moment = momentOf(detail({ miners: [miner({ name, algorithm: name, devices }), miner({ name: "b", algorithm: name, hashrate: 5 })] }), 1);
+    expect(Object.entries(moment.hashrate)).toEqual([[name, 1005]]);
+    expect(Object.entries(moment.temperature)).toEqual([[name, 61]]);
+    expect(Object.entries(moment.power)).toEqual([[name, 90]]);
+  });
+
+  it.each(["constructor", "__proto__", "toString"])("%s is a kind of event like one that is not known", (kind) => {
+    expect(markOf({ atMs: 1, kind, miner: "m" }).text.toLowerCase()).toContain(kind.replaceAll("_", " ").toLowerCase());
+    expect(wordsOf({ atMs: 1, kind })).toBe(kind.replaceAll("_", " "));
+  });
+});
+
+it("times that there are not cost a rig its words, not its page", () => {
+  const watch = { restarts: 1, lastReason: "hung", lastAtMs: 9.2e18, nextTryAtMs: 9.2e18, lastShareAtMs: -9.2e18, shareExpectedEveryS: 1.7e308 };
+  expect(show(MinerCard, { miner: miner({ resumeAtMs: 9.2e18, uptime: 2 ** 53, watch }), detail: detail(), old: false })).toContain("no time that there is");
+});
