@@ -75,10 +75,11 @@ export class TestNode {
     await this.#run(["node", "serve", "--listen", listen, "--api", api, ...this.#demands], "");
   }
 
-  /** Join with a token as a rig does, and go on serving; the rig has no port for the API. */
-  async joinAndServe(token: string): Promise<void> {
-    const words = ["node", "join", "-", "--name", this.name, "--serve", "--listen", "127.0.0.1:0", "--no-api"];
-    await this.#run(words, `${token}\n`);
+  /** Join with a token as a rig does, by the command that the page shows, and go on serving; the rig has no port for the API. */
+  async joinAndServe(token: string, command = "miner-ctrl node join - --serve"): Promise<void> {
+    const [program, ...words] = command.split(" ");
+    if (program !== "miner-ctrl") throw new Error(`that is no command of miner-ctrl: ${command}`);
+    await this.#run([...words, "--name", this.name, "--listen", "127.0.0.1:0", "--no-api"], `${token}\n`);
   }
 
   /** Serve without a port for the API, where it served before. */

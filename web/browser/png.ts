@@ -1,7 +1,7 @@
 // Pictures made small: a screenshot's colours, few as they are, become a palette.
 import { crc32, deflateSync, inflateSync } from "node:zlib";
 
-interface Picture {
+export interface Picture {
   width: number;
   height: number;
   /** Red, green and blue of each dot. */
@@ -92,7 +92,7 @@ function average(box: number[], counts: Map<number, number>): number[] {
   return [red, green, blue].map((channel) => Math.round(channel / sum));
 }
 
-function decoded(png: Buffer): Picture {
+export function decoded(png: Buffer): Picture {
   if (!png.subarray(0, 8).equals(SIGNATURE)) throw new Error("this is no PNG");
   let head = Buffer.alloc(0);
   const packed: Buffer[] = [];

@@ -11,7 +11,7 @@ scene("no rigs, a token, node join in a shell, a profile, started, followed, sto
   await page.getByText("No rigs yet").first().waitFor();
 
   const rig = stage.nodes.add("rig-alpha");
-  await addedByToken(page, (token) => rig.joinAndServe(token));
+  await addedByToken(page, (token, command) => rig.joinAndServe(token, command));
   const row = page.getByRole("row").filter({ hasText: "rig-alpha" });
   await row.getByText("Idle").or(row.getByRole("img", { name: "Idle" })).first().waitFor();
 

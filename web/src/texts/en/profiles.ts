@@ -11,7 +11,7 @@ export const profiles = {
   empty: { title: "No profiles yet", text: "A profile says which pool a miner works for and who is paid. Rigs run what you assign to them." },
   noneMatch: (words: string) => `No profile matches “${words}”.`,
   running: (rigs: number) => (rigs ? `runs on ${count(rigs, "rig")}` : "runs nowhere"),
-  scheduled: (rigs: number) => `${count(rigs, "schedule")} ask for it`,
+  scheduled: (rigs: number) => `${count(rigs, "schedule")} ${rigs === 1 ? "asks" : "ask"} for it`,
   pools: (further: number) => `and ${count(further, "further pool")}`,
   noWallet: "no wallet",
 
@@ -108,7 +108,7 @@ export const editor = {
   removeAsk: (name: string, uses: number) => ({
     title: `Delete ${name}?`,
     text: uses
-      ? `${count(uses, "miner")} run it and go on with it; nothing new can be started from it. Its versions are deleted too. This cannot be undone.`
+      ? `${count(uses, "miner")} ${uses === 1 ? "runs it and goes" : "run it and go"} on with it; nothing new can be started from it. Its versions are deleted too. This cannot be undone.`
       : "It runs nowhere. Its versions are deleted too. This cannot be undone.",
     action: "Delete profile",
   }),
@@ -149,7 +149,7 @@ export const versions = {
     action: "Go back",
   }),
   reverted: "The profile is what it was. Assign it to have rigs run it.",
-  changes: (n: number) => `${count(n, "field")} differ from the version after it`,
+  changes: (n: number) => `${count(n, "field")} ${n === 1 ? "differs" : "differ"} from the version after it`,
   first: "the first one",
 };
 
@@ -182,7 +182,7 @@ export const assign = {
   nothing: "nothing",
   none: "Nothing would change.",
   submit: (rigs: number) => `Change ${count(rigs, "rig")}`,
-  started: (rigs: number) => `${count(rigs, "rig")} are being told.`,
+  started: (rigs: number) => `${count(rigs, "rig")} ${rigs === 1 ? "is" : "are"} being told.`,
   watch: "Watch",
 };
 
