@@ -41,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--history", default="24h", metavar="TIME", help="how much of a past there is; 0: none")
     parser.add_argument("--history-rigs", type=int, default=1000, metavar="N", help="of the first N rigs (1000)")
     parser.add_argument("--hostile", action="store_true", help="rigs say what is meant to do harm")
+    parser.add_argument("--nobody-waits", action="store_true", help="no node waits for approval")
     parser.add_argument("--quiet", action="store_true", help="do not say every 10 s what is achieved")
     options = parser.parse_args(arguments)
     found = re.fullmatch(r"(\d{1,5})([mhd]?)", options.history)
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = Wanted(
         rigs=options.rigs, listen=Listen("127.0.0.1", options.port),
         history_ms=int(found[1]) * _UNIT_MS.get(found[2], 3_600_000), history_rigs=options.history_rigs,
-        hostile=options.hostile, auth=False,
+        hostile=options.hostile, waiting=not options.nobody_waits,
     )  # fmt: skip
     folder = Path(tempfile.mkdtemp(prefix="page-fleet-"))
     per_s = options.rigs / USUAL_EVERY_S if options.changes_per_second is None else options.changes_per_second

@@ -32,14 +32,15 @@ WAITING = ("rig-new", "garage-newcomer", "x" * 63)
 
 
 class Wanted(NamedTuple):
-    """What was asked for; ``history_ms`` is how much of a past there is, of the first ``history_rigs``."""
+    """What was asked for; ``history_ms`` is how much of a past there is, of the first ``history_rigs``;
+    ``waiting``: some nodes wait for approval."""
 
     rigs: int
     listen: Listen
     history_ms: int
     history_rigs: int
     hostile: bool
-    auth: bool
+    waiting: bool
 
 
 class Served(NamedTuple):
@@ -64,7 +65,7 @@ async def served(path: Path, wanted: Wanted) -> AsyncIterator[Served]:
     else:
         journals = {rig.fingerprint: 1 for rig in rigs[: wanted.history_rigs]}
     by_key = {rig.fingerprint: rig for rig in rigs}
-    api = ApiSettings(wanted.listen, asked=True, auth=wanted.auth)
+    api = ApiSettings(wanted.listen, asked=True, auth=False)
     with patch.object(node_module, "Endpoint", partial(SimEndpoint, by_key, journals)):
         node = Node(NodeSettings(place, Listen("127.0.0.1", 0), api=api), serving=True)
         try:
@@ -72,7 +73,8 @@ async def served(path: Path, wanted: Wanted) -> AsyncIterator[Served]:
             endpoint = node._endpoint
             assert isinstance(endpoint, SimEndpoint)
             await _connect(node, endpoint, rigs)
-            _let_wait(node)
+            if wanted.waiting:
+                _let_wait(node)
             yield Served(node._port.addresses[0], endpoint, rigs)
         finally:
             await node.close()

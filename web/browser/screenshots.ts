@@ -19,8 +19,8 @@ const MOST_BYTES = 150 * 1024;
 const FARMS: readonly { name: string; start: () => Promise<Farm> }[] = [
   { name: "3", start: threeRigs },
   { name: "1000", start: () => simulatedRigs(1000, "--hostile") },
-  { name: "docs", start: () => simulatedRigs(12) },
-  { name: "wall", start: () => simulatedRigs(1000) },
+  { name: "docs", start: () => simulatedRigs(12, "--nobody-waits") },
+  { name: "wall", start: () => simulatedRigs(1000, "--nobody-waits") },
 ];
 
 /** Which pictures the docs show, by their names here and there. */
