@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import random
 
+from msgspec.structs import replace
+
+from miner_ctrl.model.machine import MachineStats
+from miner_ctrl.model.miners import MinerStats, NodeStats
+
 MARKUP = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 TEXTS = (
     MARKUP,
@@ -43,6 +48,39 @@ LOG_LINES = (
     "x" * 4000,
     "\x1b[5mblink\x1b[8mhidden\x1b[0m tab\ttab",
 )
+
+
+FAR_MS = 2**63 - 1
+"""A time that no calendar has."""
+FLOODS_EVERY = 30
+"""One hostile rig in so many says as much as its messages may hold, and says all of it twice."""
+
+
+def floods(number: int) -> bool:
+    """Whether the rig of this number is one of those."""
+    return number % FLOODS_EVERY == 2
+
+
+def flooded(stats: NodeStats) -> NodeStats:
+    """Return it with everything twice under the same name, times that there are not, numbers at their ends."""
+    miners = tuple(_flooded(miner) for miner in stats.miners)
+    more = tuple(replace(miners[0], name=f"xmrig-{number}") for number in range(2, 48)) if miners else ()
+    machine = stats.machine or MachineStats()
+    return replace(
+        stats, miners=(*miners, *more, *miners), problems=("Said twice.", "Said twice."), uptime_s=2**53,
+        machine=replace(machine, gpus=(*machine.gpus, *machine.gpus), uptime_s=2**53, memory_total_bytes=2**53),
+    )  # fmt: skip
+
+
+def _flooded(miner: MinerStats) -> MinerStats:
+    watch = miner.watch and replace(
+        miner.watch, last_at_ms=FAR_MS, last_reason="far", next_try_at_ms=FAR_MS, last_share_at_ms=-FAR_MS,
+        share_expected_every_s=1.7e308, baseline_hps=1.7e308,
+    )  # fmt: skip
+    return replace(
+        miner, resume_at_ms=FAR_MS, uptime_s=2**53, threads_hps=(1.7e308, -1.0, None) * 341, watch=watch,
+        devices=(*miner.devices, *miner.devices), accepted=2**53, algorithm="constructor", difficulty=1.7e308,
+    )  # fmt: skip
 
 
 def some_text(dice: random.Random) -> str:

@@ -7,7 +7,7 @@ import random
 import msgspec
 from msgspec.structs import replace
 
-from benches.page_fleet.hostile import MARKUP, TEXTS, some_text
+from benches.page_fleet.hostile import MARKUP, TEXTS, flooded, floods, some_text
 from benches.page_fleet.plans import MINUTE_MS, Mood, Plan
 from miner_ctrl.errors import NotFound, OperationFailed
 from miner_ctrl.identity.keys import PublicKeys
@@ -97,6 +97,8 @@ class SimRig:
             machine=self._machine(), problems=problems, locked=self.plan.number % 50 == 3,
             schedule=self._schedule.otherwise if self._schedule.rules or self._schedule.otherwise != "run" else "",
         )  # fmt: skip
+        if self.hostile and floods(self.plan.number):
+            stats = flooded(stats)
         return _decode(msgspec.msgpack.encode(stats)) if self.hostile else stats
 
     def info(self) -> NodeInfo:

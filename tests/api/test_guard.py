@@ -77,6 +77,10 @@ ELSEWHERE: list[Said] = [
     {"Sec-Fetch-Site": "same-site"},
     {"Sec-Fetch-Site": ["same-origin", "cross-site"]},
     {"Origin": "http://{place}", "Sec-Fetch-Site": "cross-site"},
+    *(
+        {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": into}
+        for into in ("iframe", "frame", "object", "embed")
+    ),
     {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"},
 ]
 
@@ -126,6 +130,7 @@ async def test_no_other_site_is_ever_let_in_by_cors(port: OpenPort) -> None:
 async def test_a_link_to_here_is_followed_but_not_with_what_changes(port: OpenPort) -> None:
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert (await port("GET", "/health", headers=link)).status == 200
+    assert (await port("GET", "/health", headers=link | {"Sec-Fetch-Dest": "document"})).status == 200
 
 
 async def test_a_cookie_counts_for_its_own_page_alone(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ class Names:
         if site in (b"", b"none", b"same-origin"):
             return bool(origins) or site == b"same-origin"
         navigates = asked.headers.get(b"sec-fetch-mode") == [b"navigate"]
-        if navigates and asked.method in SAFE_METHODS and not asked.websocket:
+        embeds = asked.headers.get(b"sec-fetch-dest", [b"document"]) != [b"document"]
+        if navigates and not embeds and asked.method in SAFE_METHODS and not asked.websocket:
             return False  # somebody followed a link to here; the other page does not see the answer
         raise _other_site()
 

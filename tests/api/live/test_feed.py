@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from miner_ctrl.api.live.feed import MAX_READERS, SETTLE_S, STATE_TICK_S, TICK_S, Feed
+from miner_ctrl.api.live.feed import MAX_READERS, MAX_READERS_EACH, SETTLE_S, STATE_TICK_S, TICK_S, Feed
 from miner_ctrl.api.live.logs import KEPT_CHARS, MAX_LINE_CHARS, Lines
 from miner_ctrl.api.live.messages import ASKED, SAID
 from miner_ctrl.api.live.reader import MAX_REPLIES, Reader
 from miner_ctrl.api.live.tables import ROWS_AT_ONCE
 from miner_ctrl.api.live.topics import overview_topics
 from miner_ctrl.errors import RateLimited
-from miner_ctrl.model.callers import OWNER
+from miner_ctrl.model.callers import LOOPBACK, OWNER, AccessRole, Caller, Door
 from miner_ctrl.model.summaries import RigState, RigSummary
 from tests.api.in_memory import Commands, Fleet, Pairing
 from tests.api.live.readers import Page
@@ -210,6 +210,23 @@ def test_readers_are_counted() -> None:
         desk.reader()
     readers[0].close()
     desk.reader()
+
+
+def test_who_may_only_look_keeps_nobody_else_from_looking() -> None:
+    desk = Desk()
+
+    def reader(door: Door, name: str, number: int) -> Reader:
+        return desk.feed.reader(Caller(door=door, role=AccessRole.VIEWER, name=name, id=str(number)), lambda: None)
+
+    readers = [reader(Door.LOGIN, "guest", number) for number in range(MAX_READERS_EACH)]
+    with pytest.raises(RateLimited, match="guest follows this node 64 times already"):
+        reader(Door.LOGIN, "guest", 999)  # another login of the same name is the same person
+    reader(Door.TOKEN, "guest", 1)
+    reader(Door.LOGIN, "ann", 1)
+    for _ in range(MAX_READERS_EACH + 1):
+        desk.feed.reader(LOOPBACK, lambda: None)
+    readers[0].close()
+    reader(Door.LOGIN, "guest", 999)
 
 
 def test_who_asks_without_reading_is_not_heard_and_who_asks_too_often_is_ended() -> None:

@@ -27,6 +27,8 @@ STATE_TICK_S = 1.0
 SETTLE_S = 0.01
 """Changes within this time after a quiet while go out together."""
 MAX_READERS = 256
+MAX_READERS_EACH = 64
+"""Of one token or one login: who may only look keeps nobody else from looking."""
 HOLDS_EVERY_S = 1.0
 """How often it is looked whether readers still may read: tokens expire and are revoked, logins end."""
 
@@ -96,6 +98,14 @@ class Feed:
             raise RateLimited(
                 f"{MAX_READERS} readers follow this node already.", suggestion="Close some pages, then try again."
             )
+        of = (caller.door, caller.name)
+        if caller.door in _WITH_CREDENTIALS:
+            own = sum((each.caller.door, each.caller.name) == of for each in self._readers)
+            if own >= MAX_READERS_EACH:
+                raise RateLimited(
+                    f"{caller.name} follows this node {MAX_READERS_EACH} times already.",
+                    suggestion="Close some pages, then try again.",
+                )
         reader = Reader(self, caller, wake, clock=self._clock)
         self._readers.add(reader)
         if caller.door in _WITH_CREDENTIALS:

@@ -6,6 +6,8 @@ import Cards from "./Cards.svelte";
 import Devices from "./Devices.svelte";
 import { markOf, wordsOf } from "./events";
 import MinerCard from "./MinerCard.svelte";
+import Now from "./Now.svelte";
+import Plan from "./Plan.svelte";
 import Problems from "./Problems.svelte";
 import Programs from "./Programs.svelte";
 import { type Miner, Watched, momentOf } from "./watched.svelte";
@@ -40,6 +42,15 @@ describe("a rig that calls two things alike still has its page", () => {
     expect(show(Programs, { programs: [program, program, { ...program, installed: false }], detail: detail(), changed: () => undefined })).toContain("6.22");
   });
 
+  it("profiles it keeps", async () => {
+    const kept = { id: "p1", name: "main", hash: "h" };
+    const answer = () => new Response(JSON.stringify({ version: "1", profiles: [kept, kept] }), { headers: { "content-type": "application/json" } });
+    vi.stubGlobal("fetch", (request: Request) => (request.url.endsWith("/info") ? Promise.resolve(answer()) : new Promise(() => undefined)));
+    show(Plan, { detail: detail(), nodeId: "a" });
+    await vi.waitFor(() => (flushSync(), expect(document.querySelectorAll("a[href='/profiles/p1']")).toHaveLength(1)));
+    vi.unstubAllGlobals();
+  });
+
   it("miners", () => {
     let heard: (rig: RigDetail | null) => void = () => undefined;
     vi.spyOn(live, "followRig").mockImplementation((_, hear) => ((heard = hear), () => undefined));
@@ -50,6 +61,19 @@ describe("a rig that calls two things alike still has its page", () => {
     heard(null);
     expect(watched.detail).toBeNull();
   });
+});
+
+it("a rig that has sixty miners has a page of a few, and the others when they are asked for", () => {
+  vi.stubGlobal("fetch", () => new Promise(() => undefined));
+  const miners = Array.from({ length: 60 }, (_, at) => miner({ name: `xmrig-${at}`, threads: [1, 2] }));
+  const there = detail({ miners });
+  show(Now, { watched: new Watched("a"), detail: there, nodeId: "a" });
+  expect(document.querySelectorAll("article").length).toBe(12);
+  const more = [...document.querySelectorAll("button")].find((each) => each.textContent?.includes("48 more miners"));
+  more?.click();
+  flushSync();
+  expect(document.querySelectorAll("article").length).toBe(60);
+  vi.unstubAllGlobals();
 });
 
 describe("a rig that uses names of JavaScript's own", () => {

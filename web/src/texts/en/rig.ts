@@ -83,6 +83,7 @@ export const rig = {
   band: "The last 24 hours",
 
   miners: "Miners",
+  moreMiners: (n: number) => `Show ${count(n, "more miner")}`,
   noMiners: { title: "No miner runs here", text: "Start one from a profile; it goes on without this node." },
   noMinersOffline: "What runs here is not known while the rig is offline.",
   minerStates,
