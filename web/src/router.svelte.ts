@@ -48,6 +48,8 @@ export function profilePath(id: string): string {
 class Router {
   path = $state(location.pathname);
   query = $state.raw(new URLSearchParams(location.search));
+  /** How often somebody went to an address; a change of the query where one is does not count. */
+  visits = $state(0);
   #route = $derived(routeOf(this.path));
   #left = new Set<() => boolean>();
 
@@ -96,6 +98,7 @@ class Router {
   #read(): void {
     this.path = location.pathname;
     this.query = new URLSearchParams(location.search);
+    this.visits += 1;
   }
 
   #clicked(event: MouseEvent): void {

@@ -9,6 +9,8 @@ export interface Question {
   /** What the button says: the deed, never "OK". */
   action: string;
   danger?: boolean;
+  /** What there is to choose with it; the first one is chosen already. */
+  choice?: { label: string; options: readonly { value: number; text: string }[]; choose: (value: number) => void };
 }
 
 class Questions {

@@ -110,6 +110,7 @@ describe("the audit journal", () => {
   it("shows bodies in lines, and what is no JSON as it stands", () => {
     expect(formatted('{"a":{"b":1}}')).toBe('{\n  "a": {\n    "b": 1\n  }\n}');
     expect(formatted("{<b>")).toBe("{<b>");
+    expect(targetWords('{"peer":"0123456789abcdef","miner":"x"}', (id) => (id === "0123456789abcdef" ? "rig-beta" : undefined))).toBe("rig-beta, x");
     expect([targetWords('{"peer":"rig-alpha","miner":"x"}'), targetWords("{}"), targetWords("{")]).toEqual(["rig-alpha, x", "", "{"]);
   });
 });

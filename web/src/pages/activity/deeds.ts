@@ -43,12 +43,12 @@ export function formatted(json: string): string {
   }
 }
 
-/** What a target names, in a line: `peer rig-alpha`. */
-export function targetWords(target: string): string {
+/** What a target names, in a line; `nameOf` knows the names of IDs. */
+export function targetWords(target: string, nameOf: (id: string) => string | undefined = () => undefined): string {
   try {
     const value: unknown = JSON.parse(target);
     if (typeof value !== "object" || value === null) return target;
-    return Object.values(value).map(String).join(", ");
+    return Object.values(value).map((each) => nameOf(String(each)) ?? String(each)).join(", ");
   } catch {
     return target;
   }

@@ -8,7 +8,11 @@ import type { NodeRow } from "./peers.svelte";
 const t = nodes.bulk;
 
 export type Verb = "start" | "stop" | "restart" | "pause" | "resume" | "deploy";
-export type Order = { profileId: string; replace: boolean; restart: boolean };
+/** What goes with a command: the profile of a start or a deploy, how long a pause lasts (left out: until it is resumed). */
+export type Order = { profileId?: string; replace?: boolean; restart?: boolean; resumeAfterS?: number };
+
+/** How long many rigs can be paused, in minutes; 0: until they are resumed. */
+export const PAUSES: readonly number[] = [0, 15, 60, 240, 480, 1440];
 
 /** Whom a command would be for. */
 export interface Aim {
@@ -51,7 +55,7 @@ export function send(verb: Verb, peers: string[], order: Order | undefined, dryR
     case "deploy":
       return answerOf(api.POST("/remote/deploy", { params, body: { peers, dryRun, profileId: order?.profileId ?? "", restart: order?.restart ?? false } }));
     case "pause":
-      return answerOf(api.POST("/remote/pause", { params, body: { peers, dryRun } }));
+      return answerOf(api.POST("/remote/pause", { params, body: { peers, dryRun, ...(order?.resumeAfterS ? { resumeAfterS: order.resumeAfterS } : {}) } }));
     case "stop":
       return answerOf(api.POST("/remote/stop", { params, body: { peers, dryRun } }));
     case "restart":

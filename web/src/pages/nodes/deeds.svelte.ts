@@ -2,10 +2,11 @@
 
 import { answerOf, api, replyOf } from "../../api/client";
 import { failureOf } from "../../api/failure";
+import { span } from "../../format/times";
 import { questions } from "../../parts/confirm.svelte";
 import { toasts } from "../../parts/toasts.svelte";
 import { nodes } from "../../texts";
-import { type Aim, type Order, type Verb, aimOf, retagged, send, textOf, titleOf, undoOf } from "./bulk";
+import { type Aim, type Order, PAUSES, type Verb, aimOf, retagged, send, textOf, titleOf, undoOf } from "./bulk";
 import type { NodeRow, Peers } from "./peers.svelte";
 import { Progress } from "./progress.svelte";
 import { removePeers } from "./removal";
@@ -47,7 +48,14 @@ export class Deeds {
     const told = { ...aimOf(verb, this.rowsOf(would.peers.map(({ id }) => id))), others: aim.others };
     const title = titleOf(verb, told);
     const list = would.peers.map(({ name }) => name);
-    if (await questions.ask({ title, text: textOf(verb, told), list, action: title, danger: verb === "stop" })) void this.run(verb, told);
+    const order: Order = {};
+    const choice = {
+      label: nodes.bulk.howLong,
+      options: PAUSES.map((minutes) => ({ value: minutes, text: minutes ? span(minutes * 60_000) : nodes.bulk.untilResumed })),
+      choose: (minutes: number) => (order.resumeAfterS = minutes * 60),
+    };
+    const asked = { title, text: textOf(verb, told), list, action: title, danger: verb === "stop", ...(verb === "pause" ? { choice } : {}) };
+    if (await questions.ask(asked)) void this.run(verb, told, order);
   }
 
   async run(verb: Verb, aim: Aim, order?: Order): Promise<void> {

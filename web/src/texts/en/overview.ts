@@ -116,6 +116,7 @@ export const overview = {
     none: "Nothing is mined.",
     shares: "Accepted shares",
     rejected: "Rejected",
+    rejectedOf: (n: number, all: number) => `${n.toLocaleString("en")} of ${all.toLocaleString("en")}`,
     power: "Power",
     powerOf: (known: number, all: number) => (known === all ? "of all rigs" : `of ${known.toLocaleString("en")} of ${count(all, "rig")}`),
     powerUnknown: "No rig reports its power.",

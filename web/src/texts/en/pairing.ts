@@ -29,7 +29,7 @@ export const pairing = {
     safe: "Then paste the token and press Enter. On the command line itself every user of that machine could read it.",
     service: "To have it start with the machine: miner-ctrl service install",
     copyCommand: "Copy the command",
-    words: "It shows whose token it is. These have to be its words:",
+    words: "Before it joins, that machine shows whose token it is. The words have to be these:",
     waiting: (n: number) => (n === 1 ? "Waiting for it to join…" : `Waiting for ${n} to join…`),
     validFor: (words: string) => `Valid for another ${words}.`,
     expired: "The token has expired. Nobody can join with it any more.",

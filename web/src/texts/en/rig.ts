@@ -161,6 +161,7 @@ export const rig = {
     resume: (miner: string) => `Have ${miner} hash again`,
     deploy: "Give this rig a profile to keep, or a miner program",
     all: (n: number) => `For ${count(n, "miner")} of this rig`,
+    offline: "The rig is offline: it cannot be told now",
   },
   did: {
     started: (what: string, name: string) => `${what} was started on ${name}.`,

@@ -206,7 +206,7 @@ export const settings = {
     title2: "Keep less history?",
     lessText: "What is older than that is deleted within minutes, for good.",
     lessDo: "Delete older history",
-    undo: "Undo",
+    undo: "Discard changes",
     off: "This node keeps no history",
     offText: "A controller does. What this rig did is in its own journal, which its controller fetches.",
     admins: "Admins change it.",
