@@ -121,6 +121,7 @@ export const overview = {
     powerOf: (known: number, all: number) => (known === all ? "of all rigs" : `of ${known.toLocaleString("en")} of ${count(all, "rig")}`),
     powerUnknown: "No rig reports its power.",
     efficiency: "Efficiency",
+    efficiencyOf: "Of rigs that report their power and hash one algorithm alone.",
     miners: "Miners mining",
     of: (n: number) => `of ${n.toLocaleString("en")}`,
     sinceStart: "since the miners were started",
