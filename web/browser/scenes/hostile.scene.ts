@@ -53,7 +53,7 @@ scene("hostile rigs are text on every tab of theirs, logs with escapes too", asy
 
 scene("a rig that says everything twice, and times that there are not, has its page on every tab", async (stage) => {
   const there = await farm();
-  const answer = await fetch(`${there.url}/api/v1/mining/fleet?limit=1000`);
+  const answer = await fetch(`${there.origin}/api/v1/mining/fleet?limit=1000`);
   const floods = ((await answer.json()) as { id: string; miners: number }[]).filter((rig) => rig.miners > 20);
   expect(floods.length).toBeGreaterThan(0);
   const id = floods[0]?.id ?? "";
@@ -81,7 +81,7 @@ scene("the palette finds hostile names and takes one without harm", async (stage
     await harmless(page);
   }
   await palette.fill("rig");
-  await page.getByRole("option").first().click();
+  await page.getByRole("dialog", { name: "Find" }).getByRole("option").first().click();
   await settled(page);
   await harmless(page);
 });
