@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from miner_ctrl.controller import assignments
 from miner_ctrl.errors import BadInput, NotFound
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.jobs import Selection
 from miner_ctrl.model.miners import MinerState
 from miner_ctrl.model.nodes import Role
 from miner_ctrl.model.profile_views import PlannedChange
+from miner_ctrl.model.views import RigView
 from tests.controller.house import House, runs
 
 
@@ -151,3 +154,28 @@ async def test_the_uses_of_a_profile(house: House) -> None:
     assert (uses[0].hashrate_hps, uses[0].age_s) == (1000.0, 0.0)
     with pytest.raises(NotFound):
         (await house.assignments.uses("nothing"))
+
+
+async def test_who_asks_for_many_plans_at_once_has_two_of_them_worked_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        house.rig(f"rig-{number}", runs(house.other))
+    monkeypatch.setattr(assignments, "AT_ONCE", 1)
+    busy: set[asyncio.Task[object] | None] = set()
+    most = 0
+    looked_up = house.fleet.rig
+
+    def rig(fingerprint: bytes) -> RigView | None:
+        nonlocal most
+        busy.add(asyncio.current_task())
+        most = max(most, len(busy))
+        return looked_up(fingerprint)
+
+    async def ask() -> None:
+        assert len((await house.plan()).rigs) == 4
+        busy.discard(asyncio.current_task())
+
+    monkeypatch.setattr(house.fleet, "rig", rig)
+    await asyncio.gather(*(ask() for _ in range(10)))
+    assert most == 2

@@ -17,7 +17,7 @@ from tests.house.tree import ROOT
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s#]+)[^)]*\)")
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_PROOF = re.compile(r"`(tests/[\w./-]+\.py)(?:::(\w+))?`")
+_PROOF = re.compile(r"`(tests/[\w./-]+\.py|web/[\w./-]+\.(?:test|scene)\.ts)(?:::([^`]+))?`")
 
 
 def test_generated_tables_are_as_the_code_has_them() -> None:
@@ -54,11 +54,14 @@ def test_every_threat_names_a_test_that_exists() -> None:
 
 
 def proof_exists(path: str, test: str | None) -> bool:
-    """Whether a test file, and the test in it if one is named, exists."""
+    """Whether a test file, and the test in it if one is named (in TypeScript: by its title), exists."""
     file = ROOT / path
-    return file.is_file() and (
-        test is None or re.search(rf"^\s*(async )?def {test}\(", file.read_text(), re.MULTILINE) is not None
-    )
+    if not file.is_file() or test is None:
+        return file.is_file()
+    text = file.read_text("utf-8")
+    if file.suffix == ".ts":
+        return f'"{test}"' in text
+    return re.search(rf"^\s*(async )?def {re.escape(test)}\(", text, re.MULTILINE) is not None
 
 
 def test_a_missing_proof_is_noticed() -> None:
@@ -66,6 +69,8 @@ def test_a_missing_proof_is_noticed() -> None:
     assert proof_exists(here, "test_a_missing_proof_is_noticed")
     assert not proof_exists(here, "test_nobody_wrote_this")
     assert not proof_exists("tests/house/test_nothing.py", None)
+    assert proof_exists("web/src/format/format.test.ts", "writes never as never")
+    assert not proof_exists("web/src/format/format.test.ts", "nobody wrote this")
 
 
 def shown_commands() -> Iterator[tuple[str, str]]:

@@ -34,6 +34,8 @@ from miner_ctrl.profiles import ProfileStore, without_passwords
 ONLY_MINER = "*"
 AT_ONCE = 100
 """So many rigs are gone through, then others have their turn."""
+ASKERS = 2
+"""So many questions are worked on at a time: who asks many keeps the others waiting who ask this, and nobody else."""
 _MAKES_MINERS = (PlannedChange.START, PlannedChange.REPLACE, PlannedChange.RESTART)
 _SCHEDULED = "profile:"
 Content = tuple[str, Mapping[str, ConfigValue]]
@@ -47,6 +49,7 @@ class Assignments:
         self._registry = registry
         self._fleet = fleet
         self._profiles = profiles
+        self._turns = asyncio.Semaphore(ASKERS)
 
     async def uses(self, query: str) -> list[ProfileUseView]:
         """Return the miners that have a profile, and the rigs whose schedule asks for it.
@@ -57,10 +60,11 @@ class Assignments:
         profile = self._profiles.find(query)
         contents = _Contents(self._profiles, profile)
         uses: list[ProfileUseView] = []
-        for number, view in enumerate(self._fleet.views(), 1):
-            uses += _uses_on(view, contents)
-            if not number % AT_ONCE:
-                await asyncio.sleep(0)
+        async with self._turns:
+            for number, view in enumerate(self._fleet.views(), 1):
+                uses += _uses_on(view, contents)
+                if not number % AT_ONCE:
+                    await asyncio.sleep(0)
         return uses
 
     async def plan(self, query: str, selection: Selection, *, replace: str | None, hide: bool) -> ProfilePlanView:
@@ -76,11 +80,12 @@ class Assignments:
         records = chosen(self._registry, self._fleet, selection)
         forecast = _Forecast(_Contents(self._profiles, profile), replace, hide=hide)
         rigs: list[PlannedRigView] = []
-        for number, record in enumerate(records, 1):
-            view = self._fleet.rig(record.keys.fingerprint)
-            rigs.append(_no_rig(record) if view is None else forecast.of(view))
-            if not number % AT_ONCE:
-                await asyncio.sleep(0)
+        async with self._turns:
+            for number, record in enumerate(records, 1):
+                view = self._fleet.rig(record.keys.fingerprint)
+                rigs.append(_no_rig(record) if view is None else forecast.of(view))
+                if not number % AT_ONCE:
+                    await asyncio.sleep(0)
         return ProfilePlanView(
             profile=profile.id,
             name=profile.name,

@@ -51,6 +51,25 @@ scene("hostile rigs are text on every tab of theirs, logs with escapes too", asy
   expect(read).not.toContain("\u001b");
 });
 
+scene("a rig that says everything twice, and times that there are not, has its page on every tab", async (stage) => {
+  const there = await farm();
+  const answer = await fetch(`${there.origin}/api/v1/mining/fleet?limit=1000`);
+  const floods = ((await answer.json()) as { id: string; miners: number }[]).filter((rig) => rig.miners > 20);
+  expect(floods.length).toBeGreaterThan(0);
+  const id = floods[0]?.id ?? "";
+  const { page } = await stage.open(there, `/rigs/${id}`);
+  for (const tab of ["now", ...TABS]) {
+    await page.goto(`/rigs/${id}?tab=${tab}`);
+    await settled(page);
+    await page.waitForTimeout(500);
+    expect(await page.getByRole("heading", { level: 1 }).count(), tab).toBe(1);
+    expect(await page.locator("main").innerText(), tab).not.toContain("has stopped because of a mistake");
+    await page.getByRole("button", { name: "Stop all" }).waitFor(); // whoever may, can end it from here
+    await harmless(page);
+    stage.check();
+  }
+});
+
 scene("the palette finds hostile names and takes one without harm", async (stage) => {
   const { page } = await stage.open(await farm(), "/");
   await settled(page);
