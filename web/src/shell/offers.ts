@@ -26,14 +26,21 @@ const MOST = 8;
 /** The answers to `query`, the best first. `help` shows the keyboard's list. */
 export function offers(query: string, profiles: readonly Schemas["ProfileView"][], help: () => void): Offer[] {
   const asked = verbOf(query);
-  if (asked && (asked.verb === "ping" || session.may("operator"))) {
-    return best(live.fleet.rows.values(), (rig) => rig.name, asked.rest, MOST).map((rig) => deed(asked.verb, rig));
-  }
+  if (asked && may(asked.verb)) return deeds(asked.verb, asked.rest);
   const fixed: Offer[] = [...pages(), ...actions(help), ...profiles.map(profile)];
   const found = best(fixed, (offer) => offer.text, query, MOST);
   if (!query.trim()) return found;
   const rigs = best(live.fleet.rows.values(), (rig) => `${rig.name} ${rig.tags.join(" ")} ${rig.id}`, query, MOST);
-  return [...rigs.map(visit), ...found];
+  const alone = verbOf(`${query.trim()} `); // a verb and no rig yet: also what is called so
+  return [...rigs.map(visit), ...found, ...(alone && !alone.rest && may(alone.verb) ? deeds(alone.verb, "") : [])];
+}
+
+function may(verb: Verb): boolean {
+  return verb === "ping" || session.may("operator");
+}
+
+function deeds(verb: Verb, rest: string): Offer[] {
+  return best(live.fleet.rows.values(), (rig) => rig.name, rest, MOST).map((rig) => deed(verb, rig));
 }
 
 function pages(): Offer[] {
