@@ -33,7 +33,7 @@ async function look(stage: Stage, each: Opened): Promise<void> {
     await dialog(page).first().waitFor();
     await settled(page);
     const said = await judged(page);
-    expect(said.passes["document-title"], `${each.name}: axe has looked`).toBeGreaterThan(0);
+    expect(Object.keys(said.passes).length, `${each.name}: axe has looked`).toBeGreaterThan(5);
     expect(said.violations, `${each.name} at ${seen.size.width} px, ${seen.theme}`).toEqual([]);
     expect(await page.evaluate(() => document.activeElement?.closest("dialog, [role=dialog], [role=alertdialog]") !== null), `${each.name} has the focus`).toBe(true);
     await page.keyboard.press("Escape");
