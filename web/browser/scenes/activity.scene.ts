@@ -26,7 +26,7 @@ scene("three rigs are stopped as one job, which tells of each; the journal finds
   await until("one rig", async () => (await rigs.count()) === 1);
 
   await page.goto("/activity/audit");
-  const rows = page.getByRole("row").filter({ has: page.getByRole("cell") });
+  const rows = page.getByRole("list").filter({ hasText: "For what" }).getByRole("listitem");
   await until("the journal", async () => (await rows.count()) > 3);
   await page.getByRole("searchbox", { name: "Action" }).fill("stop_many");
   await until("its one entry", async () => (await rows.count()) === 1);
