@@ -12,7 +12,7 @@ afterEach(() => {
 function shown(totals: object): string {
   live.totals = {
     rigs: 4, miners: 4, minersMining: 3, hashrate: { "rx/0": 12_500 }, shares: 999, rejected: 1, powerW: null, powerKnown: 0, efficiency: {}, ...totals,
-  } as typeof live.totals;
+  } as unknown as NonNullable<typeof live.totals>;
   component = mount(Numbers, { target: document.body });
   flushSync();
   return document.body.textContent.replace(/\s+/g, " ");
