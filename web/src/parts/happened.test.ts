@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { describe, expect, it } from "vitest";
+import { own } from "../own.svelte";
 import { byWhom, whatHappened } from "./happened";
 
 describe("what happened", () => {
@@ -15,5 +16,7 @@ describe("what happened", () => {
     expect(byWhom("")).toBe("");
     expect(byWhom("owner")).toBe("by owner");
     expect(byWhom("0123456789abcdef")).toBe("by 0123456789abcdef");
+    own.value = { identity: { id: "0123456789abcdef" } } as typeof own.value;
+    expect(byWhom("0123456789abcdef")).toBe("by this node");
   });
 });
