@@ -13,8 +13,6 @@ from tests.house.tree import texts, tracked
 
 WEB = Path("web")
 WORDS = WEB / "src" / "texts"
-API_CLIENT = "web/src/api/client.ts"
-"""The one place that fetches: of all that is called so it is what the name says."""
 SOURCES = (".ts", ".svelte", ".mjs", ".css")
 SPOKEN = "aria-label|aria-description|aria-roledescription|aria-valuetext|placeholder|title|alt|label|text|summary|hint"
 """Attributes and properties whose value somebody reads or hears."""
@@ -39,7 +37,7 @@ def test_no_source_of_the_page_is_named_after_nothing_in_particular() -> None:
     parts = [
         (path, part.split(".")[0].lower()) for path in tracked() if path.is_relative_to(WEB) for part in path.parts
     ]
-    assert {str(path) for path, part in parts if FORBIDDEN_NAMES.fullmatch(part)} == {API_CLIENT}
+    assert {str(path) for path, part in parts if FORBIDDEN_NAMES.fullmatch(part)} == set()
 
 
 def page_sources() -> Iterator[tuple[Path, str]]:

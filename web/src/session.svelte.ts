@@ -1,6 +1,6 @@
 /** Who uses this page, as the node knows it. */
 
-import { type Schemas, answerOf, api, whenUnauthorized } from "./api/client";
+import { type Schemas, answerOf, api, whenUnauthorized } from "./api/requests";
 import { type ApiFailure, failureOf } from "./api/failure";
 
 const RANK = { viewer: 0, operator: 1, admin: 2 } as const;

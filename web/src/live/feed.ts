@@ -1,6 +1,6 @@
 /** The node's live feed (docs/live.md) over one WebSocket: topics by interest, and back by itself when it breaks. */
 
-import type { Schemas } from "../api/client";
+import type { Schemas } from "../api/requests";
 import { feed as texts } from "../texts";
 import { Interests } from "./interests";
 

@@ -1,7 +1,7 @@
 /** What the page knows of the fleet, kept up to date by the feed. */
 
-import type { Schemas } from "../api/client";
-import { BASE } from "../api/client";
+import type { Schemas } from "../api/requests";
+import { BASE } from "../api/requests";
 import { clock } from "./clock.svelte";
 import { type Connection, Feed } from "./feed";
 import { type Changes, Table, type TableRow } from "./table";

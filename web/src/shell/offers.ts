@@ -1,6 +1,6 @@
 /** What the palette offers: pages, rigs, profiles, and what can be done at once. */
 
-import { type Schemas, answerOf, api } from "../api/client";
+import { type Schemas, answerOf, api } from "../api/requests";
 import { once } from "../api/once";
 import { type Rig, live } from "../live/live.svelte";
 import { questions } from "../parts/confirm.svelte";

@@ -1,6 +1,6 @@
 /** The same command once more. A job does not keep what was asked: the audit journal does, where it is short and holds no secret. */
 
-import { type Schemas, answerOf, api } from "../../api/client";
+import { type Schemas, answerOf, api } from "../../api/requests";
 import { once } from "../../api/once";
 import { parsed } from "../../format/times";
 

@@ -1,6 +1,6 @@
 /** The audit journal's entries as people read them: what was asked together with how it ended. Pure. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 
 export type Entry = Schemas["AuditEntryView"];
 

@@ -1,6 +1,6 @@
 /** What a job is, in parts that can be shown. Pure. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 import { parsed } from "../../format/times";
 
 export type JobRigState = Schemas["JobPeerState"];

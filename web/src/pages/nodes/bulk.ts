@@ -1,6 +1,6 @@
 /** Commands to those selected: to how many, what is asked before, and how they are sent. */
 
-import { type Schemas, answerOf, api } from "../../api/client";
+import { type Schemas, answerOf, api } from "../../api/requests";
 import { once } from "../../api/once";
 import { nodes } from "../../texts";
 import type { NodeRow } from "./peers.svelte";

@@ -1,6 +1,6 @@
 /** What is done to those selected, from the button to the last of them. The dialogs of `DeedDialogs.svelte` show it. */
 
-import { answerOf, api, replyOf } from "../../api/client";
+import { answerOf, api, replyOf } from "../../api/requests";
 import { failureOf } from "../../api/failure";
 import { span } from "../../format/times";
 import { questions } from "../../parts/confirm.svelte";

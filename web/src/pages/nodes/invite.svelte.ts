@@ -1,6 +1,6 @@
 /** An invite from the form to the last who joins. The token is in memory alone, for as long as the dialog is open. */
 
-import { type Schemas, answerOf, api } from "../../api/client";
+import { type Schemas, answerOf, api } from "../../api/requests";
 import { once } from "../../api/once";
 import { clock } from "../../live/clock.svelte";
 import { live } from "../../live/live.svelte";

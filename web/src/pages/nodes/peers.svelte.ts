@@ -1,6 +1,6 @@
 /** The rows of the peers table: the rigs as the feed has them, and what only the list of peers knows. */
 
-import { type Schemas, answerOf, api, replyOf } from "../../api/client";
+import { type Schemas, answerOf, api, replyOf } from "../../api/requests";
 import { failureOf } from "../../api/failure";
 import { parsed } from "../../format/times";
 import { type Rig, live } from "../../live/live.svelte";

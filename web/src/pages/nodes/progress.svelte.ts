@@ -1,6 +1,6 @@
 /** What is done on many peers, one line for each: a job of the node's, or requests of this page one after the other. */
 
-import { type Schemas, answerOf, api } from "../../api/client";
+import { type Schemas, answerOf, api } from "../../api/requests";
 import { ApiFailure, failureOf } from "../../api/failure";
 import { live } from "../../live/live.svelte";
 

@@ -1,6 +1,6 @@
 /** Removing peers: what is asked before, and how one is removed. */
 
-import { answerOf, api } from "../../api/client";
+import { answerOf, api } from "../../api/requests";
 import type { Question } from "../../parts/confirm.svelte";
 import { nodes } from "../../texts";
 import type { NodeRow } from "./peers.svelte";

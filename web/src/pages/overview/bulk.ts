@@ -1,6 +1,6 @@
 /** One deed for all rigs that have the same trouble. */
 
-import { answerOf, api, type Schemas } from "../../api/client";
+import { answerOf, api, type Schemas } from "../../api/requests";
 import { once } from "../../api/once";
 import type { Alert } from "../../live/live.svelte";
 import { overview as t } from "../../texts";

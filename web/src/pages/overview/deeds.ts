@@ -1,6 +1,6 @@
 /** What may help against an alert: a request that the page makes, or a place where one sees more. */
 
-import { answerOf, api } from "../../api/client";
+import { answerOf, api } from "../../api/requests";
 import { once } from "../../api/once";
 import type { Alert, AccessRole } from "../../live/live.svelte";
 import { rigPath } from "../../router.svelte";

@@ -1,6 +1,6 @@
 /** A profile as it is being written: fields as they stand in the form, and the config that is made of them. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 
 export type Field = Schemas["FieldView"];
 export type Config = Record<string, unknown>;

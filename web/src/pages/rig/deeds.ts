@@ -1,6 +1,6 @@
 /** What can be done to a rig: one request each. */
 
-import { type Schemas, answerOf, api } from "../../api/client";
+import { type Schemas, answerOf, api } from "../../api/requests";
 import { once } from "../../api/once";
 import type { Alert } from "../../live/live.svelte";
 

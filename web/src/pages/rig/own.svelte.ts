@@ -1,6 +1,6 @@
 /** Which node this is: rigs note what it asked for under its ID. */
 
-import { answerOf, api } from "../../api/client";
+import { answerOf, api } from "../../api/requests";
 
 class OwnNode {
   id = $state("");

@@ -1,6 +1,6 @@
 /** What a chart asks the history for. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 import type { Series, Window } from "../../parts/chart/data";
 import type { What } from "./watched.svelte";
 

@@ -1,6 +1,6 @@
 /** A schedule as a week of hours, and in words. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 
 export type Rule = Schemas["ScheduleRule"];
 

@@ -1,6 +1,6 @@
 /** How long what is kept: what the node takes. Pure. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 import { settings } from "../../texts";
 
 type Kept = Schemas["RetentionView"];

@@ -1,6 +1,6 @@
 /** A schedule in words. Pure. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 import { settings } from "../../texts";
 
 const t = settings.schedule;

@@ -1,6 +1,6 @@
 /** A rig's last hours as a band: what is drawn of it, and what is said of it. Pure. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 
 export type BandEvent = Schemas["BandEventView"];
 export type Line = Schemas["LineView"];

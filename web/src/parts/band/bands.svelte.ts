@@ -1,6 +1,6 @@
 /** Bands of the rigs that are looked at: asked for together, a hundred at once, and again each minute. */
 
-import { answerOf, api, type Schemas } from "../../api/client";
+import { answerOf, api, type Schemas } from "../../api/requests";
 import { type ApiFailure, failureOf } from "../../api/failure";
 import type { RigBand } from "./band";
 

@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 import { ApiFailure } from "../../api/failure";
 import Band from "./Band.svelte";
 import { Bands, bands } from "./bands.svelte";

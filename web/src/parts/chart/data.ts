@@ -1,6 +1,6 @@
 /** What a chart is drawn of: lines over buckets of one length, what came since, and what happened. */
 
-import type { Schemas } from "../../api/client";
+import type { Schemas } from "../../api/requests";
 
 export type Series = Schemas["SeriesView"];
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { answerOf, api } from "./client";
+import { answerOf, api } from "./requests";
 
 afterEach(() => vi.unstubAllGlobals());
 
