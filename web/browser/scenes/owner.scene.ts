@@ -75,18 +75,20 @@ scene("all rigs are paused for an hour and resumed", async (stage) => {
   const config = { pool: "pool.example:3333", wallet: "4".padEnd(95, "8xyz"), algo: "rx/0", threads: 2 };
   const profile = await controller.ask<{ id: string }>("POST", "/profiles", { name: "monero", minerType: "simulated", config });
   for (const rig of [alpha, beta]) await controller.ask("POST", `/remote/${rig.name}/start`, { profileId: profile.id });
+  const miners = async () => {
+    const stats = await controller.ask<Record<string, Stats>>("GET", "/remote/stats?refresh=true");
+    return Object.values(stats).flatMap((rig) => rig.miners);
+  };
+  const mining = async () => (await miners()).filter((miner) => miner.state === "mining").length === 2;
+  await until("both to mine at first", mining);
 
   const { page } = await stage.open(controller, "/nodes");
-  await page.getByRole("row", { name: /rig-beta/ }).waitFor();
+  for (const rig of [alpha, beta]) await page.getByRole("row", { name: new RegExp(`${rig.name}.*H/s`) }).waitFor();
   await page.getByRole("checkbox", { name: "Select all" }).check();
   await page.getByRole("button", { name: "Pause", exact: true }).click();
   const asked = page.getByRole("dialog", { name: /^Pause 2 miners on 2 rigs/ });
   await asked.getByLabel("For how long").selectOption({ label: "1 h" });
   await asked.getByRole("button", { name: /^Pause/ }).click();
-  const miners = async () => {
-    const stats = await controller.ask<Record<string, Stats>>("GET", "/remote/stats?refresh=true");
-    return Object.values(stats).flatMap((rig) => rig.miners);
-  };
   await until("both to be paused", async () => (await miners()).filter((miner) => miner.state === "paused").length === 2);
   const jobs = await controller.ask<unknown>("GET", "/jobs");
   expect(JSON.stringify(jobs)).toContain("pause");
@@ -98,7 +100,7 @@ scene("all rigs are paused for an hour and resumed", async (stage) => {
   await page.getByRole("checkbox", { name: "Select all" }).check();
   await page.getByRole("button", { name: "Resume", exact: true }).click();
   await page.getByRole("dialog").getByRole("button", { name: /^Resume/ }).click();
-  await until("both to mine", async () => (await miners()).filter((miner) => miner.state === "mining").length === 2);
+  await until("both to mine", mining);
 });
 
 /** In the page: what is pressed and smaller than `least`. Links in a text are as high as its lines, marks on a time axis as wide as it lets them. */
