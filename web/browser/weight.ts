@@ -19,13 +19,11 @@ export async function weighed(page: Page, address: string, useful: string): Prom
   debugging.on("Network.requestWillBeSent", ({ requestId, request, timestamp }) => {
     loads.set(requestId, { url: request.url, atS: timestamp, raw: 0, sent: 0 });
   });
-  debugging.on("Network.dataReceived", ({ requestId, dataLength }) => {
+  debugging.on("Network.dataReceived", ({ requestId, dataLength, encodedDataLength }) => {
     const load = loads.get(requestId);
-    if (load !== undefined) load.raw += dataLength;
-  });
-  debugging.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
-    const load = loads.get(requestId);
-    if (load !== undefined) load.sent = encodedDataLength;
+    if (load === undefined) return;
+    load.raw += dataLength;
+    load.sent += encodedDataLength; // as it is sent, without the headers
   });
   await debugging.send("Network.enable");
   await page.addInitScript(noteUsefulPaint, useful);
