@@ -72,12 +72,12 @@ function inSlots(tasks: TraceEvent[], first: number, last: number): { work: numb
   for (const task of tasks) {
     const ends = task.ts + (task.dur ?? 0);
     const part = (task.tdur ?? 0) / Math.max(1, task.dur ?? 0);
-    for (let at = task.ts; at < ends; ) {
-      const slot = Math.min(slots - 1, Math.floor((at - first) / SLOT_US));
-      const until = slot === slots - 1 ? ends : Math.min(ends, first + (slot + 1) * SLOT_US);
-      work[slot] = (work[slot] ?? 0) + (until - at) / 1000;
-      cpu[slot] = (cpu[slot] ?? 0) + ((until - at) * part) / 1000;
-      at = until;
+    const slotOf = (ts: number) => Math.min(slots - 1, Math.max(0, Math.floor((ts - first) / SLOT_US)));
+    for (let slot = slotOf(task.ts), end = slotOf(ends); slot <= end; slot++) {
+      const from = slot === slotOf(task.ts) ? task.ts : first + slot * SLOT_US;
+      const until = slot === end ? ends : first + (slot + 1) * SLOT_US;
+      work[slot] = (work[slot] ?? 0) + Math.max(0, until - from) / 1000;
+      cpu[slot] = (cpu[slot] ?? 0) + (Math.max(0, until - from) * part) / 1000;
     }
   }
   return { work, cpu };
