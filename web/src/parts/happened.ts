@@ -4,14 +4,15 @@ import { live } from "../live/live.svelte";
 import { own } from "../own.svelte";
 import { happened as t } from "../texts";
 
-const NODE_ID = /^[0-9a-f]{16}$/;
+/** Who `by` is: `here` if it is this node, a rig's name; everybody else as they are told. */
+export function whoIs(by: string, here: string): string {
+  if (by && by === own.value?.identity?.id) return here;
+  return live.fleet.rows.get(by)?.name || by;
+}
 
 /** `by owner`, `by rig-alpha`, `by this node`; a node that is not known here keeps its ID. */
 export function byWhom(by: string): string {
-  if (!by) return "";
-  if (!NODE_ID.test(by)) return t.by(by);
-  if (by === own.value?.identity?.id) return t.byThisNode;
-  return t.by(live.fleet.rows.get(by)?.name ?? by);
+  return by && (by === own.value?.identity?.id ? t.byThisNode : t.by(whoIs(by, "")));
 }
 
 /** What happened in words. A rig tells a kind and a reason; what this node notes itself is a sentence. */

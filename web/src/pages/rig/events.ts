@@ -1,9 +1,8 @@
 /** Events of a rig in words. */
 
-import { live } from "../../live/live.svelte";
 import type { ChartEvent } from "../../parts/chart/data";
+import { whoIs } from "../../parts/happened";
 import { rig as t } from "../../texts";
-import { ownNode } from "./own.svelte";
 
 interface Said {
   atMs: number;
@@ -28,8 +27,7 @@ export function wordsOf(event: Said): string {
 
 /** Who did it: this node, a rig by its name, everybody else as they are told. */
 export function whoOf(by: string | undefined): string {
-  if (!by) return "";
-  return by === ownNode.id ? t.thisNode : live.fleet.rows.get(by)?.name || by;
+  return whoIs(by ?? "", t.thisNode);
 }
 
 export function markOf(event: Said): ChartEvent {
