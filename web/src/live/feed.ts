@@ -6,7 +6,6 @@ import { Interests } from "./interests";
 
 export type Said = Schemas["LiveSaid"];
 export type Hello = Schemas["LiveHello"];
-export type About<Topic> = Extract<Said, { topic: Topic }>;
 export type Hear = (message: Said) => void;
 
 /** `lost`: it was live, and is being tried again. `refused`: the node cut it for a reason that trying again does not mend. */

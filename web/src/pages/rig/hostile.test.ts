@@ -95,3 +95,16 @@ it("times that there are not cost a rig its words, not its page", () => {
   const watch = { restarts: 1, lastReason: "hung", lastAtMs: 9.2e18, nextTryAtMs: 9.2e18, lastShareAtMs: -9.2e18, shareExpectedEveryS: 1.7e308 };
   expect(show(MinerCard, { miner: miner({ resumeAtMs: 9.2e18, uptime: 2 ** 53, watch }), detail: detail(), old: false })).toContain("no time that there is");
 });
+
+describe("a miner of a rig that is not heard", () => {
+  it("is not shown as mining, but as what it was", () => {
+    const words = show(MinerCard, { miner: miner(), detail: detail({ connected: false }), old: true });
+    expect(words).toContain("Unknown");
+    expect(words).not.toMatch(/^\s*Mining/);
+    expect(document.querySelector(".mark.mining")).toBeNull();
+  });
+  it("is shown as mining while it is heard", () => {
+    show(MinerCard, { miner: miner(), detail: detail(), old: false });
+    expect(document.querySelector(".mark.mining")).not.toBeNull();
+  });
+});

@@ -25,6 +25,15 @@ describe("what is drawn", () => {
     expect(of.window).toEqual({ from: 103_000, to: 105_000 });
   });
 
+  it("has a line that ends before the others end as a gap", () => {
+    const two = { ...series([1, 2, 3]), lines: [{ name: "rx/0", values: [1, 2, 3] }, { name: "kawpow", values: [5, 6, 7] }] };
+    const of = drawn(two, [{ atMs: 103_000, values: { "rx/0": 4 } }]);
+    expect(of.lines).toEqual([
+      { name: "rx/0", values: [1, 2, 3, 4] },
+      { name: "kawpow", values: [5, 6, 7, null] },
+    ]);
+  });
+
   it("does not grow for ever", () => {
     const of = drawn(series([1]), [{ atMs: 1e15, values: { "rx/0": 1 } }, { atMs: 101_000, values: { "rx/0": Number.NaN } }]);
     expect(of.times.length).toBeLessThan(10);
