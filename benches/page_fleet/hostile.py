@@ -58,7 +58,7 @@ FLOODS_EVERY = 30
 
 def floods(number: int) -> bool:
     """Whether the rig of this number is one of those."""
-    return number % FLOODS_EVERY == 2
+    return number % FLOODS_EVERY == 3
 
 
 def flooded(stats: NodeStats) -> NodeStats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -307,6 +308,25 @@ async def test_so_many_jobs_run_and_so_many_are_kept(farm: Farm) -> None:
     await farm.jobs.close()
     farm.jobs = farm.opened()
     assert len(await farm.jobs.all()) == KEPT_AT_MOST
+
+
+def _put_state(noted: asyncio.Queue[JobState], job: JobView) -> None:
+    noted.put_nowait(job.state)
+
+
+async def test_what_has_just_ended_is_written_down_before_the_jobs_are_closed(farm: Farm) -> None:
+    for _ in range(KEPT_AT_MOST):
+        await farm.ended((await farm.start(Selection(("rig-0",), None))).id)
+    for _ in range(10):
+        noted: asyncio.Queue[JobState] = asyncio.Queue()
+        farm.jobs.noted = partial(_put_state, noted)
+        last = await farm.start(Selection(("rig-0",), None))
+        while await noted.get() is JobState.RUNNING:
+            pass
+        await farm.jobs.close()
+        farm.jobs = farm.opened()
+        kept = await farm.jobs.all()
+        assert (len(kept), kept[0].id, kept[0].state) == (KEPT_AT_MOST, last.id, JobState.DONE)
 
 
 async def test_watchers_hear_of_every_rig_until_they_do_not_want_to(farm: Farm) -> None:

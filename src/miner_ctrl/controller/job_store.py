@@ -102,9 +102,7 @@ class JobStore:
 
     async def close(self) -> None:
         """Finish what is being written and close the file."""
-        database, self._database = self._database, None
-        if database is not None:
-            await self._in_thread(database.close)
+        await self._in_thread(self._close)
         self._thread.shutdown()
 
     async def add(self, job: Job) -> None:
@@ -138,6 +136,11 @@ class JobStore:
     def _open(self) -> list[Job]:
         self._database = open_database(self._path, _MIGRATIONS, what="list of jobs")
         return [self._read(*row) for row in self._database.execute("SELECT * FROM job ORDER BY created_ms, rowid")]
+
+    def _close(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
 
     def _read(self, *head: apsw.SQLiteValue) -> Job:
         row = msgspec.convert(head, _JobRow)

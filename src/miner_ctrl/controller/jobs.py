@@ -71,7 +71,8 @@ class Jobs:
         self._now_ms = now_ms
         self._new_id = new_id
         self._jobs: dict[str, Job] = {}
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """One for each job, until it is written down and room was made for it."""
         self._watchers: list[Watcher] = []
         self._gone_watchers: list[Callable[[str], None]] = []
         self.noted: Callable[[JobView], None] = lambda job: None
@@ -81,11 +82,12 @@ class Jobs:
 
     async def close(self) -> None:
         """End what runs, as interrupted, and write it down."""
-        for job_id, task in tuple(self._running.items()):
-            for peer in (job := self._jobs[job_id]).waiting():
-                self._end(job, peer, JobPeerState.INTERRUPTED, INTERRUPTED)
-            task.cancel()
-        await asyncio.gather(*self._running.values(), return_exceptions=True)
+        for job in tuple(self._jobs.values()):
+            if job.state is JobState.RUNNING:
+                for peer in job.waiting():
+                    self._end(job, peer, JobPeerState.INTERRUPTED, INTERRUPTED)
+                self._tasks[job.id].cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._store.close()
 
     # --- looking ----------------------------------------------------------------------------------------
@@ -170,7 +172,8 @@ class Jobs:
             can_be_stopped=can_be_stopped,
         )  # fmt: skip
         self._jobs[id_] = job
-        self._running[id_] = asyncio.create_task(self._run(job), name=f"job {id_}")
+        self._tasks[id_] = asyncio.create_task(self._run(job), name=f"job {id_}")
+        self._tasks[id_].add_done_callback(lambda _: self._tasks.pop(id_))
         self._tell(job, None)
         self.noted(job.view())
         return job.view()
@@ -210,11 +213,10 @@ class Jobs:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
             await self._written(self._store.write(job))
-            del self._running[job.id]
             job.act = None
             self._tell(job, None)
             self.noted(job.view())
-            await self._make_room()
+            await self._make_room(job)
 
     async def _go_through(self, job: Job) -> None:
         places = asyncio.Semaphore(AT_ONCE)
@@ -291,13 +293,13 @@ class Jobs:
         except MinerCtrlError as error:
             log.warning("A job was not written down: %s", error.message)
 
-    async def _make_room(self) -> None:
+    async def _make_room(self, ended: Job) -> None:
         gone: list[str] = []
         rigs = sum(len(job.peers) for job in self._jobs.values())
         for job in tuple(self._jobs.values()):
             if len(self._jobs) <= KEPT_AT_MOST and rigs <= KEPT_RIGS_AT_MOST:
                 break
-            if job.id not in self._running:
+            if job is ended or job.id not in self._tasks:
                 del self._jobs[job.id]
                 rigs -= len(job.peers)
                 gone.append(job.id)
