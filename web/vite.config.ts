@@ -31,5 +31,6 @@ export default defineConfig({
     },
   },
   ...(process.env["VITEST"] ? { resolve: { conditions: ["browser"] } } : {}),
-  test: { environment: "node", pool: "threads", include: ["src/**/*.test.ts"] },
+  // a busy machine is slow: only what hangs is ended
+  test: { environment: "node", pool: "threads", include: ["src/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000 },
 });

@@ -55,11 +55,12 @@ async def test_pairing_settings_commands_and_deploys_are_noted_with_who_asked(tm
         client = client_of(tmp_path / "c")
         assert (await client("POST", "/invites", {"for": "rig", "uses": 2})).status == 201
         await joined(rig, desk)
-        assert (await client("POST", "/profiles", PROFILE)).status == 201
+        made = await client("POST", "/profiles", PROFILE)
+        assert made.status == 201
         assert (await client("PATCH", "/peers/rig-alpha", {"tags": ["shed"]})).status == 200
         assert (await client("POST", "/logins", {"name": "alice", "password": PASSWORD})).status == 201
         assert (await client("POST", "/remote/rig-alpha/deploy", {"profileId": "night"})).status == 200
-        started = await client("POST", "/remote/rig-alpha/start", {"profileId": "night"})
+        started = await client("POST", "/remote/rig-alpha/start", {"profileId": made.data["id"]})
         assert started.status == 200, started.data
         assert (await client("POST", "/remote/rig-alpha/stop", {})).status == 200
         await client("POST", "/remote/rig-alpha/stop", {"minerName": "nothing"})

@@ -361,6 +361,7 @@ def test_a_link_that_blinks_is_no_alert(desk: Desk) -> None:
 
 
 SLOW_WATCH = WatchStats(baseline_hps=1000.0)
+LONG_AGO = WatchStats(share_expected_every_s=180.0, last_share_at_ms=-(2**62))
 NO_SHARE = WatchStats(share_expected_every_s=180.0, last_share_at_ms=0)
 
 
@@ -378,6 +379,11 @@ NO_SHARE = WatchStats(share_expected_every_s=180.0, last_share_at_ms=0)
             {"miners": [mining(watch=NO_SHARE, sampled_at_ms=41 * 60_000)]},
             AlertKind.NO_SHARES,
             "no accepted share for 41 min (expected every 3 min)",
+        ),
+        (
+            {"miners": [mining(watch=LONG_AGO, sampled_at_ms=41 * 60_000)]},
+            AlertKind.NO_SHARES,
+            "no accepted share for more than a year (expected every 3 min)",
         ),
         ({"miners": [mining(accepted=50, rejected=50)]}, AlertKind.REJECTED, "50 of 100 shares (50 %)"),
         ({"machine": MachineStats(cpu_temperature_c=97.0)}, AlertKind.HOT, "97 °C"),

@@ -24,6 +24,7 @@ from miner_ctrl.controller import (
     RigHistory,
 )
 from miner_ctrl.deploy.bundles import BundleStore
+from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.history.settings import read_history_settings
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.times import now_ms
@@ -59,6 +60,7 @@ class ControllerHalf:
         self._up = up
         self.endpoint = endpoint
         self._registry = registry
+        self._profiles = profiles
         self._audit = audit
         self._serving = serving
         keep = read_history_settings(home.history_file)
@@ -114,13 +116,21 @@ class ControllerHalf:
         if self._serving:
             self._up.push_async_callback(self.own_journal.close)
             self.own_journal.start()
-            deeds = self._audit.deeds = Deeds(self._registry, self.own_journal, now_ms=now_ms)
+            deeds = self._audit.deeds = Deeds(
+                self._registry, self.own_journal, now_ms=now_ms, profile_name=self._profile_name
+            )
             self.jobs.noted = deeds.job
             self.store.start()
             backfill = Backfill(self.endpoint, self._registry, self.store, clock=time.monotonic, now_ms=now_ms)
             self._up.push_async_callback(backfill.close)
             backfill.written = self.own_journal.written = self.history.written
             backfill.start()
+
+    def _profile_name(self, query: str) -> str:
+        try:
+            return self._profiles.find(query).name
+        except MinerCtrlError:
+            return query
 
     def registered(self, record: PeerRecord) -> None:
         """A peer's entry came, or changed."""

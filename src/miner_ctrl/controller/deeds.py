@@ -117,6 +117,8 @@ DEEDS: Mapping[str, Deed] = {
 
 _ALL = {"miner_name": "all miners", "for_": "the usual"}
 """What is meant where a name is left out."""
+_PROFILES = frozenset({"profile", "profile_id"})
+"""What people may give an ID in, and want to read a name in."""
 
 
 class _Asked(NamedTuple):
@@ -129,11 +131,21 @@ class _Asked(NamedTuple):
 
 
 class Deeds:
-    """Writes them into ``journal``; methods as those of ``Audit``. ``now_ms`` is Unix time."""
+    """Writes them into ``journal``; methods as those of ``Audit``. ``now_ms`` is Unix time; ``profile_name`` gives the
+    name of the profile that an ID or a name stands for, and anything else back.
+    """
 
-    def __init__(self, registry: Registry, journal: OwnJournal, *, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        journal: OwnJournal,
+        *,
+        now_ms: Callable[[], int],
+        profile_name: Callable[[str], str] = str,
+    ) -> None:
         self._registry = registry
         self._journal = journal
+        self._profile_name = profile_name
         self._now_ms = now_ms
         self._refused: dict[str, int] = {}
         self._refused_in = 0
@@ -177,7 +189,7 @@ class Deeds:
         deed = DEEDS.get(action)
         if deed is None:
             return None
-        said = _Said(target, body)
+        said = _Said(target, body, self._profile_name)
         query = caller.id if caller.door is Door.PEER else target.get("peer", "")
         peer = self._peer(query)
         text = " ".join(deed.text.format_map(said).split()).replace(" .", ".")
@@ -220,12 +232,18 @@ class Deeds:
 class _Said(dict[str, str]):
     """What may stand in a sentence: what was asked for, and plain fields of what it was asked with."""
 
-    def __init__(self, target: Mapping[str, str], body: object) -> None:
+    def __init__(self, target: Mapping[str, str], body: object, profile_name: Callable[[str], str]) -> None:
         super().__init__()
         self._target = target
         self._body = body
+        self._profile_name = profile_name
 
     def plain(self, name: str) -> str:
+        """Return one of them as one short line; a profile by its name."""
+        value = self._plain(name)
+        return one_line(self._profile_name(value), MAX_FIELD_CHARS) if value and name in _PROFILES else value
+
+    def _plain(self, name: str) -> str:
         if name in self._target:
             return one_line(self._target[name], MAX_FIELD_CHARS)
         value = getattr(self._body, name, None)

@@ -205,9 +205,9 @@ def _of_running(view: RigView, miner: MinerStats) -> Iterator[Fault]:
             sure_after_s=60.0,
             over_after_s=60.0,
         )
-    if watch is not None and watch.last_share_at_ms is not None and watch.share_expected_every_s:
+    expected_s = number(watch.share_expected_every_s) if watch else None
+    if watch is not None and watch.last_share_at_ms is not None and expected_s:
         idle_s = (miner.sampled_at_ms - watch.last_share_at_ms) / 1000
-        expected_s = number(watch.share_expected_every_s) or 0.0
         if idle_s > max(_NO_SHARE_AT_LEAST_S, _NO_SHARE_FACTOR * expected_s):
             restarts = f"; restarted {watch.restarts} times" if watch.restarts else ""
             yield Fault(
@@ -283,4 +283,8 @@ def _key(text: str) -> str:
 def _span(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.0f} h"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 72 * 3600:
+        return f"{seconds / 3600:.0f} h"
+    return f"{seconds / 86_400:.0f} days" if seconds < 366 * 86_400 else "more than a year"

@@ -7,9 +7,12 @@ const STEPS: readonly [string, number][] = [
   ["s", 1000],
 ];
 
+/** A rig may say that it runs for longer than there are computers. */
+const LONGEST_MS = 100 * 366 * 86_400_000;
+
 /** A length of time, its two largest units: `41 min`, `3 h 20 min`, `2 d 4 h`. */
 export function span(ms: number): string {
-  if (!Number.isFinite(ms)) return parts.noTime;
+  if (!(ms < LONGEST_MS)) return parts.noTime;
   if (ms < 1000) return "0 s";
   const at = STEPS.findIndex(([, size]) => ms >= size);
   const [unit, size] = STEPS[at] as [string, number];

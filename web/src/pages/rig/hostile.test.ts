@@ -1,7 +1,7 @@
 // @vitest-environment happy-dom
 import { type Component, flushSync, mount, unmount } from "svelte";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { live, type RigDetail } from "../../live/live.svelte";
+import { type Alert, live, type RigDetail } from "../../live/live.svelte";
 import Cards from "./Cards.svelte";
 import Devices from "./Devices.svelte";
 import { markOf, wordsOf } from "./events";
@@ -74,6 +74,21 @@ it("a rig that has sixty miners has a page of a few, and the others when they ar
   flushSync();
   expect(document.querySelectorAll("article").length).toBe(60);
   vi.unstubAllGlobals();
+});
+
+it("a rig with much that is wrong shows the worst of it first, and all of it when asked", () => {
+  const alert = (at: number, severity: Alert["severity"]): Alert => ({
+    id: `${at}`, kind: "slow", severity, text: `number ${at}`, sinceMs: at, rig: "a", rigName: "a", miner: "", suggestion: "", action: null, easing: false, times: 1,
+  });
+  const alerts = [...Array.from({ length: 16 }, (_, at) => alert(at, "notice")), alert(99, "critical")];
+  show(Problems, { alerts, detail: detail({ problems: ["The disk is full."] }) });
+  const shownOnes = () => [...document.querySelectorAll("li")].map((each) => each.textContent ?? "");
+  expect(shownOnes()).toHaveLength(4);
+  expect(shownOnes()[0]).toContain("number 99");
+  document.querySelector("button")?.click();
+  flushSync();
+  expect(shownOnes()).toHaveLength(18);
+  expect(document.querySelector("button")).toBeNull();
 });
 
 describe("a rig that uses names of JavaScript's own", () => {

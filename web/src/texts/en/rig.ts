@@ -72,6 +72,7 @@ export const rig = {
   noAddress: "dials in",
   ms: (ms: number) => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`,
   problems: "What is wrong",
+  moreProblems: (n: number) => `Show ${n} more of what is wrong`,
   alert: {
     since: (words: string) => `for ${words}`,
     times: (n: number) => `${n} times`,
