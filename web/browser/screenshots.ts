@@ -1,4 +1,5 @@
 // Pictures of every page, in every width and both themes, with three rigs and with a thousand; the best few for the docs.
+// Of the widest in light and the narrowest in dark also the whole page, however long, and what lies behind tabs.
 //
 // `make screenshots`; words: `--only NAME` (pages), `--rigs 3`, `1000`, `docs` or `wall`, `--no-docs`.
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -8,7 +9,7 @@ import type { Browser } from "playwright-core";
 import { simulatedRigs, threeRigs, type Farm } from "./farm.ts";
 import { StrictPage, startBrowser } from "./page.ts";
 import { smaller } from "./png.ts";
-import { contextOf, LOOKS, PAGES, settled, type Look, type Seen } from "./seen.ts";
+import { contextOf, LOOKS, PAGES, PARTS, settled, WIDEST_AND_NARROWEST, type Look, type Seen } from "./seen.ts";
 import { ROOT } from "./surroundings.ts";
 
 const FOLDER = join(ROOT, ".cache", "screenshots");
@@ -36,17 +37,23 @@ const CHOSEN: Readonly<Record<string, string>> = {
 const { values: words } = parseArgs({
   options: { only: { type: "string", multiple: true }, rigs: { type: "string" }, "no-docs": { type: "boolean" } },
 });
-const pages = PAGES.filter((page) => words.only === undefined || words.only.includes(page.name));
+const asked = (page: Seen) => words.only === undefined || words.only.includes(page.name);
+const [pages, parts] = [PAGES.filter(asked), PARTS.filter(asked)];
+/** Of the whole page; a thousand rows are not looked at. */
+const HIGHEST = 4000;
 
 const browser = await startBrowser();
 let wrong = 0;
 try {
   for (const { name, start } of FARMS) {
-    const wanted = pages.flatMap((page) => LOOKS.filter((look) => isWanted(name, page, look)).map((look) => ({ page, look })));
+    const wanted = [
+      ...pages.flatMap((page) => LOOKS.map((look) => ({ page, look, whole: false }))),
+      ...[...pages, ...parts].flatMap((page) => WIDEST_AND_NARROWEST.map((look) => ({ page, look, whole: true }))),
+    ].filter(({ page, look, whole }) => isWanted(name, page, look, whole));
     if ((words.rigs !== undefined && words.rigs !== name) || wanted.length === 0) continue;
     const farm = await start();
     try {
-      for (const { page, look } of wanted) wrong += await picture(browser, farm, `${name}/${nameOf(page, look)}`, page, look);
+      for (const { page, look, whole } of wanted) wrong += await picture(browser, farm, `${name}/${nameOf(page, look, whole)}`, page, look, whole);
     } finally {
       await farm.end();
     }
@@ -60,21 +67,26 @@ if (wrong > 0) {
   process.exitCode = 1;
 }
 
-function nameOf(seen: Seen, look: Look): string {
-  return `${seen.name}-${look.size.width}-${look.theme}`;
+function nameOf(seen: Seen, look: Look, whole: boolean): string {
+  return `${seen.name}-${look.size.width}-${look.theme}${whole ? "-whole" : ""}`;
 }
 
-function isWanted(farm: string, seen: Seen, look: Look): boolean {
+function isWanted(farm: string, seen: Seen, look: Look, whole: boolean): boolean {
   const forDocsAlone = Object.keys(CHOSEN).some((each) => each.startsWith(`${farm}/`));
-  return forDocsAlone ? words["no-docs"] !== true && `${farm}/${nameOf(seen, look)}` in CHOSEN : true;
+  return forDocsAlone ? words["no-docs"] !== true && `${farm}/${nameOf(seen, look, whole)}` in CHOSEN : true;
 }
 
 /** Take one picture; returns 1 if something went wrong on the page. */
-async function picture(browser: Browser, farm: Farm, name: string, seen: Seen, look: Look): Promise<number> {
+async function picture(browser: Browser, farm: Farm, name: string, seen: Seen, look: Look, whole: boolean): Promise<number> {
   const opened = await StrictPage.open(browser, farm.origin, contextOf(look));
   try {
     await opened.page.goto(seen.path(farm));
     await settled(opened.page, seen.useful);
+    if (whole) {
+      const height = await opened.page.evaluate(() => document.documentElement.scrollHeight);
+      await opened.page.setViewportSize({ width: look.size.width, height: Math.min(HIGHEST, Math.max(height, look.size.height)) });
+      await settled(opened.page, seen.useful);
+    }
     const png = await opened.page.screenshot({ animations: "disabled", caret: "hide" });
     mkdirSync(join(FOLDER, dirname(name)), { recursive: true });
     writeFileSync(join(FOLDER, `${name}.png`), png);

@@ -14,7 +14,8 @@ describe("what happened", () => {
 
   it("says who asked", () => {
     expect(byWhom("")).toBe("");
-    expect(byWhom("owner")).toBe("by owner");
+    expect(byWhom("login ann")).toBe("by ann");
+    expect(byWhom("owner")).toBe("by this machine");
     expect(byWhom("0123456789abcdef")).toBe("by 0123456789abcdef");
     own.value = { identity: { id: "0123456789abcdef" } } as typeof own.value;
     expect(byWhom("0123456789abcdef")).toBe("by this node");

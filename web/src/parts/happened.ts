@@ -2,15 +2,15 @@
 
 import { live } from "../live/live.svelte";
 import { own } from "../own.svelte";
-import { happened as t } from "../texts";
+import { askedBy, happened as t } from "../texts";
 
-/** Who `by` is: `here` if it is this node, a rig's name; everybody else as they are told. */
+/** Who `by` is: `here` if it is this node, a rig's name, a login's; a token, this machine's user; others by their ID. */
 export function whoIs(by: string, here: string): string {
   if (by && by === own.value?.identity?.id) return here;
-  return live.fleet.rows.get(by)?.name || by;
+  return live.fleet.rows.get(by)?.name || (by && askedBy(by));
 }
 
-/** `by owner`, `by rig-alpha`, `by this node`; a node that is not known here keeps its ID. */
+/** `by this machine`, `by rig-alpha`, `by this node`; a node that is not known here keeps its ID. */
 export function byWhom(by: string): string {
   return by && (by === own.value?.identity?.id ? t.byThisNode : t.by(whoIs(by, "")));
 }

@@ -12,17 +12,6 @@ const VERBS: Record<string, string> = {
   lock: "Change the wallet lock",
 };
 
-const DOORS: Record<string, string> = { loopback: "this machine", owner: "the command line", page: "the page" };
-
-/** Who asked, as the API names doors: `login ann`, `token grafana`, `loopback`, a node's ID, or nobody. */
-export function askedBy(by: string): string {
-  if (!by) return "nobody";
-  const [door = "", ...name] = by.split(" ");
-  if (door === "login" && name.length) return name.join(" ");
-  if (door === "token" && name.length) return `token ${name.join(" ")}`;
-  return word(DOORS, by);
-}
-
 export const activity = {
   title: "Activity",
   parts: "Parts of the activity",

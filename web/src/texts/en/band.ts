@@ -1,4 +1,4 @@
-import { count } from "./common";
+import { count, word } from "./common";
 
 /** What a band's letter means: lower case, within a sentence. */
 const states = {
@@ -25,6 +25,17 @@ export const band = {
   failed: (why: string) => `The last 24 hours could not be loaded: ${why}`,
   none: "Nothing is known of the last 24 hours.",
 };
+
+const DOORS: Record<string, string> = { loopback: "this machine", owner: "this machine" };
+
+/** Who asked, as the API names doors: `login ann`, `token grafana`, `loopback`, a node's ID, or nobody. */
+export function askedBy(by: string): string {
+  if (!by) return "nobody";
+  const [door = "", ...name] = by.split(" ");
+  if (door === "login" && name.length) return name.join(" ");
+  if (door === "token" && name.length) return `token ${name.join(" ")}`;
+  return word(DOORS, by);
+}
 
 /** Events of the history in words. */
 export const happened = {
