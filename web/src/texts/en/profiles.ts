@@ -115,6 +115,7 @@ export const editor = {
   removed: (name: string) => `${name} is deleted.`,
   assign: "Assign to rigs",
 
+  beside: "What belongs to the profile",
   tabs: { preview: "What a rig gets", uses: "In use", versions: "Versions" },
 };
 
