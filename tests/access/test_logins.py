@@ -92,6 +92,57 @@ async def test_who_has_logged_out_is_so_for_the_next_process_too(tmp_path: Path,
     await again.close()
 
 
+@pytest.mark.usefixtures("quick")
+async def test_a_changed_password_and_its_one_session_outlive_the_node(tmp_path: Path, access: Access) -> None:
+    here, there = [(await access.log_in("alice", PASSWORD, HERE))[0] for _ in range(2)]
+    caller = await access.logged_in(here, HERE.address)
+    kept = access._logins.find("alice")
+    assert kept is not None
+    await access.change_own_password(caller, PASSWORD, "another horse battery")
+    await access.close()
+    again = Access(tmp_path / "access.db")
+    assert (await again.logged_in(here, HERE.address)).role is AccessRole.OPERATOR
+    with pytest.raises(Refused, match="logged in"):
+        await again.logged_in(there, HERE.address)
+    login = again._logins.find("alice")
+    assert login is not None
+    assert (login.role, login.created_at_ms) == (AccessRole.OPERATOR, kept.created_at_ms)
+    assert login.hash != kept.hash
+    await again.close()
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("meanwhile", ["removed", "demoted"])
+async def test_what_an_admin_does_to_a_login_meanwhile_stands(
+    tmp_path: Path, access: Access, meanwhile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session, _ = await access.log_in("alice", PASSWORD, HERE)
+    caller = await access.logged_in(session, HERE.address)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    def slow(kept: str, password: str) -> bool:
+        begun.set()
+        return goes_on.wait(60)
+
+    monkeypatch.setattr(passwords_module, "_matches", slow)
+    changing = asyncio.create_task(access.change_own_password(caller, PASSWORD, "another horse battery"))
+    assert await asyncio.to_thread(begun.wait, 60)
+    if meanwhile == "removed":
+        await access.remove_login("alice")
+    else:
+        await access.set_login(OWNER, "alice", AccessRole.VIEWER, "what the admin chose")
+    goes_on.set()
+    with pytest.raises(Refused, match="logged in"):
+        await changing
+    await access.close()
+    again = Access(tmp_path / "access.db")
+    for each in (access, again):
+        with pytest.raises(Refused):
+            await each.logged_in(session, HERE.address)
+        assert [view.role for view in await each.logins()] == ([AccessRole.VIEWER] if meanwhile == "demoted" else [])
+        await each.close()
+
+
 async def test_a_login_removed_while_its_password_is_checked_logs_nobody_in(access: Access) -> None:
     logging_in = asyncio.create_task(access.log_in("alice", PASSWORD, HERE))
     await asyncio.sleep(0)

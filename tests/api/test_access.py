@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from miner_ctrl.api.application import ROUTES
 from miner_ctrl.api.port import PortRules
 from miner_ctrl.api.rates import Rate
 from miner_ctrl.api.routes import Route
+from miner_ctrl.audit.said import HIDDEN, said_body
 from miner_ctrl.model.callers import AccessRole
 from tests.api.in_memory import BASE, rig_view
 from tests.api.open_port import PASSWORD, OpenPort, opened
 
 TRIED = {
-    ("POST", "/login"), ("POST", "/logout"), ("GET", "/session"),
+    ("POST", "/login"), ("POST", "/logout"), ("GET", "/session"), ("POST", "/session/password"),
     ("GET", "/tokens"), ("POST", "/tokens"), ("DELETE", "/tokens/{id}"),
     ("GET", "/logins"), ("POST", "/logins"), ("DELETE", "/logins/{login}"),
 }  # fmt: skip
@@ -236,7 +238,7 @@ async def test_no_route_answers_a_stranger(tmp_path: Path) -> None:
 
 async def test_what_changes_something_is_not_for_viewers() -> None:
     editor = {"/profiles/check", "/profiles/preview", "/profiles/{profile}/plan"}
-    asks = {"/invites/inspect", "/doctor", "/update", "/login", "/logout", *editor}
+    asks = {"/invites/inspect", "/doctor", "/update", "/login", "/logout", "/session/password", *editor}
     for route in ROUTES:
         if route.method != "GET" and route.role is AccessRole.VIEWER:
             assert route.public or route.path in asks, (route.method, route.path)
@@ -313,6 +315,97 @@ async def test_another_password_logs_every_browser_out(port: OpenPort) -> None:
     assert (await port("GET", "/peers", headers=_own_page(port, session))).status == 401
 
 
+# --- one's own password ----------------------------------------------------------------------------------
+
+OTHER = "another horse battery"
+
+
+def _change(current: str = PASSWORD, new: str = OTHER) -> dict[str, str]:
+    return {"currentPassword": current, "newPassword": new}
+
+
+@pytest.mark.parametrize("role", AccessRole)
+async def test_whoever_has_logged_in_changes_the_own_password(port: OpenPort, role: AccessRole) -> None:
+    await port.login("alice", role)
+    await port.login("bob", role)
+
+    async def log_in(name: str, password: str) -> tuple[int, dict[str, str]]:
+        answer = await port("POST", "/login", {"name": name, "password": password}, headers=_own_page(port))
+        cookie = _session_of(answer.header("set-cookie")) if answer.status == 200 else ""
+        return answer.status, _own_page(port, cookie)
+
+    (_, here), (_, elsewhere), (_, bob) = [await log_in(name, PASSWORD) for name in ("alice", "alice", "bob")]
+    changed = await port("POST", "/session/password", _change(), headers=here)
+    assert (changed.status, changed.data["name"], changed.data["role"]) == (200, "alice", role.value)
+    statuses = [(await port("GET", "/peers", headers=page)).status for page in (here, elsewhere, bob)]
+    assert statuses == [200, 401, 200], "this browser and other people stay, the other browser does not"
+    assert [(await log_in("alice", password))[0] for password in (PASSWORD, OTHER)] == [401, 200]
+    assert (await port("GET", "/session", headers=here)).data["role"] == role.value
+    [entry] = port.world.audit.log
+    assert (entry[0].name, entry[1], entry[2], entry[4]) == ("alice", "change_own_password", {}, "")
+    assert json.loads(said_body(entry[3])) == {"currentPassword": HIDDEN, "newPassword": HIDDEN}
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (_change("a guess of somebody's"), 403, "WRONG_PASSWORD"),
+        (_change(""), 403, "WRONG_PASSWORD"),
+        (_change(new="x" * 9), 400, "BAD_PASSWORD"),
+        (_change(new="x" * 257), 400, "BAD_INPUT"),
+        ({"newPassword": OTHER}, 400, "BAD_INPUT"),
+        ({**_change(), "name": "bob"}, 400, "BAD_INPUT"),
+    ],
+)
+async def test_what_changes_no_password(port: OpenPort, body: dict[str, str], status: int, code: str) -> None:
+    page = _own_page(port, await port.session("alice", AccessRole.VIEWER))
+    refused = await port("POST", "/session/password", body, headers=page)
+    assert (refused.status, refused.code) == (status, code)
+    for text in body.values():
+        assert len(text) < 4 or text.encode() not in refused.body
+    assert (await port("GET", "/peers", headers=page)).status == 200, "whoever mistypes stays logged in"
+    right = await port("POST", "/login", {"name": "alice", "password": PASSWORD}, headers=_own_page(port))
+    assert right.status == 200
+
+
+async def test_who_has_no_password_is_told_so(tmp_path: Path, admin: str, port: OpenPort) -> None:
+    await port.login("admin")
+    refused = await port("POST", "/session/password", _change(), token=admin)
+    assert (refused.status, refused.code) == (403, "NO_PASSWORD")
+    assert refused.data["error"].startswith("A token has no password")
+    async with opened(tmp_path / "own") as own:
+        refused = await own("POST", "/session/password", _change())
+        assert (refused.status, refused.code) == (403, "NO_PASSWORD")
+        assert "login set" in refused.data["suggestion"]
+    assert (await port("POST", "/session/password", _change())).status == 401
+
+
+async def test_another_sites_page_changes_no_password(port: OpenPort) -> None:
+    session = await port.session()
+    for headers in ({"Cookie": f"miner-ctrl={session}"}, _own_page(port, session, Origin="http://evil.example")):
+        assert (await port("POST", "/session/password", _change(), headers=headers)).status in (401, 403)
+    answer = await port("POST", "/login", {"name": "alice", "password": PASSWORD}, headers=_own_page(port))
+    assert answer.status == 200
+
+
+async def test_guessing_the_current_password_is_slowed_as_logging_in_is(timed: OpenPort) -> None:
+    page = _own_page(timed, await timed.session())
+    guesses = [
+        timed("POST", "/session/password", _change(f"wrong wrong {number}"), headers=page) for number in range(20)
+    ]
+    statuses = [answer.status for answer in await asyncio.gather(*guesses)]
+    assert statuses.count(403) <= 5
+    assert set(statuses) <= {403, 429}
+    slowed = await timed("POST", "/session/password", _change(), headers=page)
+    assert (slowed.status, slowed.code) == (429, "TOO_MANY_FAILURES")
+    assert int(slowed.header("retry-after")) >= 1
+    again = await timed("POST", "/login", {"name": "alice", "password": PASSWORD}, headers=_own_page(timed))
+    assert again.status == 429, "they count together"
+
+
+# --- sessions --------------------------------------------------------------------------------------------
+
+
 async def test_a_session_is_never_the_one_that_the_browser_brought(port: OpenPort) -> None:
     await port.login()
     planted = "A" * 43
@@ -356,10 +449,10 @@ async def test_a_clock_set_back_keeps_no_session_alive(timed: OpenPort, clock: C
 # --- guessing --------------------------------------------------------------------------------------------
 
 
-async def test_guessing_a_password_is_slowed_for_the_name_and_soon(port: OpenPort) -> None:
-    await port.login()
+async def test_guessing_a_password_is_slowed_for_the_name_and_soon(timed: OpenPort) -> None:
+    await timed.login()
     answers = [
-        await port("POST", "/login", {"name": "alice", "password": f"wrong wrong {number}"}, headers=_own_page(port))
+        await timed("POST", "/login", {"name": "alice", "password": f"wrong wrong {number}"}, headers=_own_page(timed))
         for number in range(7)
     ]
     assert [answer.status for answer in answers[:5]] == [401] * 5
@@ -367,14 +460,14 @@ async def test_guessing_a_password_is_slowed_for_the_name_and_soon(port: OpenPor
     slowed = answers[-1]
     assert (slowed.status, slowed.code) == (429, "TOO_MANY_FAILURES")
     assert int(slowed.header("retry-after")) >= 1
-    right = await port("POST", "/login", {"name": "alice", "password": PASSWORD}, headers=_own_page(port))
+    right = await timed("POST", "/login", {"name": "alice", "password": PASSWORD}, headers=_own_page(timed))
     assert right.status == 429, "the right one is not told from a wrong one while it is slowed"
 
 
-async def test_many_guesses_at_once_are_many(port: OpenPort) -> None:
-    await port.login()
+async def test_many_guesses_at_once_are_many(timed: OpenPort) -> None:
+    await timed.login()
     guesses = [
-        port("POST", "/login", {"name": "alice", "password": f"wrong wrong {number}"}, headers=_own_page(port))
+        timed("POST", "/login", {"name": "alice", "password": f"wrong wrong {number}"}, headers=_own_page(timed))
         for number in range(20)
     ]
     statuses = [answer.status for answer in await asyncio.gather(*guesses)]

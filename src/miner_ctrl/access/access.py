@@ -15,7 +15,7 @@ from miner_ctrl.access.attempts import Attempts
 from miner_ctrl.access.database import AccessDatabase
 from miner_ctrl.access.deadlines import Clocks
 from miner_ctrl.access.logins import Logins, NewSession
-from miner_ctrl.access.passwords import Passwords
+from miner_ctrl.access.passwords import Passwords, check_new
 from miner_ctrl.access.tokens import Tokens
 from miner_ctrl.errors import MinerCtrlError, Refused
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
@@ -138,6 +138,32 @@ class Access:
         expires_at = None if end_ms is None else time_text(end_ms)
         return SessionView(name=caller.name, role=caller.role, door=caller.door, expires_at=expires_at)
 
+    async def change_own_password(self, caller: Caller, current: str, new: str) -> SessionView:
+        """Give the login that ``caller`` has logged in with another password. The other sessions of it end.
+
+        Raises:
+            BadInput: ``new`` cannot be a password.
+            Refused: the caller has none, ``current`` is not it, or it was changed meanwhile; ``RateLimited`` after too
+                many wrong ones, which count as those of ``log_in`` do.
+        """
+        await self._open()
+        login = self._logins.find(caller.name) if caller.door is Door.LOGIN else None
+        if login is None:
+            raise _no_password(caller.door)
+        check_new(new)
+        self._attempts.check(caller.address, login.name)
+        self._attempts.failed(caller.address, login.name)  # counted before it is known, as in log_in
+        if not await self._passwords.matches(login.hash, current):
+            log.warning("a change of a password from %s failed", one_line(caller.address, 64) or "this machine")
+            raise Refused(
+                "The current password is wrong.",
+                suggestion="Try again; who has forgotten it is given another by an admin.",
+                code="WRONG_PASSWORD",
+            )
+        await self._logins.change_password(login, await self._passwords.hash(new), caller.id)
+        self._attempts.succeeded(caller.address, login.name)
+        return await self.session(caller)
+
     def holds(self, caller: Caller) -> bool:
         """Whether what a caller came in with still counts. A page that is open uses its session."""
         return self.still(caller) and (caller.door is not Door.LOGIN or self._logins.use(caller.id))
@@ -217,6 +243,20 @@ class Access:
             await self._database.run(write)
         except MinerCtrlError as error:
             log.warning("last uses of tokens were not written: %s", error.message)
+
+
+def _no_password(door: Door) -> Refused:
+    if door is Door.TOKEN:
+        return Refused(
+            "A token has no password: this is for who has logged in with one.",
+            suggestion="Log in on the page and change it there.",
+            code="NO_PASSWORD",
+        )
+    return Refused(
+        "Nobody has logged in here with a password that could be changed.",
+        suggestion="Log in first; or set the one of a login on the machine itself: miner-ctrl login set NAME.",
+        code="NO_PASSWORD",
+    )
 
 
 def _session_view(new: NewSession, name: str, role: AccessRole) -> SessionView:

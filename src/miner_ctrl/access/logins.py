@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import apsw
@@ -125,6 +125,29 @@ class Logins:
         self._drop_sessions(name)
         return self._view(login)
 
+    async def change_password(self, login: Login, hash_: str, session_id: str) -> None:
+        """Give ``login`` another password; its sessions end but the one of this ID.
+
+        Raises:
+            Refused: it was removed, or got another password or role, since it was found.
+        """
+        now_ms = self._clocks.now_ms()
+
+        def write(file: apsw.Connection) -> bool:
+            file.execute(
+                "UPDATE login SET hash = ?, changed_at_ms = ? WHERE name = ? AND hash = ?",
+                (hash_, now_ms, login.name, login.hash),
+            )
+            if not file.changes():
+                return False
+            file.execute("DELETE FROM session WHERE login = ? AND id <> ?", (login.name, session_id))
+            return True
+
+        if not await self._database.run(write) or self.find(login.name) is not login:
+            raise session_over()
+        self._logins[login.name.lower()] = replace(login, hash=hash_, changed_at_ms=now_ms)
+        self._drop_sessions(login.name, but=session_id)
+
     async def remove(self, query: str) -> LoginView:
         """Remove a login and end its sessions.
 
@@ -231,9 +254,10 @@ class Logins:
     def _of(self, name: str) -> list[Session]:
         return [each for each in self._sessions.values() if each.login.lower() == name.lower()]
 
-    def _drop_sessions(self, name: str) -> None:
+    def _drop_sessions(self, name: str, *, but: str = "") -> None:
         for each in self._of(name):
-            self._sessions.pop(each.hash, None)
+            if each.id != but:
+                self._sessions.pop(each.hash, None)
 
     def _view(self, login: Login) -> LoginView:
         return LoginView(

@@ -47,12 +47,7 @@ class Passwords:
         Raises:
             BadInput: it is too short or too long.
         """
-        if not MIN_CHARS <= len(password) <= MAX_CHARS:
-            raise BadInput(
-                f"A password has {MIN_CHARS} to {MAX_CHARS} characters.",
-                suggestion="Choose another: a few random words, for example.",
-                code="BAD_PASSWORD",
-            )
+        check_new(password)
         async with self._turn:
             return await self._in_thread(partial(_HASHER.hash, password))
 
@@ -85,6 +80,16 @@ class Passwords:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(AT_ONCE, "password", initializer=_run_behind_others)
         return await asyncio.get_running_loop().run_in_executor(self._threads, act)
+
+
+def check_new(password: str) -> None:
+    """See that this can be a password. Raises ``BadInput``: it is too short or too long."""
+    if not MIN_CHARS <= len(password) <= MAX_CHARS:
+        raise BadInput(
+            f"A password has {MIN_CHARS} to {MAX_CHARS} characters.",
+            suggestion="Choose another: a few random words, for example.",
+            code="BAD_PASSWORD",
+        )
 
 
 def _run_behind_others() -> None:

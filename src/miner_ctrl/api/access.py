@@ -45,6 +45,13 @@ class NewLogin(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     role: AccessRole = AccessRole.VIEWER
 
 
+class OwnPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
+    """The password one has logged in with, and the one to be: 10 to 256 characters."""
+
+    current_password: Password
+    new_password: Password
+
+
 @ACCESS.post("/login", errors=(401, 429), changes=False, public=True)
 async def log_in(access: AccessFace, body: Credentials, visit: Visit) -> WithHeaders[SessionView]:
     """Log in: the answer sets the cookie that says so, for this node's page."""
@@ -64,6 +71,15 @@ async def log_out(access: AccessFace, visit: Visit) -> WithHeaders[StatusView]:
 async def session(access: AccessFace, caller: Caller) -> SessionView:
     """Return who asks, as this node knows it."""
     return await access.session(caller)
+
+
+@ACCESS.post("/session/password", role=AccessRole.VIEWER)
+async def change_own_password(access: AccessFace, caller: Caller, body: OwnPassword) -> SessionView:
+    """Give who has logged in another password. This session goes on, the others of that login end.
+
+    A token, this machine's user and a peer have no password: 403 ``NO_PASSWORD``.
+    """
+    return await access.change_own_password(caller, body.current_password, body.new_password)
 
 
 @ACCESS.get("/tokens", role=AccessRole.ADMIN)

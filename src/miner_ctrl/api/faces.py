@@ -432,6 +432,9 @@ class AccessFace(Protocol):
         """Whether what ``caller`` came in with still counts; asked while it follows the feed, which uses a session."""
 
     async def session(self, caller: Caller) -> SessionView: ...
+    async def change_own_password(self, caller: Caller, current: str, new: str) -> SessionView:
+        """Give who has logged in another password. Raises ``Refused``, ``BadInput`` or ``RateLimited``."""
+
     async def tokens(self) -> list[ApiTokenView]: ...
     async def create_token(self, caller: Caller, name: str, role: AccessRole, lifetime_s: float | None) -> ApiTokenView:
         """Make a token, which can do no more than ``caller`` and for no longer; the answer alone holds its text."""

@@ -66,6 +66,7 @@ DEEDS: Mapping[str, Deed] = {
     "create_token": Deed(SETTINGS, "Make the token {name}, a {role}'s."),
     "revoke_token": Deed(SETTINGS, "Revoke the token {id}."),
     "set_login": Deed(SETTINGS, "Set the login {name}, a {role}'s."),
+    "change_own_password": Deed(SETTINGS, "Change the own password."),
     "remove_login": Deed(SETTINGS, "Remove the login {login}."),
     "set_history_settings": Deed(
         SETTINGS,

@@ -1,5 +1,6 @@
 // The settings, used: tokens, logins, what is kept, how the page looks.
 import { expect } from "vitest";
+import { judged } from "../axe.ts";
 import { scene } from "../scene.ts";
 import { loggedIn } from "../deeds.ts";
 import { until } from "../waiting.ts";
@@ -57,6 +58,88 @@ scene("a login is made, changed and removed; a weak password is refused where it
   await page.getByRole("dialog", { name: "Remove the login ben?" }).getByRole("button", { name: "Remove" }).click();
   await page.getByText("The login ben is removed.").waitFor();
   expect(await node.ask("GET", "/logins")).toHaveLength(1);
+});
+
+scene("a viewer changes the own password: this browser stays logged in, another one does not", async (stage) => {
+  const node = await stage.nodes.guardedController({ vic: ["viewer", PASSWORD] });
+  const open = async () => {
+    const opened = await stage.open(node, "/settings/access");
+    opened.allow(/status of 40[13]/);
+    await loggedIn(opened.page, "vic", PASSWORD);
+    return opened.page;
+  };
+  const [page, elsewhere] = [await open(), await open()];
+  await page.getByRole("button", { name: "Change password" }).click();
+  const dialog = page.getByRole("dialog", { name: "Change password" });
+  const [current, next] = [dialog.getByLabel("Current password", { exact: true }), dialog.getByLabel("New password", { exact: true })];
+  const change = () => dialog.getByRole("button", { name: "Change password" }).click();
+  await current.fill("a guess of somebody's");
+  await next.fill("short");
+  await change();
+  await dialog.getByText("at least 10", { exact: false }).first().waitFor();
+  await next.fill("another good password");
+  await change();
+  await dialog.getByText("The current password is wrong.", { exact: false }).waitFor();
+  expect(await current.evaluate((field: HTMLInputElement) => [field.value, field === document.activeElement]), "it is to be typed anew").toEqual(["", true]);
+  expect((await judged(page)).violations).toEqual([]);
+  await current.fill(PASSWORD);
+  await change();
+  await page.getByText("Your password is changed.").waitFor();
+  await dialog.waitFor({ state: "detached" });
+  expect(await page.evaluate(() => location.href + JSON.stringify({ ...localStorage, ...sessionStorage }))).not.toContain("another good password");
+
+  await page.reload();
+  await page.getByRole("heading", { name: "You", exact: true }).waitFor();
+  await elsewhere.reload();
+  await elsewhere.getByLabel("Password", { exact: true }).waitFor();
+  await loggedIn(elsewhere, "vic", "another good password");
+});
+
+scene("a long list is narrowed by typing, by a link, and moves nothing when it gets long", async (stage) => {
+  const node = await stage.nodes.controller();
+  for (let at = 0; at < 8; at += 1) {
+    await node.ask("POST", "/tokens", { name: `grafana-${at}` });
+    await node.ask("POST", "/invites", { for: "rig", address: ["127.0.0.1:1"] });
+  }
+  const { page } = await stage.open(node, "/settings/access");
+  const revoke = page.getByRole("button", { name: /^Revoke / });
+  await until("eight tokens", async () => (await revoke.count()) === 8);
+  expect(await page.getByRole("searchbox").count(), "eight are seen at a glance").toBe(0);
+  await node.ask("POST", "/tokens", { name: "laptop" });
+  await page.reload();
+  const filter = page.getByRole("searchbox", { name: "Filter API tokens" });
+  await filter.fill("LAP");
+  await page.getByText("1 of 9", { exact: true }).waitFor();
+  expect(await revoke.count()).toBe(1);
+  await page.reload();
+  await page.getByText("1 of 9", { exact: true }).waitFor();
+  expect([await filter.inputValue(), await revoke.count()]).toEqual(["LAP", 1]);
+  await filter.press("Escape");
+  await until("all of them", async () => (await revoke.count()) === 9);
+  await filter.fill("nothing of that name");
+  await page.getByRole("button", { name: "Clear the filter" }).click();
+  await until("all of them", async () => (await revoke.count()) === 9);
+  expect(await filter.evaluate((field) => field === document.activeElement)).toBe(true);
+
+  for (const width of [1440, 390]) {
+    await page.setViewportSize({ width, height: 844 });
+    await page.goto("/nodes");
+    const tokens = page.getByRole("region", { name: "Open join tokens" });
+    const top = () => tokens.evaluate((region) => (region.querySelector("ul")?.getBoundingClientRect().top ?? 0) - region.getBoundingClientRect().top);
+    await until("eight join tokens", async () => (await tokens.getByRole("listitem").count()) === 8);
+    const before = await top();
+    const made = await node.ask<{ id: string }>("POST", "/invites", { for: "rig", address: ["127.0.0.1:1"] });
+    const open = tokens.getByRole("searchbox", { name: "Filter open join tokens" });
+    await open.waitFor();
+    expect([await tokens.getByRole("listitem").count(), await top()], `at ${width} px the list stays where it is`).toEqual([9, before]);
+    await open.fill(made.id.slice(0, 8));
+    await tokens.getByText("1 of 9", { exact: true }).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth)).toBe(true);
+    expect((await judged(page)).violations).toEqual([]);
+    await page.goto("/nodes");
+    await node.ask("DELETE", `/invites/${made.id}`);
+    await until("eight join tokens", async () => (await tokens.getByRole("listitem").count()) === 8);
+  }
 });
 
 scene("what is kept is changed, and less only after a question", async (stage) => {

@@ -1,5 +1,6 @@
 /** What needs attention, in the order in which it is listed. Pure: alerts in, entries out. */
 
+import { finding, folded } from "../../parts/find/found";
 import type { Alert } from "../../live/live.svelte";
 
 /** One alert, or several rigs with the same trouble. `key` stays while the entry does. */
@@ -80,4 +81,19 @@ export function held(alerts: ReadonlyMap<string, Alert>, before: readonly Entry[
 /** How many things stand: those that are over do not count. */
 export function standing(entries: readonly Entry[]): number {
   return entries.reduce((sum, entry) => sum + entry.alerts.length - entry.over.size, 0);
+}
+
+/** The entries of which something has what is typed, each with those alerts alone; one that is left stands for itself. Nothing changes its place. */
+export function narrowed(entries: readonly Entry[], typed: string): readonly Entry[] {
+  const found = finding(typed);
+  if (!found) return entries;
+  return entries.flatMap((entry) => {
+    const alerts = entry.alerts.filter((alert) => found(folded([alert.rigName, alert.rig, alert.kind, alert.text, alert.suggestion, alert.miner].join("\n"))));
+    return alerts.length ? [{ ...entry, alerts, grouped: alerts.length > 1 }] : [];
+  });
+}
+
+/** How many alerts are in entries, those that are over too: they stand there. */
+export function counted(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.alerts.length, 0);
 }

@@ -3,7 +3,9 @@ import { flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Feed, Hear } from "../../live/feed";
 import { live } from "../../live/live.svelte";
+import { router } from "../../router.svelte";
 import Attention from "./Attention.svelte";
+import LastEvents from "./LastEvents.svelte";
 
 let hear: Hear = () => {};
 const fake = { follow: (_: string, heard: Hear) => ((hear = heard), () => {}) } as unknown as Feed;
@@ -59,5 +61,78 @@ describe("the attention list", () => {
     section().dispatchEvent(new FocusEvent("focusout", { bubbles: true }));
     flushSync();
     expect(texts()[0]).toBe("c is hot <b>");
+  });
+
+  describe("of many", () => {
+    const many = (kind: string, from: number, n: number) => Array.from({ length: n }, (_, at) => ({ ...alert(`${kind}-${from + at}`, from + at), kind }));
+    const field = () => section().querySelector<HTMLInputElement>("input[type=search]");
+    const counted = () => section().querySelector("[role=status]")?.textContent;
+    function type(words: string): void {
+      const at = field() as HTMLInputElement;
+      at.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
+      at.value = words;
+      at.dispatchEvent(new Event("input", { bubbles: true }));
+      flushSync();
+    }
+    afterEach(() => router.set({ alerts: null }));
+
+    it("is narrowed by typing, which finds one within a group and outlives what comes", async () => {
+      expect(field(), "two are seen at a glance").toBeNull();
+      await told({ type: "delta", topic: "alerts", changed: [...many("hot", 10, 9), ...many("disk", 30, 2)], removed: [], seq: 2 });
+      expect(field()?.getAttribute("aria-label")).toBe("Filter what needs you");
+      expect(texts()).toEqual(["disk-31 is hot <b>", "disk-30 is hot <b>", undefined]);
+      type("hot-1");
+      expect([counted(), texts()]).toEqual(["9 of 13", [undefined]]);
+      type("HOT-14 is");
+      expect([counted(), texts()]).toEqual(["1 of 13", ["hot-14 is hot <b>"]]);
+      await told({ type: "delta", topic: "alerts", changed: many("slow", 140, 1), removed: ["disk-30"], seq: 3 });
+      expect([counted(), texts(), field()?.value]).toEqual(["1 of 14", ["hot-14 is hot <b>"], "HOT-14 is"]);
+      await told({ type: "delta", topic: "alerts", changed: [], removed: ["hot-14"], seq: 4 });
+      expect(section().textContent, "what is found stays too, and says so").toContain("It is well again.");
+      expect(section().querySelector("h2")?.textContent).toMatch(/12$/);
+    });
+
+    it("says that nothing matches, and never that nothing is wrong", async () => {
+      await told({ type: "delta", topic: "alerts", changed: many("disk", 10, 9), removed: [], seq: 2 });
+      type("no such rig");
+      expect(section().textContent).toContain("Nothing matches “no such rig”");
+      expect(section().textContent).not.toContain("Nothing needs you.");
+      [...section().querySelectorAll("button")].find((each) => each.textContent === "Clear the filter")?.click();
+      flushSync();
+      expect([section().querySelectorAll("li").length, document.activeElement === field()]).toEqual([3, true]);
+    });
+  });
+});
+
+describe("the last events", () => {
+  let component: object;
+  const event = (n: number) => ({ id: String(n), atMs: n, kind: "rig_joined", peerId: `id-${n}`, peerName: `rig-${n}`, miner: "", by: "", text: "" });
+  beforeEach(async () => {
+    vi.useFakeTimers();
+    live.events.follow(fake);
+    component = mount(LastEvents, { target: document.body });
+    await told({ type: "snapshot", topic: "events", part: 0, more: false, rows: Array.from({ length: 40 }, (_, n) => event(n)), seq: 1 });
+  });
+  afterEach(() => {
+    void unmount(component);
+    router.set({ events: null });
+    vi.useRealTimers();
+  });
+  const names = () => [...document.querySelectorAll("li .who")].map((each) => each.textContent?.trim());
+
+  it("are found beyond those that are shown, and new ones come in by the same words", async () => {
+    expect(names()).toHaveLength(14);
+    const field = document.querySelector<HTMLInputElement>("input[type=search]") as HTMLInputElement;
+    expect(field.getAttribute("aria-label")).toBe("Filter the last events");
+    field.value = "rig-3";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    flushSync();
+    expect([names().at(-1), document.querySelector("[role=status]")?.textContent]).toEqual(["rig-3", "11 of 40"]);
+    await told({ type: "delta", topic: "events", changed: [event(333), event(444)], removed: [], seq: 2 });
+    expect([names()[0], names().length]).toEqual(["rig-333", 12]);
+    field.value = "nobody";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    flushSync();
+    expect([document.body.textContent?.includes("Nothing matches “nobody”"), document.body.textContent?.includes("Nothing has happened")]).toEqual([true, false]);
   });
 });

@@ -1,5 +1,6 @@
 /** The order of a table's rows, and which of them are found. Made for 10,000 rows within a few ms. */
 
+import { finding, folded } from "../find/found";
 import type { CellValue, Column, Sort, TableRow } from "./columns";
 
 const KEYS_KEPT = 50_000;
@@ -13,17 +14,6 @@ export function collationKey(text: string): string {
   if (keys.size >= KEYS_KEPT) keys.clear();
   keys.set(text, key);
   return key;
-}
-
-/** A text as it is found: without case and accents. */
-export function folded(text: string): string {
-  const lower = text.toLowerCase();
-  return isAscii(lower) ? lower : lower.normalize("NFKD").replace(/\p{M}/gu, "");
-}
-
-function isAscii(text: string): boolean {
-  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 127) return false;
-  return true;
 }
 
 interface Sortable {
@@ -69,12 +59,8 @@ export class Finder<Row extends TableRow> {
 
   /** Whether a row is found; `undefined` where nothing is looked for. */
   matcher(typed: string): ((row: Row) => boolean) | undefined {
-    const words = folded(typed).split(/\s+/).filter(Boolean);
-    if (!words.length) return undefined;
-    return (row) => {
-      const text = this.#text(row);
-      return words.every((word) => text.includes(word));
-    };
+    const found = finding(typed);
+    return found && ((row) => found(this.#text(row)));
   }
 
   #text(row: Row): string {

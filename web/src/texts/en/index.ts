@@ -1,5 +1,6 @@
 export * from "./common";
 export * from "./table";
+export * from "./find";
 export * from "./band";
 export * from "./overview";
 export * from "./nodes";

@@ -38,6 +38,7 @@ export const overview = {
   attention: {
     title: "What needs you",
     none: "Nothing needs you.",
+    filter: "Filter what needs you",
     more: (n: number) => `Show ${count(n, "other")}`,
     less: "Show fewer",
     over: "It is well again.",
@@ -139,6 +140,7 @@ export const overview = {
   events: {
     title: "Last events",
     none: "Nothing has happened yet.",
+    filter: "Filter the last events",
     fresh: (n: number) => `${count(n, "new event")}`,
     all: "All events",
     here: "This node",

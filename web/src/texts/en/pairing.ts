@@ -72,6 +72,7 @@ export const pairing = {
 
   pending: {
     title: "Waiting for approval",
+    filter: "Filter those who wait",
     text: (n: number) => `${count(n, "node")} dialled this one and ${n === 1 ? "waits" : "wait"} for somebody to let ${n === 1 ? "it" : "them"} in.`,
     since: (words: string) => `since ${words}`,
     from: (address: string) => `from ${address}`,
@@ -96,6 +97,7 @@ export const pairing = {
 
   invites: {
     title: "Open join tokens",
+    filter: "Filter open join tokens",
     used: (used: number, uses: number) => `${used} of ${uses} used`,
     rig: "for a rig",
     controller: "for a controller",

@@ -133,6 +133,8 @@ export const preview = {
 };
 
 export const uses = {
+  filter: "Filter where it runs",
+  counted: (n: number) => `On ${count(n, "rig")}`,
   empty: "No rig runs it, and no schedule asks for it.",
   versions: { same: "this version", older: "an older version", other: "another version" } as Record<string, string>,
   scheduled: "its schedule asks for it",
@@ -141,6 +143,8 @@ export const uses = {
 };
 
 export const versions = {
+  filter: "Filter versions",
+  counted: (n: number) => count(n, "version"),
   now: "Now",
   unknown: "at an unknown time",
   revert: "Go back to this",

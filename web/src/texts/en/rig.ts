@@ -257,6 +257,7 @@ export const rig = {
     gpu: { name: "Card", driver: "Driver", temperature: "Temp.", fan: "Fan", power: "Power", clock: "Core / memory", memory: "Memory used", load: "Load" },
     noGpu: "No graphics card was found.",
     programs: "Miner programs",
+    filter: "Filter miner programs",
     program: { name: "Program", version: "Version", source: "From", can: "Can" },
     notInstalled: "Others that can be deployed",
     none: "No miner program is installed.",

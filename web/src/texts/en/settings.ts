@@ -119,10 +119,16 @@ export const settings = {
     until: "Ends at",
     untilHint: "without a request in between; each request puts it off, seven days at most",
     logout: "Log out",
+    password: "Change password",
+    current: "Current password",
+    currentMissing: "The one you have logged in with.",
+    passwordEnds: "You stay logged in here; other browsers that are logged in as you are logged out.",
+    passwordChanged: "Your password is changed.",
   },
 
   tokens: {
     title: "API tokens",
+    filter: "Filter API tokens",
     text: "For programs: each request carries one as Authorization: Bearer mct_…",
     what: "API tokens are",
     create: "Create token",
@@ -153,6 +159,7 @@ export const settings = {
 
   logins: {
     title: "Logins",
+    filter: "Filter logins",
     text: "For people: a name and a password for this page.",
     what: "Logins are",
     create: "Create login",
