@@ -7,7 +7,7 @@ import { removePeers } from "./removal";
 
 type Peer = NonNullable<NodeRow["peer"]>;
 const PEER: Peer = {
-  id: "c".repeat(16), name: "laptop", publicKey: "", signingKey: "", fingerprint: "", words: "", address: "10.0.0.9:9091", role: "controller", addedAt: "",
+  id: "c".repeat(16), name: "laptop", publicKey: "", signingKey: "", fingerprint: "", words: "", address: "10.0.0.9:9091", dialAddress: "10.0.0.9:9091", role: "controller", addedAt: "",
   lastSeen: null, pingMs: null, pingSmoothedMs: null, score: 50, connected: false, state: "pending", grants: ["observe"], verified: false, tags: [], lastFailure: null,
 };
 function rig(id: string, more: Partial<NodeRow> = {}): NodeRow {
