@@ -9,8 +9,13 @@ describe("numbers", () => {
     [999.6, "1.00 kH/s"],
     [12_503.4, "12.5 kH/s"],
     [45_200_000, "45.2 MH/s"],
-    [1e18, "1000 PH/s"],
+    [1e18, "1.00 EH/s"],
+    [6e20, "600 EH/s"],
+    [1e24, "> 999 ZH/s"],
+    [1.7e308, "> 999 ZH/s"],
+    [Infinity, "> 999 ZH/s"],
   ])("%d H/s is %s", (hps, words) => expect(measured(hashrate(hps))).toBe(words));
+  it("has an exact value that can be read, whatever a rig says", () => expect(hashrate(1.7e308).exact).toBe("1.70e+308 H/s"));
 
   it("keeps the exact value", () => expect(hashrate(12_503.44).exact).toBe("12,503.4 H/s"));
   it("has three significant digits", () => expect([9.996, 99.96, 1.005].map(significant)).toEqual(["10.0", "100", "1.00"]));

@@ -114,6 +114,7 @@ export const overview = {
     title: "Now",
     hashrate: "Hashrate",
     none: "Nothing is mined.",
+    moreAlgorithms: (n: number) => `and ${n} more, of fewer rigs`,
     shares: "Accepted shares",
     rejected: "Rejected",
     rejectedOf: (n: number, all: number) => `${n.toLocaleString("en")} of ${all.toLocaleString("en")}`,
