@@ -199,7 +199,7 @@ def test_what_one_rig_makes_up_stands_behind_what_many_mine(desk: Desk) -> None:
     desk.report(mining(hashrate=20.0), mining("b", 5.0), fingerprint=BETA)
     desk.report(mining(hashrate=10.0), *made_up[:7])
     totals = desk.overview.totals()
-    assert list(totals.hashing.items())[0] == ("rx/0", 2), "two rigs, not three miners"
+    assert next(iter(totals.hashing.items())) == ("rx/0", 2), "two rigs, not three miners"
     assert list(totals.hashrate_hps) == list(totals.hashing) == ["rx/0", *(f"0{number}" for number in range(7))]
     assert totals.hashrate_hps["rx/0"] == 35.0
     desk.fleet.apply(RigMissing(BETA, "gone", "GONE"))
