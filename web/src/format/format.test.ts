@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { bytes, efficiency, hashrate, measured, percent, significant } from "./hashrate";
-import { ago, exactMoment, moment, span } from "./times";
+import { ago, briefly, exactMoment, moment, span } from "./times";
 
 describe("numbers", () => {
   it.each([
@@ -34,6 +34,8 @@ describe("times", () => {
   ])("%d ms are %s", (ms, words) => expect(span(ms)).toBe(words));
 
   it("writes never as never", () => expect([ago(null, 1), ago(undefined, 1)]).toEqual(["never", "never"]));
+  it("writes ages in one unit where there is little room", () =>
+    expect([briefly(0, 130_000), briefly(0, 2 * 86_400_000 + 4 * 3_600_000), briefly(0, 41_000), briefly(null, 1), briefly(0, 1)]).toEqual(["2 min ago", "2 d ago", "41 s ago", "never", "now"]));
   it("writes ages", () => expect([ago(0, 4000), ago(0, 61_000)]).toEqual(["now", "1 min 1 s ago"]));
   it.each([9.2e18, -9.2e18, Infinity, NaN])("has a word for %d, which no clock shows", (ms) => {
     expect([moment(ms, 0), exactMoment(ms)]).toEqual(["no time that there is", "no time that there is"]);

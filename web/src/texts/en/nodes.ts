@@ -63,7 +63,7 @@ export const nodes = {
     problem: "Problem",
     id: "Node ID",
     actions: "Actions",
-    band: "Last 24 hours",
+    band: "Last 24 h",
     now: "now",
     locked: "Its owner has locked its wallets",
     minersOf: (mining: number, all: number) => `${mining} of ${miners(all)} mining`,
