@@ -61,6 +61,7 @@ def peer_view(id_: str = RIG_ID, name: str = "rig-alpha", **changes: object) -> 
         fingerprint=id_ * 4,
         words="one two three four five six seven eight",
         address="192.168.1.100:9091",
+        dial_address="192.168.1.100:9091",
         role=Role.WORKER,
         added_at="2026-01-01T00:00:00Z",
         last_seen=None,
@@ -168,7 +169,7 @@ class Pairing:
     ) -> PeerView:
         self.calls.append(("patch", name, address, tags, grants))
         held = self.peer(query)
-        changes = {"address": address, "tags": tags}
+        changes = {"address": address, "dial_address": address, "tags": tags}
         changed = {name: value for name, value in changes.items() if value is not None}
         self.known[held.id] = msgspec.structs.replace(held, **changed)
         return self.known[held.id]

@@ -18,9 +18,10 @@ class Profiles:
         return [*self.kept.values()]
 
     def find(self, query: str) -> Profile:
-        if query not in self.kept:
+        found = next((held for held in self.kept.values() if query in (held.name, held.id)), None)
+        if found is None:
             raise NotFound(f"There is no profile {query!r}.", code="PROFILE_NOT_FOUND")
-        return self.kept[query]
+        return found
 
     def create(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
         if name in self.kept:

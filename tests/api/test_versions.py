@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec.structs import replace
 
+from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.rig import Schedule, ScheduleState
 from miner_ctrl.model.views import CommandView
 from tests.api.in_memory import RIG_ID, Answer, Client, World
@@ -98,12 +100,18 @@ async def test_a_rigs_schedule_and_a_reverted_profile_have_their_tags(made: Clie
 
 
 async def test_a_peers_tag_is_of_what_can_be_edited(client: Client, world: World) -> None:
-    seen = (await client("GET", "/peers/rig-alpha")).headers["etag"]
     [held] = world.pairing.known.values()
-    world.pairing.known[held.id] = type(held)(
-        **{name: getattr(held, name) for name in held.__struct_fields__} | {"ping_ms": 5.0, "connected": False}
-    )
-    assert (await client("GET", "/peers/rig-alpha")).headers["etag"] == seen
+
+    async def tag_with(**changes: object) -> str:
+        world.pairing.known[held.id] = replace(held, **changes)
+        return (await client("GET", f"/peers/{RIG_ID}")).headers["etag"]
+
+    seen = await tag_with()
+    assert await tag_with(ping_ms=5.0, connected=False, state="offline", score=3) == seen
+    assert await tag_with(address="10.9.8.7") == seen, "it comes from another host: nobody edited that"
+    edits = {"name": "other", "dial_address": "10.9.8.7:9091", "tags": ("cellar",), "grants": (Grant.OBSERVE,)}
+    others = {await tag_with(**{name: value}) for name, value in edits.items()}
+    assert len({*others, seen}) == 5
 
 
 async def test_of_many_editors_at_once_one_gets_through(made: Client) -> None:

@@ -37,6 +37,8 @@ class Body(msgspec.Struct):
         {"pool": f"stratum+tcp://wallet:{SECRET}@host:3333"},
         {"note": f"join with {JOIN_TOKEN} please"},
         {"note": API_TOKEN},
+        {"ifHash": SECRET},
+        {"profileHash": SECRET, "hash": SECRET},
     ],
 )
 def test_no_secret_is_said(content: object) -> None:

@@ -176,9 +176,11 @@ def test_hostile_numbers_and_names_are_bounded(desk: Desk) -> None:
     wild = [mining(f"m{number}", 1.0, algorithm=f"a{number}\x1b{'x' * 100}") for number in range(60)]
     desk.report(
         mining("nan", float("nan")), mining("inf", float("inf")), mining("minus", -5.0), *wild,
+        mining("most", 1.7e308), mining("beyond", 1.01e15),
         machine=MachineStats(cpu_temperature_c=float("inf"), gpus=(GpuStats(index=0, power_w=float("nan")),)),
     )  # fmt: skip
     row = desk.row()
+    assert "rx/0" not in row.hashrate_hps, "none of these can be a hashrate"
     assert len(row.hashrate_hps) == MAX_ALGORITHMS
     assert all("\x1b" not in name and len(name) <= 32 for name in row.hashrate_hps)
     assert set(row.hashrate_hps.values()) == {1.0}
@@ -187,6 +189,21 @@ def test_hostile_numbers_and_names_are_bounded(desk: Desk) -> None:
 
 
 # --- totals -----------------------------------------------------------------------------------------------------
+
+
+def test_what_one_rig_makes_up_stands_behind_what_many_mine(desk: Desk) -> None:
+    for fingerprint in (ALPHA, BETA):
+        desk.connect(fingerprint)
+    made_up = [mining(f"m{number}", 1e15, algorithm=f"0{number}") for number in range(8)]
+    desk.report(*made_up)
+    desk.report(mining(hashrate=20.0), mining("b", 5.0), fingerprint=BETA)
+    desk.report(mining(hashrate=10.0), *made_up[:7])
+    totals = desk.overview.totals()
+    assert next(iter(totals.hashing.items())) == ("rx/0", 2), "two rigs, not three miners"
+    assert list(totals.hashrate_hps) == list(totals.hashing) == ["rx/0", *(f"0{number}" for number in range(7))]
+    assert totals.hashrate_hps["rx/0"] == 35.0
+    desk.fleet.apply(RigMissing(BETA, "gone", "GONE"))
+    assert desk.overview.totals().hashing["rx/0"] == 1
 
 
 def test_totals_never_sum_across_algorithms(desk: Desk) -> None:

@@ -59,6 +59,16 @@ async def test_a_peer_with_an_address_is_dialled_when_it_is_needed(desk: Inside,
     assert desk.pairing.peer("rig-alpha").state == "connected"
 
 
+async def test_where_a_peer_is_seen_is_not_what_is_dialled(desk: Inside, rig: Inside) -> None:
+    await joined(rig, desk)
+    there = desk.pairing.peer("rig-alpha")
+    assert (there.address, there.dial_address) == ("127.0.0.1", ""), "it dials this node itself"
+    assert (rig.pairing.peer("desk").address, rig.pairing.peer("desk").dial_address) == (desk.address, desk.address)
+    await rig.pairing.disconnect("desk")
+    await until(lambda: not desk.pairing.peer("rig-alpha").connected)
+    assert desk.pairing.peer("rig-alpha").dial_address == ""
+
+
 async def test_why_a_peer_with_an_address_cannot_be_reached(desk: Inside, rig: Inside) -> None:
     desk.registry.add(rig.keys.public, name="rig-alpha", address=free_address())
     with pytest.raises(Unreachable, match="Nobody listens"):

@@ -23,6 +23,7 @@ from msgspec.inspect import (
 )
 from msgspec.structs import fields
 
+from miner_ctrl.api.veil import HASH_FIELDS
 from miner_ctrl.errors import BadInput
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -34,7 +35,8 @@ _SORTABLE = (StrType, IntType, FloatType, BoolType, EnumType, NoneType)
 
 class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which part of a list: all of it without a ``limit``. ``sort`` is a field of the items, with ``-`` before it for
-    the largest first; ``q`` keeps the items that have it in one of their texts, in capitals or not."""
+    the largest first; ``q`` keeps the items that have it in one of their texts, in capitals or not. Hashes of profiles
+    are neither."""
 
     limit: Annotated[int, Meta(ge=1, le=10_000)] | None = None
     offset: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
@@ -102,6 +104,8 @@ def _searched(kind: type[msgspec.Struct]) -> tuple[_Values, _Values]:
     described = type_info(kind).fields  # type: ignore[attr-defined]
     texts, others = [], []
     for field, attribute in zip(described, kind.__struct_fields__, strict=True):
+        if attribute in HASH_FIELDS:
+            continue
         parts = _alternatives(field.type)
         if all(isinstance(part, StrType) or _is_text_enum(part) for part in parts):
             texts.append(attribute)
@@ -132,7 +136,8 @@ def _sortable(kind: type[msgspec.Struct]) -> dict[str, str]:
     return {
         field.encode_name: field.name
         for field in fields(kind)
-        if all(isinstance(part, _SORTABLE) for part in _alternatives(described[field.name]))
+        if field.name not in HASH_FIELDS
+        and all(isinstance(part, _SORTABLE) for part in _alternatives(described[field.name]))
     }
 
 

@@ -66,7 +66,7 @@ async def add_peer(pairing: PairingFace, body: NewPeer) -> PeerView:
     return await pairing.add(body.address, name=name, fingerprint=body.fingerprint)
 
 
-@PEERS.get("/peers/{peer}", tag=lambda view: (view.id, view.name, view.address, view.tags, view.grants))
+@PEERS.get("/peers/{peer}", tag=lambda view: (view.id, view.name, view.dial_address, view.tags, view.grants))
 async def get_peer(pairing: PairingFace, peer: str) -> PeerView:
     """Return one peer."""
     return pairing.peer(peer)

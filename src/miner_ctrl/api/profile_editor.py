@@ -11,6 +11,7 @@ from msgspec import Meta
 from miner_ctrl.api.faces import AssignmentsFace, MinerTypesFace, ProfilesFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.veil import sees_hashes
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.callers import AccessRole, Caller
 from miner_ctrl.model.jobs import Names, PeerFilter, Selection
@@ -67,8 +68,13 @@ class PlanOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
 
 
 @EDITOR.post("/profiles/check", role=AccessRole.VIEWER, errors=(404, 409), changes=False)
-async def check_profile(profiles: ProfilesFace, miner_types: MinerTypesFace, body: ProfileToCheck) -> ProfileCheckView:
-    """Say everything that is wrong with a profile, by the checks that keep it, and what else to know of it."""
+async def check_profile(
+    profiles: ProfilesFace, miner_types: MinerTypesFace, caller: Caller, body: ProfileToCheck
+) -> ProfileCheckView:
+    """Say everything that is wrong with a profile, by the checks that keep it, and what else to know of it.
+
+    A viewer gets no hash: with it passwords could be tried until the profile's own comes out.
+    """
     examined = profiles.examine(body.name, body.miner_type, body.config, of=body.of)
     errors = [_problem(error, ProblemSeverity.ERROR, body.config) for error in examined.errors]
     wrong = {error.field for error in errors}
@@ -95,7 +101,7 @@ async def check_profile(profiles: ProfilesFace, miner_types: MinerTypesFace, bod
         ok=not errors,
         problems=(*errors, *found),
         pools=pools,
-        hash="" if errors else _content(body.miner_type, body.config).content_hash,
+        hash="" if errors or not sees_hashes(caller) else _content(body.miner_type, body.config).content_hash,
     )
 
 

@@ -51,6 +51,7 @@ from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.repeats import REPLAYED, Answer, Repeats, digest_of, key_of, seed_for
 from miner_ctrl.api.requests import MAX_BODY_BYTES, check_path, decode_body, decode_query, read_body
 from miner_ctrl.api.streams import Event, Stream, send_stream
+from miner_ctrl.api.veil import sees_hashes, veiled, veiled_tag
 from miner_ctrl.api.versions import Turns, has_condition, is_unchanged, must_match, tag_of
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.callers import STRANGER, AccessRole, Caller, Door, Visit
@@ -191,7 +192,7 @@ class Route:
         call = await self._called(faces, scope, receive)
         key = key_of(scope) if self.keyed else None
         if key is None:
-            await self._send(await self._acted(call, turns), scope, receive, send)
+            await self._send(await self._acted(call, turns), call, receive, send)
             return
         with repeats.request(seed_for(call.caller, key), digest_of(scope, call.values.get("body"))) as request:
             if request.earlier is not None:
@@ -199,9 +200,9 @@ class Route:
                 return
             result = await self._acted(call, turns)
             if isinstance(result, Stream):
-                await send_stream(result, scope, receive, send)
+                await self._send(result, call, receive, send)
                 return
-            answer = self._answered(result)
+            answer = self._answered(result, call.caller)
             request.answered(answer, holds_secret=self.secret)
         await _send_answer(send, answer)
 
@@ -226,7 +227,7 @@ class Route:
     async def _acted(self, call: _Call, turns: Turns) -> Any:
         """Run the handler; an edit in its turn, and only if its ``If-Match`` still holds."""
         if self.tag is not None:
-            return self._tagged(call.scope, self.tag, await self.handler(**call.values))
+            return self._tagged(call, self.tag, await self.handler(**call.values))
         if self.edits is None or self.edits.tag is None:
             return await self._run(call)
         async with turns.of(self.edits.path.format_map(_told_apart(call))):
@@ -238,12 +239,12 @@ class Route:
             return Answer(self.status, _encoder.encode(result), ((b"etag", tag.encode()),))
         return result
 
-    def _tagged(self, scope: Scope, tag: Callable[[Any], object], result: Any) -> Any:
+    def _tagged(self, call: _Call, tag: Callable[[Any], object], result: Any) -> Any:
         if isinstance(result, Stream):
             return result
-        etag = tag_of(tag(result))
+        etag = tag_of(tag(result)) if sees_hashes(call.caller) else veiled_tag(tag_of(tag(result)))
         headers = ((b"etag", etag.encode()),)
-        if is_unchanged(scope, etag):
+        if is_unchanged(call.scope, etag):
             return Answer(304, b"", headers)
         return Answer(self.status, _encoder.encode(result), headers)
 
@@ -260,16 +261,21 @@ class Route:
             return await self._audited(call.faces.audit, call.caller, call.target, call.values)
         return await self.handler(**call.values)
 
-    async def _send(self, result: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _send(self, result: Any, call: _Call, receive: Receive, send: Send) -> None:
         if isinstance(result, Stream):
-            await send_stream(result, scope, receive, send)
+            veil = None if sees_hashes(call.caller) else veiled
+            await send_stream(result, call.scope, receive, send, veil=veil)
         elif isinstance(result, Download):
-            await send_download(result, scope, receive, send)
+            await send_download(result, call.scope, receive, send)
         else:
-            await _send_answer(send, self._answered(result))
+            await _send_answer(send, self._answered(result, call.caller))
 
-    def _answered(self, result: Any) -> Answer:
-        """Return what a handler returned as it is sent."""
+    def _answered(self, result: Any, caller: Caller) -> Answer:
+        """Return what a handler returned as it is sent to ``caller``."""
+        answer = self._encoded(result)
+        return answer if sees_hashes(caller) else answer._replace(body=veiled(answer.body))
+
+    def _encoded(self, result: Any) -> Answer:
         headers: tuple[tuple[bytes, bytes], ...] = ()
         if isinstance(result, WithHeaders):
             result, headers = result.answer, result.headers

@@ -7,7 +7,7 @@ not read waits in the source (which coalesces or says what it skipped), never in
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -58,9 +58,16 @@ class Stream:
 
 
 async def send_stream(
-    stream: Stream, scope: Scope, receive: Receive, send: Send, *, keepalive_s: float = KEEPALIVE_EVERY_S
+    stream: Stream,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    keepalive_s: float = KEEPALIVE_EVERY_S,
+    veil: Callable[[bytes], bytes] | None = None,
 ) -> None:
-    """Send ``stream`` until it ends, the reader is gone, or the door closes.
+    """Send ``stream`` until it ends, the reader is gone, or the door closes; through ``veil`` where the reader may not
+    see all of it.
 
     Raises:
         MinerCtrlError: the first thing that came was an error; nothing has been sent yet.
@@ -94,7 +101,8 @@ async def send_stream(
             except MinerCtrlError as error:
                 await _finish(send, _end_of(error))
                 return
-            await send(_chunk(_encoded(event)))
+            body = _encoded(event)
+            await send(_chunk(body if veil is None else veil(body)))
             pulled = _pull(events)
     finally:
         for task in (pulled, over):

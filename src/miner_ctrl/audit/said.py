@@ -17,6 +17,8 @@ MAX_TEXT_CHARS = 255
 HIDDEN = "…"
 
 _SECRET = re.compile(r"pass|token|secret|psk|credential|private|authori[sz]ation|cookie", re.IGNORECASE)
+_COVERING = frozenset({"hash", "ifHash", "profileHash", "profile_hash"})
+"""Hashes that cover passwords: whoever reads the log could try passwords until one fits."""
 _HASHED = frozenset({"document", "input"})
 """Texts of people's own that may hold a secret anywhere: a file of profiles has its pools' passwords."""
 _TOKENS = re.compile(r"mcj1[a-z2-7\s]{40,}|mct_[a-z0-9_-]{20,}", re.IGNORECASE)
@@ -60,7 +62,7 @@ def _without_secrets(value: object) -> object:
 
 
 def _field(name: str, value: object) -> object:
-    if _SECRET.search(name):
+    if _SECRET.search(name) or name in _COVERING:
         return value if value is None or value == "" or isinstance(value, bool) else HIDDEN
     if name in _HASHED and isinstance(value, str):
         return {"chars": len(value)}

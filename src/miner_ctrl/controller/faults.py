@@ -22,12 +22,15 @@ FRESH_FOR_S = 30.0
 """Numbers this old are still of now: a rig sends some every 10 s."""
 MAX_FAULTS = 16
 """Of one rig."""
+MOST = 1e15
+"""Of anything that a rig measures: no miner makes a PH/s, and history keeps no more either."""
 _SHORT_OF_BASELINE = 0.7
 _NO_SHARE_FACTOR = 8.0
 _NO_SHARE_AT_LEAST_S = 600.0
 _REJECTED_SHARE = 0.05
 _REJECTED_AT_LEAST = 10
 _HOT_C = 90.0
+_MOST_C = 1000.0
 _CLOCK_OFF_MS = 30_000.0
 _REFUSALS = frozenset({"NOT_GRANTED", "IDENTITY_MISMATCH", "REFUSED", "ADDRESS_MOVED", "BLOCKED"})
 _NUMBERS = re.compile(r"[0-9]+")
@@ -268,10 +271,10 @@ def hottest_c(view: RigView) -> float | None:
     machine = view.machine
     found = [machine.cpu_temperature_c, *(gpu.temperature_c for gpu in machine.gpus)] if machine else []
     found += [device.temperature_c for miner in view.miners for device in miner.devices]
-    return max((value for each in found if (value := number(each)) is not None), default=None)
+    return max((value for each in found if (value := number(each, _MOST_C)) is not None), default=None)
 
 
-def number(value: float | None, at_most: float = 1e21) -> float | None:
+def number(value: float | None, at_most: float = MOST) -> float | None:
     """Return a number that a rig sent, if it can be one: finite, not negative, and not beyond all measure."""
     return value if value is not None and 0.0 <= value <= at_most else None
 

@@ -157,6 +157,7 @@ class Summaries:
             miners=self._counts["miners"],
             miners_mining=self._counts["mining"],
             hashrate_hps={name: self._tenths[name] / 10 for name in named},
+            hashing={name: self._hashing[name] for name in named},
             shares=self._counts["shares"],
             rejected=self._counts["rejected"],
             power_w=self._counts["power"] / 10 if known else None,

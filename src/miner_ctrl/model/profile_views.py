@@ -47,7 +47,7 @@ class PoolSightView(View, frozen=True, kw_only=True):
 
 class ProfileCheckView(View, frozen=True, kw_only=True):
     """``ok``: it would be kept as it is; ``problems`` are all that is wrong (at most 64), errors first. ``hash`` is
-    what its content would have, where it is ok."""
+    what its content would have, where it is ok; a viewer gets none."""
 
     ok: bool
     problems: tuple[ProblemView, ...] = ()

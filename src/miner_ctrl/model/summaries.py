@@ -87,6 +87,7 @@ class RigSummary(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
 class FleetTotals(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The fleet counted: rigs by state, miners, and hashrate by algorithm (there is no sum across algorithms).
 
+    ``hashing`` is how many rigs hash each algorithm: what one rig alone says of itself is to stand behind what many do.
     ``power_w`` is of the ``power_known`` rigs that report any. ``efficiency`` is by algorithm, in H/s for each W, of
     those of them that hash nothing else. ``shares`` and ``rejected`` are what the miners counted since they were
     started. ``critical``, ``warnings`` and ``notices`` are the alerts that stand.
@@ -101,6 +102,7 @@ class FleetTotals(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     miners: int = 0
     miners_mining: int = 0
     hashrate_hps: dict[str, float] = msgspec.field(default_factory=dict, name="hashrate")
+    hashing: dict[str, int] = msgspec.field(default_factory=dict)
     shares: int = 0
     rejected: int = 0
     power_w: float | None = None

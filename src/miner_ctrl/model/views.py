@@ -60,7 +60,11 @@ class FailureView(View, frozen=True, kw_only=True):
 
 
 class PeerView(View, frozen=True, kw_only=True):
-    """One registered peer. ``state`` is connected, offline, pending (waits for approval there) or refused."""
+    """One registered peer. ``state`` is connected, offline, pending (waits for approval there) or refused.
+
+    ``dial_address`` is what this node dials, and what can be edited; empty where the peer dials this node itself.
+    ``address`` is for people: that, or else where the peer's session comes from.
+    """
 
     id: str
     name: str
@@ -69,6 +73,7 @@ class PeerView(View, frozen=True, kw_only=True):
     fingerprint: str
     words: str
     address: str
+    dial_address: str
     role: Role
     added_at: str
     last_seen: str | None

@@ -82,6 +82,7 @@ def peer_view(record: PeerRecord, channel: Channel | None, dial_failure: MinerCt
         fingerprint=record.keys.fingerprint.hex(),
         words=record.keys.words,
         address=record.address or (channel.remote_host if channel else ""),
+        dial_address=record.address,
         role=record.role,
         added_at=time_text(record.added_at_ms),
         last_seen=None if record.last_seen_ms is None else time_text(record.last_seen_ms),

@@ -5,7 +5,9 @@ export interface Measure {
   exact: string;
 }
 
-const PREFIXES = ["", "k", "M", "G", "T", "P"];
+const PREFIXES = ["", "k", "M", "G", "T", "P", "E", "Z"];
+/** What is more is no measurement: a rig may say any number. */
+const MOST = 999.5e21;
 
 /** Three significant digits: `12.5`, `1.20`, `980`. */
 export function significant(value: number): string {
@@ -16,13 +18,14 @@ export function significant(value: number): string {
 }
 
 function scaled(value: number, unit: string): Measure {
+  if (!(Math.abs(value) < MOST)) return { value: "> 999", unit: `Z${unit}`, exact: `${value.toExponential(2)} ${unit}` };
   let at = 0;
   let left = value;
   while (Math.abs(left) >= 999.5 && at < PREFIXES.length - 1) {
     left /= 1000;
     at += 1;
   }
-  const exact = `${value.toLocaleString("en", { maximumFractionDigits: 1 })} ${unit}`;
+  const exact = `${Math.abs(value) < 1e18 ? value.toLocaleString("en", { maximumFractionDigits: 1 }) : value.toExponential(2)} ${unit}`;
   return { value: significant(left), unit: `${PREFIXES[at]}${unit}`, exact };
 }
 

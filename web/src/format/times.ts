@@ -61,6 +61,11 @@ export function ago(ms: number | null | undefined, nowMs: number): string {
   return nowMs - ms < 5000 ? "now" : `${span(nowMs - ms)} ago`;
 }
 
+/** As `ago`, in one unit: where there is little room. */
+export function briefly(ms: number | null | undefined, nowMs: number): string {
+  return ago(ms, nowMs).replace(/^(\d+ [a-z]+) \d+ [a-z]+ /, "$1 ");
+}
+
 /** RFC 3339, as the API writes times, in Unix ms; `null` stays. */
 export function parsed(time: string | null): number | null {
   return time === null ? null : Date.parse(time);

@@ -2,8 +2,10 @@
 
 export interface Question {
   title: string;
-  /** What will happen, to how many, and whether it can be undone. */
+  /** What will happen, to how many. */
   text: string;
+  /** Whether it can be undone: one of `undone`; `null` where there is nothing to undo. */
+  undo: string | null;
   /** What it is for, one line each; a long list is cut by who shows it. */
   list?: string[];
   /** What the button says: the deed, never "OK". */

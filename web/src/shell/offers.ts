@@ -8,7 +8,7 @@ import { toasts } from "../parts/toasts.svelte";
 import { preferences } from "../preferences.svelte";
 import { profilePath, rigPath, router } from "../router.svelte";
 import { session } from "../session.svelte";
-import { palette as t } from "../texts";
+import { palette as t, undone } from "../texts";
 import { type Verb, best, verbOf } from "./finding";
 import { ENTRIES } from "./pages";
 
@@ -90,7 +90,7 @@ function deed(verb: Verb, rig: Rig): Offer {
 
 async function doIt(verb: Verb, rig: Rig): Promise<void> {
   if (verb === "stop" || verb === "restart" || verb === "pause") {
-    if (!(await questions.ask({ ...t.ask[verb](rig.name), danger: verb === "stop" }))) return;
+    if (!(await questions.ask({ ...t.ask[verb](rig.name), undo: undone[verb], danger: verb === "stop" }))) return;
   }
   const params = { path: { peer: rig.id } };
   try {

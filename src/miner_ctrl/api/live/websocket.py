@@ -12,6 +12,7 @@ from miner_ctrl.api.errors import envelope, no_identity, status_of
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.live.reader import Reader
 from miner_ctrl.api.routes import caller_of
+from miner_ctrl.api.veil import sees_hashes, veiled
 from miner_ctrl.errors import BadInput, MinerCtrlError
 
 PATH = "/ws/events"
@@ -64,7 +65,8 @@ async def _tell(
     while True:
         while not hearing.done() and reader.ended is None and (said := reader.pull()) is not None:
             room.set()
-            await send({"type": "websocket.send", "text": said.text})
+            text = said.text if sees_hashes(reader.caller) else veiled(said.text.encode()).decode()
+            await send({"type": "websocket.send", "text": text})
             await asyncio.sleep(0)  # between two parts of a large snapshot others have their turn
         if hearing.done():
             return

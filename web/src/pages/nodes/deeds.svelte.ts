@@ -5,7 +5,7 @@ import { failureOf } from "../../api/failure";
 import { span } from "../../format/times";
 import { questions } from "../../parts/confirm.svelte";
 import { toasts } from "../../parts/toasts.svelte";
-import { nodes } from "../../texts";
+import { nodes, undone } from "../../texts";
 import { type Aim, type Order, PAUSES, type Verb, aimOf, retagged, send, textOf, titleOf, undoOf } from "./bulk";
 import type { NodeRow, Peers } from "./peers.svelte";
 import { Progress } from "./progress.svelte";
@@ -54,7 +54,7 @@ export class Deeds {
       options: PAUSES.map((minutes) => ({ value: minutes, text: minutes ? span(minutes * 60_000) : nodes.bulk.untilResumed })),
       choose: (minutes: number) => (order.resumeAfterS = minutes * 60),
     };
-    const asked = { title, text: textOf(verb, told), list, action: title, danger: verb === "stop", ...(verb === "pause" ? { choice } : {}) };
+    const asked = { title, text: textOf(verb, told), undo: undone[verb], list, action: title, danger: verb === "stop", ...(verb === "pause" ? { choice } : {}) };
     if (await questions.ask(asked)) void this.run(verb, told, order);
   }
 

@@ -23,13 +23,8 @@ export interface Change {
   grant?: Grant[];
 }
 
-/** Whether an address is one to dial: of a peer that dials this node, the list has the host it comes from, without a port. */
-export function isDialled(address: string): boolean {
-  return /^(wss?:\/\/)?(\[[^\]]+\]|[^:[\]]+):\d+/.test(address);
-}
-
 export function draftOf(peer: Peer): Draft {
-  return { name: peer.name, address: isDialled(peer.address) ? peer.address : "", tags: (peer.tags ?? []).join(", "), grants: GRANTS.filter((grant) => peer.grants.includes(grant)) };
+  return { name: peer.name, address: peer.dialAddress, tags: (peer.tags ?? []).join(", "), grants: GRANTS.filter((grant) => peer.grants.includes(grant)) };
 }
 
 /** What of a draft is another than it was when editing began: only that is sent. */

@@ -2,7 +2,7 @@
 
 import { answerOf, api } from "../../api/requests";
 import type { Question } from "../../parts/confirm.svelte";
-import { nodes } from "../../texts";
+import { nodes, undone } from "../../texts";
 import type { NodeRow } from "./peers.svelte";
 
 const t = nodes.removal;
@@ -13,6 +13,7 @@ export const removePeers = {
     return {
       title: t.title(rows.length, rows[0]?.name ?? ""),
       text: t.text(rows.length, running),
+      undo: undone.no,
       ...(rows.length > 1 ? { list: rows.map((row) => row.name) } : {}),
       action: t.action(rows.length),
       danger: true,

@@ -3,7 +3,7 @@
 import { answerOf, api, type Schemas } from "../../api/requests";
 import { once } from "../../api/once";
 import type { Alert } from "../../live/live.svelte";
-import { overview as t } from "../../texts";
+import { overview as t, undone } from "../../texts";
 import { deedOf } from "./deeds";
 
 /** A job for one miner's name (or one profile) on some rigs. */
@@ -14,8 +14,10 @@ interface Part {
 
 export interface Bulk {
   label: string;
-  /** What will happen, and whether it can be undone. */
+  /** What will happen. */
   text: string;
+  /** Whether it can be undone; `null`: there is nothing to undo. */
+  undo: string | null;
   /** The rigs, one line each. */
   list: string[];
   run: () => Promise<Begun>;
@@ -41,7 +43,7 @@ export function bulkOf(alerts: readonly Alert[]): Bulk | undefined {
   if (rigs.size < 2) return undefined;
   if (path.endsWith("/connect")) {
     if (rigs.size > MOST_DIALLED) return undefined;
-    return { label: t.bulk.connect(rigs.size), text: t.bulk.connectText, list, run: () => dialled([...rigs.keys()]) };
+    return { label: t.bulk.connect(rigs.size), text: t.bulk.connectText, undo: null, list, run: () => dialled([...rigs.keys()]) };
   }
   if (path.endsWith("/restart")) {
     const parts = partsOf(able, (alert) => alert.miner);
@@ -49,6 +51,7 @@ export function bulkOf(alerts: readonly Alert[]): Bulk | undefined {
     return {
       label: t.bulk.restart(able.length, rigs.size),
       text: t.bulk.restartText,
+      undo: undone.restart,
       list,
       run: () =>
         begun(parts, ({ what, peers }) => answerOf(api.POST("/remote/restart", { params: { header: once() }, body: { minerName: what, peers } }))),
@@ -60,6 +63,7 @@ export function bulkOf(alerts: readonly Alert[]): Bulk | undefined {
     return {
       label: t.bulk.deploy(rigs.size),
       text: t.bulk.deployText,
+      undo: undone.deploy,
       list,
       run: () =>
         begun(parts, ({ what, peers }) => answerOf(api.POST("/remote/deploy", { params: { header: once() }, body: { profileId: what, peers } }))),

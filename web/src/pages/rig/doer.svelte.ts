@@ -4,7 +4,7 @@ import { Doing } from "../../api/asked.svelte";
 import type { ApiFailure } from "../../api/failure";
 import { questions } from "../../parts/confirm.svelte";
 import { toasts } from "../../parts/toasts.svelte";
-import { rig as t } from "../../texts";
+import { rig as t, undone } from "../../texts";
 import { pause, restart, resume, start, stop } from "./deeds";
 import type { Miner } from "./watched.svelte";
 
@@ -103,6 +103,6 @@ export class Doer {
     const words = verb === "stop" ? t.askStop : verb === "restart" ? t.askRestart : undefined;
     if (!words) return true;
     const [title, list] = [words.title(miners.length, this.name()), miners.map((miner) => miner.name)];
-    return questions.ask({ title, text: words.text, list, action: words.action(miners.length), danger: verb === "stop" });
+    return questions.ask({ title, text: words.text, undo: undone.of(verb), list, action: words.action(miners.length), danger: verb === "stop" });
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { lasted, pathsOf, type RigBand, runsOf, stopsOf, ticksOf } from "./band";
+import { lasted, pathsOf, type RigBand, runsOf, shapesOf, stopsOf, ticksOf } from "./band";
 
 const HOUR = 3_600_000;
 
@@ -22,6 +22,16 @@ describe("a band", () => {
       { letter: "-", from: 4, length: 2 },
       { letter: "m", from: 6, length: 1 },
     ]));
+
+  it("is a path for each state there is, however often that changes, and none where nothing is known", () => {
+    expect(shapesOf("mt-m")).toEqual([
+      { letter: "m", path: "M0 0h1v8h-1zM3 0h1v8h-1z" },
+      { letter: "t", path: "M1 0h1v8h-1z" },
+    ]);
+    expect(shapesOf("mtmtmtoipoip".repeat(8))).toHaveLength(5);
+    expect(shapesOf("oo")[0]?.path).toBe("M0 0h2v8h-2zM0 2v4h2v-4z");
+    expect(shapesOf('--"/><x')).toEqual([]);
+  });
 
   it("takes a letter it does not know for nothing known", () => expect(runsOf("m?")[1]?.letter).toBe("-"));
 

@@ -38,6 +38,23 @@ export function runsOf(states: string): Run[] {
   return runs;
 }
 
+/** Where a state is drawn in its bucket, 8 high: what is wrong is whole, what rests is low. */
+const SHAPES: Readonly<Partial<Record<Letter, readonly [top: number, height: number]>>> = { m: [0, 8], p: [4, 4], i: [6.5, 1.5], t: [0, 8], o: [0, 8] };
+
+/** The states as SVG paths in a box `states.length` wide and 8 high, one for each state there is: a long table draws many. */
+export function shapesOf(states: string): { letter: Letter; path: string }[] {
+  const paths = new Map<Letter, string>();
+  for (const { letter, from, length } of runsOf(states)) {
+    const shape = SHAPES[letter];
+    if (!shape) continue;
+    const [top, height] = shape;
+    // offline is a frame: a box within the other the other way round
+    const hole = letter === "o" ? `M${from} 2v4h${length}v-4z` : "";
+    paths.set(letter, `${paths.get(letter) ?? ""}M${from} ${top}h${length}v${height}h-${length}z${hole}`);
+  }
+  return [...paths].map(([letter, path]) => ({ letter, path }));
+}
+
 /** How long the rig was in each state (ms), what lasted longest first; what is not known comes last. */
 export function lasted(states: string, stepMs: number): { letter: Letter; ms: number }[] {
   const sums = new Map<Letter, number>();

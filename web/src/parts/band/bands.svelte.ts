@@ -16,7 +16,10 @@ export class Held {
 type Ask = (ids: string[]) => Promise<Schemas["BandsView"]>;
 
 const AT_ONCE = 100;
-const GATHER_MS = 60;
+/** What is shown for so long is asked for: what is scrolled past is not. */
+const GATHER_MS = 80;
+/** And this long after the first at the latest. */
+const WAITS_MS = 500;
 const FRESH_MS = 60_000;
 /** When what failed is asked again. */
 const AGAIN_MS = 10_000;
@@ -33,6 +36,7 @@ export class Bands {
   #held = new Map<string, Held>();
   #shown = 0;
   #gathering: ReturnType<typeof setTimeout> | undefined;
+  #gatheringSinceMs = 0;
   #looking: ReturnType<typeof setInterval> | undefined;
   #running = false;
 
@@ -67,10 +71,13 @@ export class Bands {
   }
 
   #soon(): void {
-    this.#gathering ??= setTimeout(() => {
+    const now = Date.now();
+    if (this.#gathering === undefined) this.#gatheringSinceMs = now;
+    clearTimeout(this.#gathering);
+    this.#gathering = setTimeout(() => {
       this.#gathering = undefined;
       void this.#load();
-    }, GATHER_MS);
+    }, Math.max(0, Math.min(GATHER_MS, this.#gatheringSinceMs + WAITS_MS - now)));
   }
 
   /** Ask for what is shown and old, a request after the other: what is scrolled past meanwhile is not asked for. */

@@ -37,6 +37,25 @@ describe("bands", () => {
     expect(own.of("rig-129").band?.states).toBe("mmt-");
   });
 
+  it("does not ask for what is scrolled past, and does for what is seen at last, also while there is no rest", async () => {
+    const ask = vi.fn((ids: string[]) => Promise.resolve(answer(ids)));
+    const own = new Bands(ask);
+    for (let at = 0; at < 8; at++) {
+      const end = own.show(`rig-${at}`);
+      await vi.advanceTimersByTimeAsync(50);
+      end();
+    }
+    expect(ask).not.toHaveBeenCalled();
+    own.show("seen");
+    await vi.advanceTimersByTimeAsync(100);
+    expect(ask.mock.calls.map(([ids]) => ids)).toEqual([["seen"]]);
+    for (let at = 0; at < 20; at++) {
+      own.show(`other-${at}`);
+      await vi.advanceTimersByTimeAsync(50);
+    }
+    expect(ask.mock.calls.length).toBeGreaterThan(1);
+  });
+
   it("asks again each minute for what is still shown, and for nothing else", async () => {
     const ask = vi.fn((ids: string[]) => Promise.resolve(answer(ids)));
     const own = new Bands(ask);

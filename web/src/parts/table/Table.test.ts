@@ -21,7 +21,7 @@ const bulk = createRawSnippet<[string[]]>(() => ({ render: () => "<button>Stop</
 
 let component: ReturnType<typeof mount>;
 let opened: string[];
-function show(rigs: Rig[] | undefined, width = 1200): void {
+function show(rigs: Rig[] | undefined, width = 1200, columns = COLUMNS): void {
   opened = [];
   vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(width);
   vi.spyOn(HTMLElement.prototype, "clientHeight", "get").mockImplementation(function (this: HTMLElement) {
@@ -30,7 +30,7 @@ function show(rigs: Rig[] | undefined, width = 1200): void {
   component = mount(Table<Rig>, {
     target: document.body,
     props: {
-      name: "test", label: "Rigs", noun: "rig", columns: COLUMNS, source: listed(() => rigs), sort: { column: "name", descending: false }, empty, bulk,
+      name: "test", label: "Rigs", noun: "rig", columns, source: listed(() => rigs), sort: { column: "name", descending: false }, empty, bulk,
       onopen: (rig: Rig) => opened.push(rig.id),
     },
   });
@@ -64,6 +64,23 @@ describe("a table", () => {
     expect(lines().length).toBeLessThan(40);
     expect(one("[role=grid]").getAttribute("aria-rowcount")).toBe("10001");
     expect(lines().map((line) => line.getAttribute("aria-rowindex"))).toEqual(lines().map((_, at) => String(at + 2)));
+  });
+
+  it("shows as many columns as there is room for, until somebody chooses: then those, whatever its width", () => {
+    const columns = [...COLUMNS, { id: "band", header: "Band", width: 6, optional: true, from: 72 }, { id: "more", header: "More", width: 6, optional: true, hidden: true }];
+    const heads = () => all("[role=columnheader]").map((head) => head.textContent?.trim()).filter(Boolean);
+    const shownAt = (width: number): unknown => {
+      void unmount(component);
+      show(RIGS, width, columns);
+      return heads();
+    };
+    show(RIGS, 1152, columns);
+    expect(heads()).toEqual(["Name", "Rate", "Band"]);
+    expect(shownAt(1151)).toEqual(["Name", "Rate"]);
+    click(one("[role=columnheader] button")); // it is remembered what was sorted by, and not what there was room for
+    expect(shownAt(1152)).toEqual(["Name", "Rate", "Band"]);
+    localStorage.setItem("miner-ctrl.table.test", JSON.stringify({ shown: ["name", "band"], sort: { column: "name", descending: false } }));
+    expect(shownAt(700)).toEqual(["Name", "Band"]);
   });
 
   it("shows names as text", () => {

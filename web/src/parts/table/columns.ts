@@ -29,6 +29,8 @@ export interface Column<Row extends TableRow> {
   optional?: boolean;
   /** Not shown until somebody chooses it. */
   hidden?: boolean;
+  /** In a table that is narrower (rem), not shown until somebody chooses it. */
+  from?: number;
   /** Its values change all the time: where it is sorted by, the order is made again now and then. */
   live?: boolean;
   /** Where it stands on a card, where there is no room for a row; left out: nowhere. */
@@ -40,14 +42,15 @@ export interface Sort {
   descending: boolean;
 }
 
-/** What somebody chose: `shown` are the IDs in their order. */
+/** What somebody chose: `shown` are the IDs in their order; `null`: those that there is room for. */
 export interface Choice {
-  shown: string[];
+  shown: string[] | null;
   sort: Sort;
 }
 
-export function defaultShown<Row extends TableRow>(columns: readonly Column<Row>[]): string[] {
-  return columns.filter((column) => !column.hidden).map((column) => column.id);
+/** The columns that a table so wide (rem) shows as long as nobody chose. */
+export function defaultShown<Row extends TableRow>(columns: readonly Column<Row>[], width: number): string[] {
+  return columns.filter((column) => !column.hidden && (column.from ?? 0) <= width).map((column) => column.id);
 }
 
 /** The columns to show, in the order chosen; those that may not be taken out are there whatever was remembered. */
@@ -69,6 +72,6 @@ export function tracksOf<Row extends TableRow>(columns: readonly Column<Row>[], 
 export function isChoice(value: unknown): value is Choice {
   if (typeof value !== "object" || value === null || !("shown" in value) || !("sort" in value)) return false;
   const { shown, sort } = value;
-  if (!Array.isArray(shown) || shown.length > 100 || !shown.every((id) => typeof id === "string")) return false;
+  if (shown !== null && (!Array.isArray(shown) || shown.length > 100 || !shown.every((id) => typeof id === "string"))) return false;
   return typeof sort === "object" && sort !== null && "column" in sort && typeof sort.column === "string" && "descending" in sort && typeof sort.descending === "boolean";
 }

@@ -74,7 +74,7 @@ describe("columns", () => {
     expect(shown(["gone", "score", "score", "name"])).toEqual(["score", "name"]);
   });
   it("are not taken from what is none of ours", () => {
-    expect(isChoice({ shown: ["name"], sort: { column: "name", descending: false } })).toBe(true);
+    for (const shown of [["name"], null]) expect(isChoice({ shown, sort: { column: "name", descending: false } })).toBe(true);
     for (const bad of [null, 3, {}, { shown: "name", sort: {} }, { shown: [1], sort: { column: "a", descending: true } }]) expect(isChoice(bad)).toBe(false);
   });
 });

@@ -135,7 +135,7 @@ export const palette = {
   ask: {
     stop: (rig: string) => ({ title: `Stop ${rig}?`, text: `All miners of ${rig} stop. They stay stopped until somebody starts them.`, action: "Stop" }),
     restart: (rig: string) => ({ title: `Restart ${rig}?`, text: `All miners of ${rig} stop and start again: some seconds without hashes.`, action: "Restart" }),
-    pause: (rig: string) => ({ title: `Pause ${rig}?`, text: `All miners of ${rig} stop hashing and keep their processes. Resume undoes it.`, action: "Pause" }),
+    pause: (rig: string) => ({ title: `Pause ${rig}?`, text: `All miners of ${rig} stop hashing and keep their processes.`, action: "Pause" }),
   },
   did: {
     stop: (rig: string) => `${rig}: stopped.`,

@@ -1,4 +1,5 @@
 export * from "./common";
+export * from "./undone";
 export * from "./table";
 export * from "./find";
 export * from "./band";

@@ -63,7 +63,7 @@ export const nodes = {
     problem: "Problem",
     id: "Node ID",
     actions: "Actions",
-    band: "Last 24 hours",
+    band: "Last 24 h",
     now: "now",
     locked: "Its owner has locked its wallets",
     minersOf: (mining: number, all: number) => `${mining} of ${miners(all)} mining`,
@@ -108,7 +108,7 @@ export const nodes = {
     title: (n: number, name: string) => (n === 1 ? `Remove ${name}` : `Remove ${count(n, "peer")}`),
     text: (n: number, running: number) =>
       `The connection ends at once, and this node forgets ${n === 1 ? "its keys" : "their keys"}: to have ${n === 1 ? "it" : "them"} back, pair again. ` +
-      `${running ? `${miners(running)} there ${running === 1 ? "goes" : "go"} on mining, and nobody here sees ${running === 1 ? "it" : "them"}.` : "Miners there go on."} This cannot be undone.`,
+      `${running ? `${miners(running)} there ${running === 1 ? "goes" : "go"} on mining, and nobody here sees ${running === 1 ? "it" : "them"}.` : "Miners there go on."}`,
     action: (n: number) => (n === 1 ? "Remove" : `Remove ${count(n, "peer")}`),
   },
 
@@ -135,7 +135,7 @@ export const nodes = {
     texts: {
       stop: "They stay stopped until somebody starts them, or a schedule does.",
       restart: "Each stops and starts again: a minute or so without hashes.",
-      pause: "They keep their place at the pool and hash nothing meanwhile. This can be undone.",
+      pause: "They keep their place at the pool and hash nothing meanwhile.",
       resume: "Miners that are paused hash again.",
     },
     left: (n: number) => (n ? ` ${count(n, "other")} selected ${n === 1 ? "is" : "are"} left out: no rig, or not to be commanded.` : ""),

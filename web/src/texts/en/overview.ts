@@ -65,7 +65,7 @@ export const overview = {
   },
   bulk: {
     restart: (miners: number, rigs: number) => `Restart ${count(miners, "miner")} on ${count(rigs, "rig")}`,
-    restartText: "Each of these miners is stopped and started again. Other miners of these rigs go on. It cannot be undone; a rig that fails is told.",
+    restartText: "Each of these miners is stopped and started again. Other miners of these rigs go on. A rig that fails is told.",
     deploy: (rigs: number) => `Deploy to ${count(rigs, "rig")}`,
     deployText: "Each of these rigs gets this node's version of its profile. Miners go on with what they run until they are started again.",
     connect: (rigs: number) => `Connect to ${count(rigs, "rig")} now`,
@@ -115,6 +115,7 @@ export const overview = {
     title: "Now",
     hashrate: "Hashrate",
     none: "Nothing is mined.",
+    moreAlgorithms: (n: number) => `and ${n} more, of fewer rigs`,
     shares: "Accepted shares",
     rejected: "Rejected",
     rejectedOf: (n: number, all: number) => `${n.toLocaleString("en")} of ${all.toLocaleString("en")}`,

@@ -90,7 +90,7 @@ export const pairing = {
     approved: (name: string) => `${name} is approved and connects by itself.`,
     away: {
       title: (name: string) => `Turn away ${name}?`,
-      text: "It is told that it is refused. If it dials again later, it waits here again.",
+      text: "It is told that it is refused.",
     },
     gone: "It does not wait any more.",
   },
@@ -104,7 +104,7 @@ export const pairing = {
     valid: (words: string) => `valid for another ${words}`,
     revokeOf: (id: string) => `Revoke the token ${id}`,
     revoke: "Revoke",
-    question: { title: "Revoke the join token?", text: "Nobody can join with it any more. Who joined with it stays. This cannot be undone." },
+    question: { title: "Revoke the join token?", text: "Nobody can join with it any more. Who joined with it stays." },
     revoked: "The token is revoked.",
   },
 

@@ -108,8 +108,8 @@ export const editor = {
   removeAsk: (name: string, uses: number) => ({
     title: `Delete ${name}?`,
     text: uses
-      ? `${count(uses, "miner")} ${uses === 1 ? "runs it and goes" : "run it and go"} on with it; nothing new can be started from it. Its versions are deleted too. This cannot be undone.`
-      : "It runs nowhere. Its versions are deleted too. This cannot be undone.",
+      ? `${count(uses, "miner")} ${uses === 1 ? "runs it and goes" : "run it and go"} on with it; nothing new can be started from it. Its versions are deleted too.`
+      : "It runs nowhere. Its versions are deleted too.",
     action: "Delete profile",
   }),
   removed: (name: string) => `${name} is deleted.`,
@@ -150,7 +150,7 @@ export const versions = {
   revert: "Go back to this",
   revertAsk: (when: string) => ({
     title: "Go back to this version?",
-    text: `The profile becomes again what it was ${when}. What it is now stays as a version. What runs goes on.`,
+    text: `The profile becomes again what it was ${when}. What runs goes on.`,
     action: "Go back",
   }),
   reverted: "The profile is what it was. Assign it to have rigs run it.",

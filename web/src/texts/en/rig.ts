@@ -264,7 +264,7 @@ export const rig = {
     noneText: "Deploy one, or install it there: miner-ctrl miner install xmrig.",
     rollBack: (version: string) => `Roll back to ${version}`,
     askRollBack: (type: string, version: string, name: string) => `Have ${name} go back to ${type} ${version}?`,
-    askRollBackText: "Its miners of that type are restarted with it. The version of now stays and can be deployed again.",
+    askRollBackText: "Its miners of that type are restarted with it.",
     rollBackAction: "Roll back",
     simulated: "simulated",
   },

@@ -1,0 +1,42 @@
+"""What a viewer sees in place of a profile's hash.
+
+The hash of a profile's content covers its pools' passwords: whoever sees it, and the rest of the profile, can try
+passwords on a machine of their own until one fits. So a viewer gets another value in its place, made with a key that
+stays here: the same for the same content, so that what runs and what should run can be compared, and good for nothing
+else. It is done to the JSON of every answer, whatever route it is of: none can forget it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+
+from miner_ctrl.model.callers import AccessRole, Caller
+
+HASH_FIELDS = frozenset({"hash", "profile_hash"})
+"""Fields that hold such a hash; no list is searched or sorted by them: it would be told a character at a time."""
+_KEY = secrets.token_bytes(32)
+"""Another one at each start."""
+_END = b'ash":"'
+_HASH = re.compile(rb'("(?:hash|profileHash)":")([0-9a-f]{64})(?=")')
+"""Only as a field and its value: a quote within a text has a backslash before it."""
+
+
+def sees_hashes(caller: Caller) -> bool:
+    """Whether a caller sees passwords, and so what covers them."""
+    return caller.role.includes(AccessRole.OPERATOR)
+
+
+def veiled(json: bytes) -> bytes:
+    """Return JSON as a viewer sees it."""
+    return _HASH.sub(lambda found: found[1] + _other(found[2]).encode(), json) if _END in json else json
+
+
+def veiled_tag(tag: str) -> str:
+    """Return an entity tag as a viewer sees it: it is made of what can be edited, a hash too."""
+    return f'"{_other(tag.encode())[:24]}"'
+
+
+def _other(value: bytes) -> str:
+    return hashlib.blake2b(value, key=_KEY, digest_size=32).hexdigest()
