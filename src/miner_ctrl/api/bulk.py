@@ -19,7 +19,7 @@ from miner_ctrl.api.remote import (
     start_miner,
     stop_miner,
 )
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.api.schedule import set_rig_schedule
 from miner_ctrl.model.callers import Caller
 from miner_ctrl.model.jobs import JobView, Names, PeerFilter, Selection

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 import msgspec
 
 from miner_ctrl.api.faces import DeploysFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.api.streams import EndView, Event, Stream
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.values import ShortText

@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Meta
 
 from miner_ctrl.api.faces import CommandsFace, FleetFace
-from miner_ctrl.api.routes import Encoded, Resource
+from miner_ctrl.api.resource import Resource
+from miner_ctrl.api.routes import Encoded
 from miner_ctrl.api.streams import EndView, Event, Stream, close_with
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.miners import MAX_LOG_LINES, LogLine, NodeInfo
