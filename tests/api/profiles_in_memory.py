@@ -18,9 +18,10 @@ class Profiles:
         return [*self.kept.values()]
 
     def find(self, query: str) -> Profile:
-        if query not in self.kept:
+        named = {profile.id: profile for profile in self.kept.values()} | self.kept
+        if query not in named:
             raise NotFound(f"There is no profile {query!r}.", code="PROFILE_NOT_FOUND")
-        return self.kept[query]
+        return named[query]
 
     def create(self, name: str, miner_type: str, config: Mapping[str, ConfigValue]) -> Profile:
         if name in self.kept:
@@ -41,6 +42,9 @@ class Profiles:
         held = self.find(query)
         return [ProfileVersion(hash=held.content_hash, miner_type=held.miner_type, config=held.config, at_ms=None)]
 
+    def version(self, query: str, hash_prefix: str) -> Profile:
+        return self.revert(query, hash_prefix)
+
     def revert(self, query: str, hash_prefix: str) -> Profile:
         held = self.find(query)
         if not held.content_hash.startswith(hash_prefix):
@@ -58,5 +62,4 @@ class Profiles:
         return examine(miner_type, config)
 
     def delete(self, query: str) -> None:
-        self.find(query)
-        del self.kept[query]
+        del self.kept[self.find(query).name]

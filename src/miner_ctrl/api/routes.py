@@ -114,7 +114,7 @@ class Route:
     role: AccessRole = AccessRole.VIEWER
     """What a caller must be."""
     audited: bool = False
-    """Whether the audit log has who asked for it: it changes something."""
+    """Whether the audit log has who asked for it: it changes something (but not with ``dryRun``)."""
     tag: Callable[[Any], object] | None = None
     """What of its answer can be edited: the answer's ``ETag`` is made from it."""
     edits: Route | None = None
@@ -209,7 +209,7 @@ class Route:
         return tag_of(seen if self.tag is None else self.tag(seen))
 
     async def _run(self, call: _Call) -> Any:
-        if self.audited and call.faces.audit is not None:
+        if self.audited and call.faces.audit is not None and not _only_asks(call.values.get("body")):
             return await self._audited(call.faces.audit, call.caller, call.target, call.values)
         return await self.handler(**call.values)
 
@@ -272,6 +272,11 @@ class Route:
             return Stream(_until_ended(result.events, lambda code: audit.ended(entry, code)))
         audit.ended(entry, "")
         return result
+
+
+def _only_asks(body: object) -> bool:
+    """Whether a request is a rehearsal: it changes nothing, so that the audit log has nothing to say of it."""
+    return getattr(body, "dry_run", False) is True
 
 
 def _told_apart(call: _Call) -> dict[str, str]:
