@@ -316,8 +316,9 @@ class Commands:
         miner_type: str | None,
         config: Mapping[str, ConfigValue],
         replace: str | None = None,
+        version: str | None = None,
     ) -> CommandView:
-        return self._did("start", query, profile, miner_type, dict(config), *([replace] if replace else []))
+        return self._did("start", query, profile, miner_type, dict(config), *filter(None, (replace, version)))
 
     async def stop(self, query: str, miner: str | None) -> CommandView:
         return self._did("stop", query, miner)
@@ -396,8 +397,8 @@ class Deploys:
         self.goes_on.set()
         self.cut_off = 0
 
-    async def deploy_profile(self, query: str, profile: str) -> DeployView:
-        return DeployView(status=self._commands._did("deploy", query, profile).status)
+    async def deploy_profile(self, query: str, profile: str, version: str | None = None) -> DeployView:
+        return DeployView(status=self._commands._did("deploy", query, profile, *filter(None, (version,))).status)
 
     async def deploy_program(
         self,
@@ -459,9 +460,10 @@ class World:
         self.commands = Commands(self.pairing, self.fleet)
         self.deploys = Deploys(self.commands)
         self.jobs: Jobs | None = None
+        self.rig_of_jobs = ""
         if folder is not None:
-            self.jobs, rig = jobs_in(folder)
-            self.pairing.aliases[rig] = RIG_ID
+            self.jobs, self.rig_of_jobs = jobs_in(folder)
+            self.pairing.aliases[self.rig_of_jobs] = RIG_ID
         self.profiles = Profiles()
         self.history = History()
         self.lock = OwnLock()

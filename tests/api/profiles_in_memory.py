@@ -42,6 +42,9 @@ class Profiles:
         held = self.find(query)
         return [ProfileVersion(hash=held.content_hash, miner_type=held.miner_type, config=held.config, at_ms=None)]
 
+    def version(self, query: str, hash_prefix: str) -> Profile:
+        return self.revert(query, hash_prefix)
+
     def revert(self, query: str, hash_prefix: str) -> Profile:
         held = self.find(query)
         if not held.content_hash.startswith(hash_prefix):
@@ -59,5 +62,4 @@ class Profiles:
         return examine(miner_type, config)
 
     def delete(self, query: str) -> None:
-        self.find(query)
-        del self.kept[query]
+        del self.kept[self.find(query).name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,8 +14,11 @@ import pytest
 from miner_ctrl.api.application import ROUTES, build_app
 from miner_ctrl.api.local_door import LocalDoor
 from miner_ctrl.api.serving import HttpServing
+from miner_ctrl.controller.deeds import DEEDS
 from miner_ctrl.errors import OperationFailed
 from miner_ctrl.model.callers import OWNER, AccessRole, Caller, Door
+from miner_ctrl.protocol.codec import TYPE_NAMES
+from miner_ctrl.protocol.messages import REQUESTS
 from tests.api.in_memory import RIG_ID, Client, World, until
 
 ONLY_ASK = {
@@ -166,3 +170,11 @@ async def test_every_door_says_who_asks(world: World, socket_path: Path) -> None
     async with as_(None, world, socket_path) as nobody:  # type: ignore[arg-type]  # as where each request has to say so
         assert (await nobody("DELETE", f"/peers/{RIG_ID}")).status == 401
     assert world.audit.log == []
+
+
+def test_the_page_has_words_for_every_action_and_for_no_other() -> None:
+    page = (Path(__file__).parents[2] / "web/src/texts/en/actions.ts").read_text()
+    named = re.findall(r"^  (\w+): \"\w", page, re.MULTILINE)
+    routes = {route.handler.__name__ for route in ROUTES if route.audited}
+    told = {TYPE_NAMES[kind] for kind in REQUESTS}  # by peers: carried out, or not granted
+    assert sorted(named) == sorted(routes | told | DEEDS.keys())

@@ -10,7 +10,7 @@ import pytest
 from miner_ctrl.api.application import BASE_PATH, ROUTES
 from miner_ctrl.api.faces import NodeFace
 from miner_ctrl.api.openapi import document
-from miner_ctrl.api.routes import declared
+from miner_ctrl.api.resource import declared
 from miner_ctrl.model.views import StatusView
 
 

@@ -13,16 +13,29 @@ import pytest
 
 from miner_ctrl.controller import Fleet, Jobs, JobStore
 from miner_ctrl.controller.fleet import RigConnected, RigKnown, RigReported
+from miner_ctrl.controller.job_store import _MIGRATIONS
 from miner_ctrl.controller.jobs import AT_ONCE, KEPT_AT_MOST, RUNNING_AT_MOST
-from miner_ctrl.errors import BadInput, Conflict, MinerCtrlError, NotFound, RateLimited, StateDamaged, Unreachable
+from miner_ctrl.controller.orders import MAX_ORDER_BYTES
+from miner_ctrl.errors import (
+    BadInput,
+    Conflict,
+    MinerCtrlError,
+    NotFound,
+    OperationFailed,
+    RateLimited,
+    RequestTimedOut,
+    StateDamaged,
+    Unreachable,
+)
 from miner_ctrl.identity.keys import NodeKeys
 from miner_ctrl.model.callers import OWNER, AccessRole, Caller, Door
 from miner_ctrl.model.jobs import JobPeerState, JobPeerView, JobState, JobView, PeerFilter, Selection
 from miner_ctrl.model.miners import MinerState, MinerStats, NodeStats
 from miner_ctrl.model.nodes import Role
-from miner_ctrl.model.repeats import COMMAND_SEED
+from miner_ctrl.model.repeats import COMMAND_SEED, seed_of_job
 from miner_ctrl.model.views import CommandView, DeployProgress, View
 from miner_ctrl.peers import Registry
+from miner_ctrl.storage.sqlite import open_database
 from tests.api.in_memory import until
 
 Told = Callable[[DeployProgress], None]
@@ -44,6 +57,7 @@ class Farm:
         self.fleet = Fleet(clock=lambda: 1.0)
         self.ids: dict[str, str] = {}
         self.asked: list[str] = []
+        self.seeds: dict[str, bytes | None] = {}
         self.hangs: set[str] = set()
         self.fails: dict[str, Exception] = {}
         self.let_go = asyncio.Event()
@@ -65,6 +79,7 @@ class Farm:
     async def act(self, node_id: str, told: Told) -> View:
         name = self.ids[node_id]
         self.asked.append(name)
+        self.seeds[name] = COMMAND_SEED.get()
         told(DeployProgress(state="sending", sent_bytes=10, total_bytes=20))
         if name in self.hangs:
             await self.let_go.wait()
@@ -346,3 +361,104 @@ async def test_a_damaged_file_is_named_and_left_alone(farm: Farm) -> None:
     with pytest.raises(StateDamaged, match=r"jobs\.db"):
         await farm.jobs.all()
     assert (farm.folder / "jobs.db").read_bytes() == b"not a database"
+
+
+# --- once more ------------------------------------------------------------------------------------------
+
+
+async def again(farm: Farm, job: str) -> JobView:
+    retry = await farm.jobs.retry(job)
+    order = msgspec.json.decode(retry.order, type=Order)
+    return await farm.jobs.start(OWNER, retry.action, Selection(retry.peers, None), farm.act, order=order, retry=retry)
+
+
+async def test_those_on_which_it_came_to_nothing_are_tried_again_also_after_a_restart(farm: Farm) -> None:
+    farm.fails = {
+        "rig-1": OperationFailed("No."),
+        "rig-2": NotFound("rig-2 is a controller.", code="NOT_A_RIG"),
+        "rig-3": Unreachable("The link went."),
+    }
+    farm.hangs = {"rig-4"}
+    named = tuple(f"rig-{number}" for number in range(6))
+    job = await farm.start(Selection(named, None), order=Order("halt"))
+    await until(lambda: set(farm.asked) == set(named))
+    await farm.jobs.close()
+    farm.jobs, farm.fails, farm.hangs = farm.opened(), {}, set()
+    first = await farm.jobs.get(job.id)
+    assert (first.state, first.counts.interrupted, first.order) == (JobState.INTERRUPTED, 1, {"what": "halt"})
+    farm.asked.clear()
+    second = await farm.ended((await again(farm, job.id)).id)
+    assert sorted(farm.asked) == ["rig-1", "rig-3", "rig-4"]
+    assert (second.retry_of, second.order, second.counts.done) == (job.id, first.order, 3)
+    # who may have heard it hears the same command; who said no hears another
+    seeds = {name: farm.seeds[name] for name in farm.asked}
+    own, of_first = seed_of_job(second.id), seed_of_job(job.id)
+    assert seeds == {"rig-1": own, "rig-3": of_first, "rig-4": of_first}
+
+
+async def test_who_may_have_heard_it_hears_the_same_command_each_time(farm: Farm) -> None:
+    one = Selection(("rig-0",), None)
+    farm.fails = {"rig-0": RequestTimedOut("It did not answer.")}
+    first = await farm.ended((await farm.start(one)).id)
+    second = await farm.ended((await again(farm, first.id)).id)
+    await farm.jobs.close()
+    farm.jobs, farm.fails = farm.opened(), {}
+    third = await farm.ended((await again(farm, second.id)).id)
+    assert (third.counts.done, third.retry_of) == (1, second.id)
+    assert farm.seeds["rig-0"] == seed_of_job(first.id)
+
+
+async def test_what_was_cancelled_before_its_turn_is_tried_again(farm: Farm) -> None:
+    job = await farm.start()
+    await farm.jobs.cancel(job.id)
+    assert (await farm.ended(job.id)).counts.cancelled == 6
+    assert (await farm.ended((await again(farm, job.id)).id)).counts.done == 6
+
+
+async def test_rigs_that_were_removed_are_left_out_and_nobody_left_is_said(farm: Farm) -> None:
+    farm.fails = {name: OperationFailed("No.") for name in ("rig-0", "rig-1")}
+    job = await farm.ended((await farm.start()).id)
+    farm.registry.remove(farm.fingerprint("rig-0"))
+    assert len((await farm.jobs.retry(job.id)).peers) == 1
+    farm.registry.remove(farm.fingerprint("rig-1"))
+    with pytest.raises(Conflict, match="have all been removed") as raised:
+        await farm.jobs.retry(job.id)
+    assert raised.value.code == "NOTHING_TO_RETRY"
+
+
+async def test_a_retry_under_a_key_is_the_same_job_also_when_a_rig_was_removed_since(farm: Farm) -> None:
+    farm.fails = {name: OperationFailed("No.") for name in ("rig-0", "rig-1")}
+    job = await farm.ended((await farm.start()).id)
+    COMMAND_SEED.set(b"again")
+    second = await farm.ended((await again(farm, job.id)).id)
+    farm.registry.remove(farm.fingerprint("rig-0"))
+    assert await again(farm, job.id) == second
+    assert len(await farm.jobs.all()) == 2
+
+
+async def test_an_order_that_is_too_long_is_not_kept_and_that_is_said(farm: Farm) -> None:
+    farm.fails = {"rig-0": OperationFailed("No.")}
+    whole = await farm.ended((await farm.start(order=Order("x" * (MAX_ORDER_BYTES - 11)))).id)
+    assert (await farm.jobs.retry(whole.id)).peers
+    long = await farm.ended((await farm.start(order=Order("x" * (MAX_ORDER_BYTES - 10)))).id)
+    assert long.order is None
+    with pytest.raises(Conflict, match="longer than the 64 KiB") as raised:
+        await farm.jobs.retry(long.id)
+    assert raised.value.code == "ORDER_NOT_KEPT"
+
+
+async def test_jobs_of_before_orders_were_kept_are_read_and_not_tried_again(farm: Farm) -> None:
+    database = open_database(farm.folder / "jobs.db", _MIGRATIONS[:1], what="list of jobs")
+    keys = farm.registry.find("rig-0").keys
+    database.execute("INSERT INTO job VALUES ('old', 'stop', 'owner', x'00', 1, 2, 'done')")
+    database.execute(
+        "INSERT INTO job_peer VALUES ('old', 0, ?, ?, 'rig-0', 'failed', NULL, NULL, '', 0, 0, 1, 2)",
+        (keys.fingerprint, keys.node_id),
+    )
+    database.close()
+    old = await farm.jobs.get("old")
+    assert (old.counts.failed, old.order, old.retry_of) == (1, None, "")
+    with pytest.raises(Conflict, match="did not keep") as raised:
+        await farm.jobs.retry("old")
+    assert raised.value.code == "ORDER_NOT_KEPT"
+    assert (await farm.ended((await farm.start()).id)).counts.done == 6

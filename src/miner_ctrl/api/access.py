@@ -10,7 +10,8 @@ from msgspec import Meta
 from miner_ctrl.api.faces import AccessFace
 from miner_ctrl.api.invites import parse_lifetime_s
 from miner_ctrl.api.lists import Listing, ListQuery, select
-from miner_ctrl.api.routes import Resource, WithHeaders
+from miner_ctrl.api.resource import Resource
+from miner_ctrl.api.routes import WithHeaders
 from miner_ctrl.api.session_cookie import kept_by_browser
 from miner_ctrl.model.access import ApiTokenView, LoginView, SessionView
 from miner_ctrl.model.callers import AccessRole, Caller, Visit

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from miner_ctrl.api.faces import PairingFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.errors import BadInput, Refused
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.values import ShortText

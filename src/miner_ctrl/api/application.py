@@ -43,7 +43,8 @@ from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.live.websocket import PATH as LIVE_PATH
 from miner_ctrl.api.live.websocket import LiveSocket
 from miner_ctrl.api.repeats import Repeats
-from miner_ctrl.api.routes import Resource, Route, send_json
+from miner_ctrl.api.resource import Resource
+from miner_ctrl.api.routes import Route, send_json
 from miner_ctrl.api.versions import Turns
 from miner_ctrl.errors import MinerCtrlError
 

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from miner_ctrl.api.downloads import Download
 from miner_ctrl.api.faces import AuditFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.model.audit_views import AuditCheckView, AuditEntryView, AuditStatusView
 from miner_ctrl.model.callers import AccessRole
 

@@ -8,7 +8,8 @@ from collections.abc import AsyncGenerator, Callable
 import msgspec
 
 from miner_ctrl.api.faces import DeploysFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.remote import VersionHash, check_version
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.api.streams import EndView, Event, Stream
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.values import ShortText
@@ -21,11 +22,12 @@ TOLD_EVERY_S = 0.1
 
 
 class DeployOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What a rig is to have: a profile of this node (ID or name), or a miner program: ``minerType`` (with ``version``,
-    else the one added last), or the bundle ``sha256``. ``restart``: restart the miners of that type with it.
-    ``progress``: answer as events while it goes on."""
+    """What a rig is to have: a profile of this node (ID or name; ``profileHash``: in this version), or a miner
+    program: ``minerType`` (with ``version``, else the one added last), or the bundle ``sha256``. ``restart``: restart
+    the miners of that type with it. ``progress``: answer as events while it goes on."""
 
     profile_id: ShortText | None = None
+    profile_hash: VersionHash | None = None
     miner_type: ShortText | None = None
     version: ShortText | None = None
     sha256: ShortText | None = None
@@ -66,6 +68,7 @@ def check_deploy(order: DeployOrder) -> None:
             "A deploy is of a profile or of a miner program, one of them.",
             suggestion="Give a profileId, or a minerType, or a bundle's sha256.",
         )
+    check_version(order.profile_id, order.profile_hash)
 
 
 async def deployed(
@@ -73,7 +76,7 @@ async def deployed(
 ) -> DeployView:
     """Deploy to one rig; ``told`` hears how far a program is."""
     if order.profile_id is not None:
-        return await deploys.deploy_profile(peer, order.profile_id)
+        return await deploys.deploy_profile(peer, order.profile_id, order.profile_hash)
     return await deploys.deploy_program(
         peer,
         miner_type=order.miner_type,

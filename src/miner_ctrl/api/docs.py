@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from importlib import resources
 
-from miner_ctrl.api.routes import Asset, Resource
+from miner_ctrl.api.resource import Resource
+from miner_ctrl.api.routes import Asset
 from miner_ctrl.errors import NotFound
 
 DOCS = Resource("meta")

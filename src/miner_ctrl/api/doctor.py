@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from miner_ctrl.api.faces import DoctorFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 
 DOCTOR = Resource("doctor")

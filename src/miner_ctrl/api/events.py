@@ -12,7 +12,7 @@ from msgspec import Meta
 from miner_ctrl.api.faces import FleetFace
 from miner_ctrl.api.live.feed import Feed
 from miner_ctrl.api.live.messages import MAX_LOG_LINES, MAX_TOPICS
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.api.streams import EndView, Event, Stream
 from miner_ctrl.errors import BadInput, Refused
 from miner_ctrl.model.callers import Caller

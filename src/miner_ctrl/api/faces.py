@@ -17,7 +17,7 @@ from miner_ctrl.model.callers import AccessRole, Caller, Visit
 from miner_ctrl.model.doctor import Diagnosis, MachineInfo
 from miner_ctrl.model.history import HistorySettings
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView
-from miner_ctrl.model.jobs import JobPeerView, JobView, Selection
+from miner_ctrl.model.jobs import JobPeerView, JobView, Retry, Selection
 from miner_ctrl.model.miners import InstalledMiner, MinerStats, NodeInfo
 from miner_ctrl.model.nodes import Grants, Role
 from miner_ctrl.model.profile_views import MinerTypeView, ProfilePlanView, ProfilePreviewView, ProfileUseView
@@ -142,6 +142,7 @@ class CommandsFace(Protocol):
         miner_type: str | None,
         config: Mapping[str, ConfigValue],
         replace: str | None = None,
+        version: str | None = None,
     ) -> CommandView: ...
     async def stop(self, query: str, miner: str | None) -> CommandView: ...
     async def restart(self, query: str, miner: str | None) -> CommandView: ...
@@ -158,7 +159,7 @@ class CommandsFace(Protocol):
 class DeploysFace(Protocol):
     """What is deployed to rigs: profiles, and miner programs from the bundles here."""
 
-    async def deploy_profile(self, query: str, profile: str) -> DeployView: ...
+    async def deploy_profile(self, query: str, profile: str, version: str | None = None) -> DeployView: ...
     async def deploy_program(
         self,
         query: str,
@@ -198,15 +199,21 @@ class JobsFace(Protocol):
         act: Callable[[str, Callable[[DeployProgress], None]], Awaitable[View]],
         *,
         order: msgspec.Struct,
+        keeps: msgspec.Struct | None = None,
+        retry: Retry | None = None,
         can_be_stopped: bool = False,
         dry_run: bool = False,
     ) -> JobView:
-        """Begin to ``act`` on each rig of ``selection`` (by its ID; what it is told goes to the job's progress)."""
+        """Begin to ``act`` on each rig of ``selection`` (by its ID; what it is told goes to the job's progress).
+        ``order`` is the request, ``keeps`` what to do if it is to be done again, ``retry`` what this does again."""
 
     async def all(self) -> list[JobView]: ...
     async def get(self, id_: str) -> JobView: ...
     async def peers(self, id_: str) -> list[JobPeerView]: ...
     async def cancel(self, id_: str) -> JobView: ...
+    async def retry(self, id_: str) -> Retry:
+        """What is to be done to try a job again, for ``start``."""
+
     def watch(
         self, watcher: Callable[[JobView, JobPeerView | None], None], gone: Callable[[str], None] | None = None, /
     ) -> Callable[[], None]:
@@ -281,6 +288,9 @@ class ProfilesFace(Protocol):
         """Replace all of a profile but its ID; only if its hash is ``if_hash``, where that is given."""
 
     def versions(self, query: str) -> Sequence[ProfileVersion]: ...
+    def version(self, query: str, hash_prefix: str) -> Profile:
+        """A profile as it was in one of its versions."""
+
     def revert(self, query: str, hash_prefix: str) -> Profile: ...
     def import_drafts(self, drafts: Sequence[ProfileDraft], *, replace: bool) -> ImportOutcome:
         """Keep all of them, or none."""

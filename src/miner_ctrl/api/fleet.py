@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from miner_ctrl.api.faces import OverviewFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.model.summaries import Alert, AlertKind, FleetTotals, RigState, RigSummary, Severity, TagView
 
 FLEET = Resource("fleet")

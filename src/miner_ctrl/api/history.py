@@ -10,7 +10,7 @@ from msgspec import Meta
 from miner_ctrl.api.downloads import Download
 from miner_ctrl.api.faces import HistoryFace
 from miner_ctrl.api.lists import Listing
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.history import HistorySettings
 from miner_ctrl.model.times import MAX_MS, asked_ms, now_ms

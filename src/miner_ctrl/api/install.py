@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from miner_ctrl.api.faces import InstallsFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.errors import NotFound
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.installs import InstallOrder, InstallView, UpdatesView

@@ -11,7 +11,7 @@ from msgspec import Meta
 from miner_ctrl.api.faces import NodeFace, PairingFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.peers import TokenText
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.values import ShortText

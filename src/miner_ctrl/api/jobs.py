@@ -9,7 +9,7 @@ import msgspec
 
 from miner_ctrl.api.faces import JobsFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.api.streams import EndView, Event, Stream
 from miner_ctrl.model.jobs import JobPeerState, JobPeerView, JobState, JobView
 

@@ -10,7 +10,8 @@ from miner_ctrl.api.counting import note_route
 from miner_ctrl.api.errors import method_not_allowed, no_identity, not_allowed
 from miner_ctrl.api.faces import Faces, MetricsFace
 from miner_ctrl.api.requests import decode_query, header
-from miner_ctrl.api.routes import Nothing, Resource, caller_of
+from miner_ctrl.api.resource import Resource
+from miner_ctrl.api.routes import Nothing, caller_of
 from miner_ctrl.metrics.exposition import accepted
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.views import MetricsView

@@ -12,7 +12,7 @@ from msgspec import Meta
 from miner_ctrl.api.faces import RigFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
 from miner_ctrl.api.remote import LogLinesView, MinerChoice
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.api.streams import EndView, Event, Stream, close_with
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.addresses import parse_loopback_url

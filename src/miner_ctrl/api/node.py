@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from miner_ctrl.api.faces import MetricsFace, NodeFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.nodes import Role, check_name

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from miner_ctrl.api.faces import CommandsFace, PairingFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.nodes import Grant, check_name

@@ -6,7 +6,7 @@ import msgspec
 
 from miner_ctrl.api.faces import PairingFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.nodes import Grant
 from miner_ctrl.model.views import PeerView, PendingView, StatusView

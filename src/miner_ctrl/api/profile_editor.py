@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from miner_ctrl.api.faces import AssignmentsFace, MinerTypesFace, ProfilesFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.api.veil import sees_hashes
 from miner_ctrl.errors import MinerCtrlError
 from miner_ctrl.model.callers import AccessRole, Caller

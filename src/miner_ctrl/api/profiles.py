@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from miner_ctrl.api.faces import ProfilesFace
 from miner_ctrl.api.lists import Listing, ListQuery, select
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.model.callers import AccessRole, Caller
 from miner_ctrl.model.profiles import MAX_DOCUMENT_BYTES, ConfigValue, Profile, check_profile_name
 from miner_ctrl.model.times import time_text

@@ -9,16 +9,20 @@ import msgspec
 from msgspec import Meta
 
 from miner_ctrl.api.faces import CommandsFace, FleetFace
-from miner_ctrl.api.routes import Encoded, Resource
+from miner_ctrl.api.resource import Resource
+from miner_ctrl.api.routes import Encoded
 from miner_ctrl.api.streams import EndView, Event, Stream, close_with
 from miner_ctrl.errors import BadInput
 from miner_ctrl.model.miners import MAX_LOG_LINES, LogLine, NodeInfo
-from miner_ctrl.model.profiles import ConfigValue
+from miner_ctrl.model.profiles import LOCAL_PREFIX, ConfigValue
 from miner_ctrl.model.values import ShortText
 from miner_ctrl.model.views import CommandView, RigView, View
 
 REMOTE = Resource("remote")
 _FAILURES = (403, 502, 504)
+
+
+VersionHash = Annotated[str, Meta(pattern=r"^[0-9a-f]{4,64}\Z")]
 
 
 class StatsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,11 +40,13 @@ class LogsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class StartOrder(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """What to start: a profile, or a miner type, or both; ``config`` overrides single fields. ``replace`` names a miner
-    that is to run it from now on (``*``: the only one there is)."""
+    """What to start: a profile, or a miner type, or both; ``config`` overrides single fields. ``profile_hash``: in this
+    version, not as the profile is now. ``replace`` names a miner that is to run it from now on (``*``: the only one
+    there is)."""
 
     miner_type: ShortText | None = None
     profile_id: ShortText | None = None
+    profile_hash: VersionHash | None = None
     replace: ShortText | None = None
     config: Annotated[dict[str, ConfigValue], Meta(max_length=100)] = msgspec.field(default_factory=dict)
 
@@ -99,8 +105,9 @@ async def start_miner(commands: CommandsFace, peer: str, body: StartOrder) -> Co
     """Start a miner on a rig."""
     check_start(body)
     return await commands.start(
-        peer, profile=body.profile_id, miner_type=body.miner_type, config=body.config, replace=body.replace
-    )
+        peer, profile=body.profile_id, miner_type=body.miner_type, config=body.config, replace=body.replace,
+        version=body.profile_hash,
+    )  # fmt: skip
 
 
 def check_start(body: StartOrder) -> None:
@@ -109,6 +116,16 @@ def check_start(body: StartOrder) -> None:
         raise BadInput(
             "Nothing says what to start.",
             suggestion="Give a profileId (the ID or name of a profile), or a minerType with a config.",
+        )
+    check_version(body.profile_id, body.profile_hash)
+
+
+def check_version(profile: str | None, version: str | None) -> None:
+    """Raise ``BadInput`` if a version is named, and not of which profile of this node."""
+    if version is not None and (profile is None or profile.startswith(LOCAL_PREFIX)):
+        raise BadInput(
+            "A profileHash says which version of a profile of this node; none is named.",
+            suggestion="Give its profileId too, or leave the profileHash out.",
         )
 
 

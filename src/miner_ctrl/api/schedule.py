@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from miner_ctrl.api.faces import CommandsFace, RigFace
-from miner_ctrl.api.routes import Resource
+from miner_ctrl.api.resource import Resource
 from miner_ctrl.model.rig import Schedule, ScheduleState
 from miner_ctrl.model.times import time_text
 from miner_ctrl.model.views import CommandView, ScheduleView

@@ -14,7 +14,7 @@ from miner_ctrl.controller.fleet import Fleet, RigMissing, RigPinged, RigReporte
 from miner_ctrl.controller.log_parts import ReaderTooSlow, parts_of, read_log
 from miner_ctrl.errors import MinerCtrlError, NotFound, Refused, RequestTimedOut, Unreachable
 from miner_ctrl.model.miners import NodeInfo
-from miner_ctrl.model.profiles import ConfigValue, Profile
+from miner_ctrl.model.profiles import LOCAL_PREFIX, ConfigValue, Profile
 from miner_ctrl.model.repeats import COMMAND_SEED, id_from
 from miner_ctrl.model.rig import Schedule, ScheduleState
 from miner_ctrl.model.text import one_line
@@ -51,7 +51,6 @@ RIG_ARRIVES_WITHIN_S = 5.0
 RIG_RETURNS_WITHIN_S = 60.0
 """How long a followed log waits for a rig whose link was lost: longer than a session takes to be back by itself."""
 REPEAT_EVERY_S = 1.0
-LOCAL_PREFIX = "local:"
 
 
 class Reach(Protocol):
@@ -143,15 +142,17 @@ class Commands:
         miner_type: str | None,
         config: Mapping[str, ConfigValue],
         replace: str | None = None,
+        version: str | None = None,
     ) -> CommandView:
-        """Start a miner: from our profile ``profile``, or from the rig's own (``local:NAME``, or a name that only
-        the rig knows). With ``replace`` the miner of that name (``*``: the only one) runs it from now on."""
+        """Start a miner: from our profile ``profile`` (in the ``version`` with that hash, else as it is now), or from
+        the rig's own (``local:NAME``, or a name that only the rig knows). With ``replace`` the miner of that name
+        (``*``: the only one) runs it from now on."""
         record = self.rig(query)
         overrides = {"miner_type": miner_type or "", "config": dict(config), "replace": replace or ""}
         if profile is None:
             return _done(await self.command(record, StartMiner(**overrides)))  # type: ignore[arg-type]
         name = profile.removeprefix(LOCAL_PREFIX)
-        ours = None if profile.startswith(LOCAL_PREFIX) else self._own_profile(profile)
+        ours = None if profile.startswith(LOCAL_PREFIX) else self._own_profile(profile, version)
         if ours is None:
             with _profile_sought(record, name, only_there=profile.startswith(LOCAL_PREFIX)):
                 return _done(await self.command(record, StartMiner(local_profile=name, **overrides)))  # type: ignore[arg-type]
@@ -181,9 +182,10 @@ class Commands:
         """Resume one miner of a rig, or all."""
         return _done(await self.command(self.rig(query), ResumeMiner(miner=miner)))
 
-    async def deploy_profile(self, query: str, profile: str) -> CommandView:
-        """Store one of our profiles on a rig, under its name."""
-        await self.command(self.rig(query), Deploy(profile=self._profiles.find(profile)))
+    async def deploy_profile(self, query: str, profile: str, version: str | None = None) -> CommandView:
+        """Store one of our profiles on a rig, under its name; in the ``version`` with that hash, else as it is now."""
+        record = self.rig(query)
+        await self.command(record, Deploy(profile=self._in_version(profile, version)))
         return CommandView(status="stored")
 
     async def set_lock(self, query: str, document: bytes, signature: bytes) -> CommandView:
@@ -344,11 +346,16 @@ class Commands:
             raise _not_a_rig(record)
         return record
 
-    def _own_profile(self, name: str) -> Profile | None:
+    def _own_profile(self, name: str, version: str | None) -> Profile | None:
         try:
-            return self._profiles.find(name)
+            return self._in_version(name, version)
         except NotFound:
+            if version is not None:
+                raise
             return None
+
+    def _in_version(self, name: str, version: str | None) -> Profile:
+        return self._profiles.find(name) if version is None else self._profiles.version(name, version)
 
 
 def _not_a_rig(record: PeerRecord) -> NotFound:

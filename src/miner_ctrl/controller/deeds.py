@@ -112,6 +112,7 @@ DEEDS: Mapping[str, Deed] = {
         f"{action}_many": Deed(JOB, f"{action.capitalize()} on many rigs.", says_so=False)
         for action in ("start", "stop", "restart", "pause", "resume", "deploy", "rollback", "schedule", "lock")
     },
+    "retry_job": Deed(JOB, "Try the job {id} again.", says_so=False),
     "cancel_job": Deed(JOB, "Cancel the job {id}."),
 }
 """By the route's handler, or by what was decided about a node."""

@@ -134,9 +134,9 @@ class Deploys:
             restarted=restarted,
         )
 
-    async def deploy_profile(self, query: str, profile: str) -> DeployView:
-        """Store one of our profiles on a rig, under its name."""
-        await self._commands.deploy_profile(query, profile)
+    async def deploy_profile(self, query: str, profile: str, version: str | None = None) -> DeployView:
+        """Store one of our profiles on a rig, under its name; in the ``version`` with that hash, else as it is now."""
+        await self._commands.deploy_profile(query, profile, version)
         return DeployView(status="stored")
 
     async def rollback(self, query: str, miner_type: str, *, restart: bool = False) -> DeployView:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
+from miner_ctrl.controller.orders import NEVER_KEPT, SMALL_ORDER_BYTES, KeptOrder
 from miner_ctrl.model.jobs import JobCounts, JobPeerState, JobPeerView, JobState, JobView
 from miner_ctrl.model.times import time_text
 from miner_ctrl.model.views import DeployProgress, ErrorView, View
@@ -18,7 +19,7 @@ Act = Callable[[str, Told], Awaitable[View]]
 
 
 class JobPeer:
-    """One rig of a job."""
+    """One rig of a job. ``said_in``: the job whose command this one says again to it; it may have heard that one."""
 
     __slots__ = (
         "answer",
@@ -28,6 +29,7 @@ class JobPeer:
         "name",
         "node_id",
         "place",
+        "said_in",
         "sent_bytes",
         "started_ms",
         "state",
@@ -35,11 +37,12 @@ class JobPeer:
         "total_bytes",
     )
 
-    def __init__(self, place: int, fingerprint: bytes, node_id: str, name: str) -> None:
+    def __init__(self, place: int, fingerprint: bytes, node_id: str, name: str, said_in: str = "") -> None:
         self.place = place
         self.fingerprint = fingerprint
         self.node_id = node_id
         self.name = name
+        self.said_in = said_in
         self.state = JobPeerState.WAITING
         self.answer: dict[str, object] | None = None
         self.error: ErrorView | None = None
@@ -66,7 +69,8 @@ class JobPeer:
 
 
 class Job:
-    """A job and its rigs. ``digest`` names the request that made it. A job that was read from disk has no ``act``."""
+    """A job and its rigs. ``digest`` names the request that made it, ``retry_of`` the job that it tries again. One that
+    was read from disk has no ``act``."""
 
     def __init__(
         self,
@@ -77,6 +81,8 @@ class Job:
         asked_by: str,
         digest: bytes,
         created_ms: int,
+        order: KeptOrder = NEVER_KEPT,
+        retry_of: str = "",
         act: Act | None = None,
         can_be_stopped: bool = False,
     ) -> None:
@@ -88,6 +94,9 @@ class Job:
         self.created_ms = created_ms
         self.finished_ms: int | None = None
         self.state = JobState.RUNNING
+        self.order = order
+        self.retry_of = retry_of
+        self._small_order = order.view(SMALL_ORDER_BYTES)
         self.act = act
         self.can_be_stopped = can_be_stopped
         """Whether a rig's command that runs can be stopped; else it ends by itself."""
@@ -115,8 +124,8 @@ class Job:
         """Return the rigs whose turn has not come."""
         return [peer for peer in self.peers if peer.state is JobPeerState.WAITING]
 
-    def view(self) -> JobView:
-        """Return it as the API shows it."""
+    def view(self, *, whole: bool = False) -> JobView:
+        """Return it as the API shows it; ``whole``: also with an order that is long."""
         return JobView(
             id=self.id,
             action=self.action,
@@ -128,6 +137,8 @@ class Job:
             counts=JobCounts(**{state.value: self._counts[state] for state in JobPeerState}),
             sent_bytes=self._sent_bytes,
             total_bytes=self._total_bytes,
+            order=self.order.view() if whole else self._small_order,
+            retry_of=self.retry_of,
         )
 
 

@@ -16,6 +16,7 @@ import apsw
 import msgspec
 
 from miner_ctrl.controller.job import Job, JobPeer
+from miner_ctrl.controller.orders import KeptOrder, LeftOut
 from miner_ctrl.model.jobs import JobPeerState, JobState
 from miner_ctrl.model.views import ErrorView
 from miner_ctrl.storage.sqlite import open_database, transaction
@@ -50,8 +51,14 @@ _MIGRATIONS = (
         PRIMARY KEY (job, place)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE job ADD COLUMN asked BLOB;
+    ALTER TABLE job ADD COLUMN left_out TEXT NOT NULL DEFAULT 'old';
+    ALTER TABLE job ADD COLUMN retry_of TEXT NOT NULL DEFAULT '';
+    ALTER TABLE job_peer ADD COLUMN said_in TEXT NOT NULL DEFAULT '';
+    """,
 )
-_PEER_ROW = f"INTO job_peer VALUES ({', '.join('?' * 13)})"
+_PEER_ROW = f"INTO job_peer VALUES ({', '.join('?' * 14)})"
 INTERRUPTED = ErrorView(
     error="This node ended before the rig's answer was written down; the command may have been carried out.",
     code="INTERRUPTED",
@@ -72,6 +79,7 @@ class _PeerRow(msgspec.Struct, array_like=True, frozen=True):
     total_bytes: int
     started_ms: int | None
     finished_ms: int | None
+    said_in: str
 
 
 class _JobRow(msgspec.Struct, array_like=True, frozen=True):
@@ -82,6 +90,9 @@ class _JobRow(msgspec.Struct, array_like=True, frozen=True):
     created_ms: int
     finished_ms: int | None
     state: JobState
+    asked: bytes | None
+    left_out: LeftOut
+    retry_of: str
 
 
 class JobStore:
@@ -107,7 +118,10 @@ class JobStore:
 
     async def add(self, job: Job) -> None:
         """Write down a new job with all its rigs; durable when this returns."""
-        head = (job.id, job.action, job.asked_by, job.digest, job.created_ms, job.finished_ms, job.state.value)
+        head = (
+            job.id, job.action, job.asked_by, job.digest, job.created_ms, job.finished_ms, job.state.value,
+            job.order.json, job.order.left_out.value, job.retry_of,
+        )  # fmt: skip
         rows = [_row(job, peer) for peer in job.peers]
         job.unwritten.clear()
         await self._in_thread(lambda: self._add(head, rows))
@@ -146,10 +160,13 @@ class JobStore:
         row = msgspec.convert(head, _JobRow)
         query = (
             "SELECT place, fingerprint, id, name, state, answer, error, step, sent_bytes, total_bytes, started_ms,"
-            " finished_ms FROM job_peer WHERE job = ? ORDER BY place"
+            " finished_ms, said_in FROM job_peer WHERE job = ? ORDER BY place"
         )
         peers = [_peer(msgspec.convert(row, _PeerRow)) for row in self._connection.execute(query, (row.id,))]
-        job = Job(row.id, row.action, peers, asked_by=row.asked_by, digest=row.digest, created_ms=row.created_ms)
+        job = Job(
+            row.id, row.action, peers, asked_by=row.asked_by, digest=row.digest, created_ms=row.created_ms,
+            order=KeptOrder(row.asked, row.left_out), retry_of=row.retry_of,
+        )  # fmt: skip
         job.finished_ms, job.state = row.finished_ms, row.state
         if job.state is JobState.RUNNING:
             job.state = JobState.INTERRUPTED
@@ -157,7 +174,7 @@ class JobStore:
 
     def _add(self, head: tuple[apsw.SQLiteValue, ...], rows: list[tuple[apsw.SQLiteValue, ...]]) -> None:
         with transaction(self._connection):
-            self._connection.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?, ?)", head)
+            self._connection.execute("INSERT INTO job VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", head)
             self._connection.executemany(f"INSERT {_PEER_ROW}", rows)
 
     def _write(self, state: tuple[apsw.SQLiteValue, ...], rows: list[tuple[apsw.SQLiteValue, ...]]) -> None:
@@ -185,11 +202,12 @@ def _row(job: Job, peer: JobPeer) -> tuple[apsw.SQLiteValue, ...]:
         peer.total_bytes,
         peer.started_ms,
         peer.finished_ms,
+        peer.said_in,
     )
 
 
 def _peer(row: _PeerRow) -> JobPeer:
-    peer = JobPeer(row.place, row.fingerprint, row.id, row.name)
+    peer = JobPeer(row.place, row.fingerprint, row.id, row.name, row.said_in)
     peer.state = row.state if row.state.ended else JobPeerState.INTERRUPTED
     peer.answer = None if row.answer is None else msgspec.json.decode(row.answer)
     peer.error = None if row.error is None else msgspec.json.decode(row.error, type=ErrorView)

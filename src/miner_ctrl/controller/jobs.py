@@ -17,6 +17,8 @@ import msgspec
 from miner_ctrl.controller.fleet import Fleet
 from miner_ctrl.controller.job import Act, Job, JobPeer, answer_of
 from miner_ctrl.controller.job_store import INTERRUPTED, JobStore
+from miner_ctrl.controller.orders import kept_order
+from miner_ctrl.controller.retries import retry_of
 from miner_ctrl.controller.selection import chosen
 from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, RateLimited
 from miner_ctrl.model.callers import Caller
@@ -27,9 +29,10 @@ from miner_ctrl.model.jobs import (
     JobRigView,
     JobState,
     JobView,
+    Retry,
     Selection,
 )
-from miner_ctrl.model.repeats import COMMAND_SEED, id_from
+from miner_ctrl.model.repeats import COMMAND_SEED, id_from, seed_of_job
 from miner_ctrl.model.text import one_line
 from miner_ctrl.model.times import time_text
 from miner_ctrl.model.views import DeployProgress, ErrorView
@@ -98,12 +101,16 @@ class Jobs:
         return [job.view() for job in reversed(self._jobs.values())]
 
     async def get(self, id_: str) -> JobView:
-        """Return one job. Raises ``NotFound``."""
-        return (await self._find(id_)).view()
+        """Return one job, with its whole order. Raises ``NotFound``."""
+        return (await self._find(id_)).view(whole=True)
 
     async def peers(self, id_: str) -> list[JobPeerView]:
         """Return how a job stands with each of its rigs. Raises ``NotFound``."""
         return [peer.view() for peer in (await self._find(id_)).peers]
+
+    async def retry(self, id_: str) -> Retry:
+        """Return what is to be done to try a job again, for ``start``. Raises ``NotFound``, and as ``retry_of``."""
+        return retry_of(await self._find(id_), lambda fingerprint: self._registry.get(fingerprint) is not None)
 
     def watch(self, watcher: Watcher, gone: Callable[[str], None] | None = None) -> Callable[[], None]:
         """Have ``watcher`` called at each change, and ``gone`` with the ID of each job that is kept no more, in
@@ -129,18 +136,22 @@ class Jobs:
         act: Act,
         *,
         order: msgspec.Struct,
+        keeps: msgspec.Struct | None = None,
+        retry: Retry | None = None,
         can_be_stopped: bool = False,
         dry_run: bool = False,
     ) -> JobView:
         """Begin a job: ``act`` on each rig of ``selection``. ``order`` is what was asked for, whole; the same one with
-        the same idempotency key is the same job.
+        the same idempotency key is the same job. ``keeps`` is what to do if it is to be done again (else ``order``),
+        ``retry`` what this does again.
 
         Raises:
             BadInput, NotFound, Conflict: which rigs it is for cannot be said; nothing was begun.
             RateLimited: too many jobs run.
         """
         await self._opened()
-        digest = hashlib.sha256(action.encode() + b"\0" + _encoder.encode(order)).digest()
+        asked = _encoder.encode(order) if retry is None else f"again: {retry.of}".encode()
+        digest = hashlib.sha256(action.encode() + b"\0" + asked).digest()
         seed = COMMAND_SEED.get()
         id_ = self._new_id() if seed is None else id_from(seed, b"job")
         known = self._jobs.get(id_)
@@ -164,12 +175,15 @@ class Jobs:
                 details={"retryAfterS": 5},
             )
         peers = [
-            JobPeer(place, record.keys.fingerprint, record.keys.node_id, record.name)
+            JobPeer(
+                place, record.keys.fingerprint, record.keys.node_id, record.name,
+                "" if retry is None else retry.said_in.get(record.keys.node_id, ""),
+            )
             for place, record in enumerate(records)
-        ]
+        ]  # fmt: skip
         job = Job(
             id_, action, peers, asked_by=asked_by, digest=digest, created_ms=self._now_ms(), act=act,
-            can_be_stopped=can_be_stopped,
+            can_be_stopped=can_be_stopped, order=kept_order(keeps or order), retry_of="" if retry is None else retry.of,
         )  # fmt: skip
         self._jobs[id_] = job
         self._tasks[id_] = asyncio.create_task(self._run(job), name=f"job {id_}")
@@ -241,6 +255,7 @@ class Jobs:
         peer.started_ms = self._now_ms()
         job.change(peer, JobPeerState.RUNNING)
         self._tell(job, peer)
+        COMMAND_SEED.set(seed_of_job(peer.said_in or job.id))  # of this task alone
 
         def told(progress: DeployProgress) -> None:
             job.tell(peer, progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -65,6 +66,17 @@ class Selection(msgspec.Struct, frozen=True):
     filter: PeerFilter | None
 
 
+class Retry(msgspec.Struct, frozen=True):
+    """What a job is to do once more: the ``order`` of the job ``of`` (JSON), on those rigs on which it came to nothing,
+    by their full IDs; ``said_in`` has those that may have heard it already, and the job in which it was said."""
+
+    of: str
+    action: str
+    order: bytes
+    peers: tuple[str, ...]
+    said_in: Mapping[str, str]
+
+
 class JobCounts(View, frozen=True, kw_only=True):
     """How many rigs are in each state."""
 
@@ -87,7 +99,9 @@ class JobRigView(View, frozen=True, kw_only=True):
 class JobView(View, frozen=True, kw_only=True):
     """A command to many rigs. ``asked_by`` is the door it came through, with the name of who asked where there is one.
     ``sent_bytes`` of ``total_bytes``: how far the programs of a deploy have gone, over all rigs (0 where no bytes go).
-    ``dry_run``: nothing was done, and the job is not kept; ``peers`` then has the rigs it would have been for."""
+    ``order`` is what was asked of each rig, without secrets (``…`` stands for one); ``null`` where it is not kept, and
+    in lists where it is long. ``retry_of`` is the job that this one tries again. ``dry_run``: nothing was done, and the
+    job is not kept; ``peers`` then has the rigs it would have been for."""
 
     id: str
     action: str
@@ -99,6 +113,8 @@ class JobView(View, frozen=True, kw_only=True):
     counts: JobCounts
     sent_bytes: int = 0
     total_bytes: int = 0
+    order: dict[str, object] | None = None
+    retry_of: str = ""
     dry_run: bool = False
     peers: tuple[JobRigView, ...] = ()
 

@@ -17,6 +17,8 @@ MAX_DOCUMENT_BYTES = 1024 * 1024
 """The largest file of profiles that is read."""
 RESERVED_NAMES = frozenset({"check", "export", "fields", "import", "inspect", "pools", "preview", "types"})
 """Would be read as routes."""
+LOCAL_PREFIX = "local:"
+"""Before the name of a profile that a rig has itself."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

@@ -22,6 +22,11 @@ def seed_of(*parts: str) -> bytes:
     return digest.digest()
 
 
+def seed_of_job(job: str) -> bytes:
+    """Return the seed that the commands of a job have: a rig that is told one again knows it."""
+    return seed_of("job", job)
+
+
 def id_from(seed: bytes, *parts: bytes) -> str:
     """Return the ID that ``seed`` gives to what ``parts`` name."""
     digest = hashlib.sha256(seed)

@@ -207,6 +207,15 @@ class ProfileStore:
             BadInput: what it was then is not allowed any more.
             NotFound, Conflict: there is no such profile or version, or several.
         """
+        then = self.version(query, hash_prefix)
+        return self.change(then.id, then.name, then.miner_type, then.config)
+
+    def version(self, query: str, hash_prefix: str) -> Profile:
+        """Return a profile as it was in the version whose hash begins with ``hash_prefix``; its name is that of now.
+
+        Raises:
+            NotFound, Conflict: there is no such profile or version, or several.
+        """
         held = self.find(query)
         wanted = hash_prefix.strip().lower()
         found = [version for version in self.versions(held.id) if version.hash.startswith(wanted)] if wanted else []
@@ -222,7 +231,7 @@ class ProfileStore:
                 suggestion="Give more characters of the hash.",
                 code="AMBIGUOUS_VERSION",
             )
-        return self.change(held.id, held.name, found[0].miner_type, found[0].config)
+        return msgspec.structs.replace(held, miner_type=found[0].miner_type, config=found[0].config)
 
     def import_drafts(self, drafts: Iterable[ProfileDraft], *, replace: bool = False) -> ImportOutcome:
         """Keep all of ``drafts`` or, if one cannot be kept, none. Those that are there already with the same content

@@ -107,7 +107,7 @@ const FRESH_INVITE: Omit<Invite, "id"> = {
 const FRESH_JOB: Omit<Job, "id"> = {
   action: "", state: "running", askedBy: "", createdAt: "", finishedAt: null, total: 0,
   counts: { waiting: 0, running: 0, done: 0, failed: 0, skipped: 0, cancelled: 0, interrupted: 0 },
-  sentBytes: 0, totalBytes: 0, dryRun: false, peers: [],
+  sentBytes: 0, totalBytes: 0, order: null, retryOf: "", dryRun: false, peers: [],
 };
 const FRESH_EVENT: Omit<HistoryEvent, "id"> = {
   at: "", atMs: 0, kind: "", peerId: "", peerName: "", miner: "", by: "", text: "", own: false, cursor: "",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { askedBy } from "../../texts";
-import { orderIn, orderWords } from "./again";
+import { activity, askedBy } from "../../texts";
+import { cameToNothing, orderLines, orderWords } from "./again";
 import { type Entry, deedsOf, formatted, resultOf, targetWords } from "./deeds";
 import { jobOf, kindsOf, lets } from "./events";
 import { answerWords, newestFirst, outcome, segments, took } from "./jobs";
@@ -47,37 +47,14 @@ describe("a job", () => {
 });
 
 describe("the same command again", () => {
-  const asked = (action: string, body: unknown) => ({ kind: "asked", action, body: JSON.stringify(body) });
-  const ended = { kind: "ended", action: "", body: "{}" };
+  it("is for those on which it came to nothing", () => expect(cameToNothing(counts({ failed: 2, interrupted: 1, cancelled: 4, done: 9, skipped: 3, running: 1 }))).toBe(7));
 
-  it("is what the journal has of it, without whom it was for", () =>
-    expect(orderIn([ended, asked("stop_many", { minerName: "xmrig-1", peers: null, filter: { q: "" }, dryRun: false })], "stop")).toEqual({
-      order: { minerName: "xmrig-1" },
-    }));
-
-  it("is not one that another asked in that second, nor a rehearsal", () => {
-    expect(orderIn([asked("start_many", {}), asked("stop_many", { dryRun: true, minerName: "a" })], "stop")).toEqual({ why: "lost" });
-    expect(orderIn([], "stop")).toEqual({ why: "lost" });
+  it("is said by its fields that say something, in words where there are some", () => {
+    const order = { profileId: "0123456789abcdef", profileHash: "ab".repeat(32), resumeAfterS: 60, minerName: null, config: {}, restart: false, rules: [1], constructor: "x" };
+    const lines = orderLines(order, activity.one.orderFields, "night");
+    expect(orderWords(lines)).toBe("Profile: night, Version of the profile: abababab, Goes on after seconds: 60, Rules: [1], constructor: x");
+    expect(orderLines({ profileId: "0123" }, activity.one.orderFields)).toEqual([{ label: "Profile", text: "0123" }]);
   });
-
-  it("is told where two were the same", () =>
-    expect(orderIn([asked("stop_many", { minerName: null, peers: ["a"] }), asked("stop_many", { minerName: null, peers: ["b"] })], "stop")).toEqual({
-      order: { minerName: null },
-    }));
-
-  it("is not guessed where two were not the same", () =>
-    expect(orderIn([asked("stop_many", { minerName: "a" }), asked("stop_many", { minerName: "b" })], "stop")).toEqual({ why: "many" }));
-
-  it.each([
-    [{ bytes: 9000, sha256: "ab" }, "long"],
-    [{ config: { pools: [{ password: "…" }] } }, "secret"],
-    [{ document: { chars: 400 }, signature: "x" }, "secret"],
-  ])("is not made of %j", (body, why) => expect(orderIn([asked("start_many", body)], "start")).toEqual({ why }));
-
-  it("is not made of what is no JSON", () => expect(orderIn([{ kind: "asked", action: "stop_many", body: "{" }], "stop")).toEqual({ why: "long" }));
-
-  it("is said in a line", () =>
-    expect(orderWords({ minerName: "a", resumeAfterS: 60, profileId: null, config: {}, restart: false, rules: [1] })).toBe("minerName a, resumeAfterS 60, rules [1]"));
 });
 
 describe("the audit journal", () => {
@@ -113,6 +90,12 @@ describe("the audit journal", () => {
     expect(targetWords('{"peer":"0123456789abcdef","miner":"x"}', (id) => (id === "0123456789abcdef" ? "rig-beta" : undefined))).toBe("rig-beta, x");
     expect([targetWords('{"peer":"rig-alpha","miner":"x"}'), targetWords("{}"), targetWords("{")]).toEqual(["rig-alpha, x", "", "{"]);
   });
+});
+
+describe("actions of the audit journal", () => {
+  it("are said in words, and one of a newer node as it is called", () =>
+    expect([activity.deed("stop_many"), activity.deed("warp_rig"), activity.deed("constructor")]).toEqual(["Stop on many rigs", "warp_rig", "constructor"]));
+  it("are told apart by their words", () => expect(new Set(activity.deeds.map(([, words]) => words)).size).toBe(activity.deeds.length));
 });
 
 describe("events", () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { charsOf, judged } from "./passwords";
 import { isLess, problemOf } from "./retention";
 import { ruleWords } from "./schedules";
+import { linesOf } from "./lines";
 
 describe("a password", () => {
   it.each([
@@ -38,4 +39,9 @@ describe("a rule of a schedule", () => {
     [{ days: [0, 1, 2, 3, 4, 5, 6], startMinute: 0, endMinute: 1440, do: "run" }, "Daily, 00:00–24:00: mine"],
     [{ days: [5, 0], startMinute: 485, endMinute: 60, do: "profile:night" }, "Mon, Sat, 08:05–01:00: profile night"],
   ])("%j is %s", (rule, words) => expect(ruleWords(rule)).toBe(words));
+});
+
+describe("lines of a lock", () => {
+  it("are each once, without blanks and empty ones", () => expect(linesOf(" 48abc \r\n\n48abc\npool.example:3333  ")).toEqual(["48abc", "pool.example:3333"]));
+  it("are none of an empty text", () => expect(linesOf(" \n ")).toEqual([]));
 });

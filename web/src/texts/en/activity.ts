@@ -1,3 +1,4 @@
+import { actions } from "./actions";
 import { count, word } from "./common";
 
 const VERBS: Record<string, string> = {
@@ -85,18 +86,34 @@ export const activity = {
       "What is done stays done.",
     cancelDo: "Cancel job",
     cancelled: "The job is cancelled.",
-    again: (n: number) => `Try again on the ${n === 1 ? "one" : n.toLocaleString("en")} that failed`,
+    again: (n: number, failed: boolean) =>
+      failed ? `Try again on the ${n === 1 ? "one" : n.toLocaleString("en")} that failed` : `Try again on ${count(n, "rig")}`,
     againTitle: (verb: string, n: number) => `${verb} on ${count(n, "rig")} again?`,
-    againText: (order: string) => `The same command as before${order ? ` (${order})` : ""}, as a new job, to the rigs on which it failed.`,
+    againText: (order: string, failed: boolean, interrupted: number) =>
+      `The same command as before${order ? ` (${order})` : ""}, as a new job, to the rigs on which it ${failed ? "failed" : "failed, was interrupted or was cancelled"}.` +
+      (interrupted ? ` ${count(interrupted, "rig")} may have done it already: ${interrupted === 1 ? "it does" : "they do"} it once.` : ""),
+    more: (n: number) => `and ${n.toLocaleString("en")} more`,
     againDo: (verb: string, n: number) => `${verb} on ${count(n, "rig")}`,
     begun: "A new job has begun.",
-    whyNot: {
-      long: "The command is not kept in full: with the list of its rigs it was too long for the audit journal. Give it again from the Nodes page.",
-      secret: "The command held something secret, which is not kept. Give it again from the Nodes page.",
-      lost: "What exactly was asked is not in the audit journal any more. Give it again from the Nodes page.",
-      many: "Several different commands of this kind were given in that second. Give it again from the Nodes page.",
-    },
-    toNodes: "Go to the nodes",
+    order: "Asked for",
+    orderLost: "not kept: the job is older than that, or its command was too long",
+    orderFields: {
+      profileId: "Profile",
+      profileHash: "Version of the profile",
+      minerType: "Miner type",
+      minerName: "Miner",
+      replace: "In place of",
+      config: "Settings",
+      resumeAfterS: "Goes on after seconds",
+      version: "Version of the program",
+      sha256: "Bundle",
+      restart: "Restarts the miners",
+      rules: "Rules",
+      otherwise: "Otherwise",
+      document: "Signed change",
+      signature: "Signature",
+    } as Record<string, string>,
+    retryOf: "Tries again",
     rigs: "Rigs",
     all: "All",
     filter: "Find a rig",
@@ -125,7 +142,7 @@ export const activity = {
     caller: "Who",
     callerHint: "A name, an ID, or a door: owner, loopback",
     action: "Action",
-    actionHint: "As it is called here: stop_many",
+    anyAction: "Every action",
     peer: "Rig or peer",
     peerHint: "Name or ID",
     kind: "Kind",
@@ -137,6 +154,11 @@ export const activity = {
     end: "That is all there is.",
     newer: (n: number) => `Show ${count(n, "newer event")}`,
   },
+
+  /** An action of the audit journal in words; one of a newer node as it is called there. */
+  deed: (action: string) => word(actions, action),
+  /** Every action that is known, by its words. */
+  deeds: (Object.entries(actions) as [string, string][]).sort(([, one], [, other]) => one.localeCompare(other)),
 
   auditPage: {
     empty: "The journal is empty",
@@ -164,6 +186,7 @@ export const activity = {
       role: "Role",
       address: "Address",
       action: "Action",
+      rawAction: "Called",
       target: "For what",
       body: "Asked with",
       code: "Ended with",
