@@ -15,8 +15,9 @@ from miner_ctrl.api.application import ROUTES
 from miner_ctrl.api.port import PortRules
 from miner_ctrl.api.rates import Rate
 from miner_ctrl.api.routes import Route
-from miner_ctrl.audit.said import HIDDEN, said_body
+from miner_ctrl.audit.said import said_body
 from miner_ctrl.model.callers import AccessRole
+from miner_ctrl.model.secrets import HIDDEN
 from tests.api.in_memory import BASE, rig_view
 from tests.api.open_port import PASSWORD, OpenPort, opened
 
