@@ -40,7 +40,7 @@ async function moved(stage: Stage, farm: Farm, size: (typeof SIZES)[number], lat
   for (const path of addresses(farm)) {
     await page.goto(path);
     await settled(page);
-    await page.waitForTimeout(WATCHED_MS);
+    await page.waitForTimeout(lateness === undefined ? WATCHED_MS : 800);
     const { sum, moved } = told(await takeShifts(page));
     if (sum > MOST) found[path] = { sum, moved };
   }
