@@ -75,7 +75,7 @@ scene("a miner program is deployed from the rig's page, its way is seen, and it 
   expect([first.installed, first.previous ?? null]).toEqual([true, null]);
 
   const said = await deployed(page, "6.22.2");
-  expect(said.some((words) => /^[\d.]+ MB of [\d.]+ MB sent$/.test(words)), `how far it was is said: ${[...new Set(said)].join(" | ")}`).toBe(true);
+  expect(said.some((words) => /^[\d.]+ MiB of [\d.]+ MiB sent$/.test(words)), `how far it was is said: ${[...new Set(said)].join(" | ")}`).toBe(true);
   const back = programs.getByRole("button", { name: "Roll back to 6.22.1" });
   await back.waitFor();
   const second = await xmrigOf(controller);
@@ -93,7 +93,7 @@ scene("the real XMRig's log is followed in its colours, searched, and stands whi
   await stage.nodes.rig(controller, "rig-alpha", { MINER_CTRL_XMRIG: await xmrig() });
   await controller.ask("POST", "/remote/rig-alpha/start", {
     minerType: "xmrig",
-    config: { pool: NO_POOL, wallet: "4".padEnd(95, "8xyz"), algo: "rx/0", threads: 1, randomxMode: "light", hugePages: false, extraArgs: ["--retry-pause=1"] },
+    config: { pool: NO_POOL, wallet: "4".padEnd(95, "8xyz"), algo: "rx/0", threads: 1, randomxMode: "light", hugePages: false, extraArgs: ["--retry-pause=1", "--retries=1000"] },
   });
   const page = await rigPage(stage, controller, "console");
   const log = page.getByRole("log", { name: "Log of xmrig-1" });
@@ -117,6 +117,7 @@ scene("the real XMRig's log is followed in its colours, searched, and stands whi
   });
   await page.getByLabel("Only lines that match").uncheck();
   await page.getByRole("searchbox", { name: "Find in the log" }).fill("");
+  await log.getByText(/connect error/).first().waitFor();
 
   await page.getByRole("button", { name: "Pause", exact: true }).last().click();
   const held = await log.innerText();
