@@ -1,12 +1,17 @@
-"""The real XMRig as its publisher would give it out: an archive that runs wherever it is unpacked."""
+"""The real XMRig as its publisher would give it out: an archive that runs wherever it is unpacked.
+
+``python -m tests.components.xmrig_bundle FOLDER VERSION [MEGABYTES]`` writes one and prints its path.
+"""
 
 from __future__ import annotations
 
 import io
+import os
+import sys
 import tarfile
 from pathlib import Path
 
-from tests.components.xmrig import _LIBRARIES, _LOADER
+from tests.components.xmrig import _LIBRARIES, _LOADER, obtain
 
 SCRIPT = """#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")
@@ -14,8 +19,10 @@ exec "$here/lib/{loader}" --library-path "$here/lib" "$here/bin/xmrig" "$@"
 """
 
 
-def xmrig_archive(program: Path, into: Path, *, version: str, note: str = "") -> Path:
+def xmrig_archive(program: Path, into: Path, *, version: str, note: str = "", more_bytes: int = 0) -> Path:
     """Return ``xmrig-<version>.tar.gz`` in ``into``; ``note`` makes its bytes differ from another's.
+
+    ``more_bytes`` of it cannot be made smaller.
 
     ``program`` is what ``tests.components.xmrig.obtain`` found: a script beside the package's files, or the system's.
     """
@@ -33,6 +40,8 @@ def xmrig_archive(program: Path, into: Path, *, version: str, note: str = "") ->
         else:
             _add(tar, f"{root}/xmrig", program.read_bytes(), 0o755)
         _add(tar, f"{root}/NOTE", note.encode(), 0o644)
+        if more_bytes:
+            _add(tar, f"{root}/MORE", os.urandom(more_bytes), 0o644)
     return archive
 
 
@@ -40,3 +49,9 @@ def _add(tar: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
     info = tarfile.TarInfo(name)
     info.size, info.mode = len(data), mode
     tar.addfile(info, io.BytesIO(data))
+
+
+if __name__ == "__main__":
+    folder, version, megabytes = (*sys.argv[1:], "0")[:3]
+    more = int(megabytes) * 1_000_000
+    print(xmrig_archive(obtain(), Path(folder), version=version, note=version, more_bytes=more))

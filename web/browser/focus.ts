@@ -28,7 +28,8 @@ export async function tabbed(page: Page, most: number = MOST_STOPS): Promise<Sto
     const node = tree.nodes[0];
     stops.push({ name: `${String(node?.role?.value ?? "?")} ${String(node?.name?.value ?? "")}`.trim(), visible: at.visible });
     if (at.again) {
-      stops.pop();
+      const last = stops.pop();
+      if (!at.first) throw new Error(`the Tab key does not get on from ${last?.name ?? "here"}`);
       break;
     }
   }
@@ -38,14 +39,15 @@ export async function tabbed(page: Page, most: number = MOST_STOPS): Promise<Sto
 }
 
 /** In the page: what has the focus; `null` for nothing. */
-function stopAt(): { visible: boolean; again: boolean } | null {
+function stopAt(): { visible: boolean; again: boolean; first: boolean } | null {
   const at = document.activeElement;
   if (!(at instanceof HTMLElement || at instanceof SVGElement) || at === document.body) return null;
   const again = at.hasAttribute("data-tabbed");
-  at.setAttribute("data-tabbed", "");
+  const first = document.querySelector("[data-tabbed]") === null || at.getAttribute("data-tabbed") === "first";
+  at.setAttribute("data-tabbed", first ? "first" : "");
   const style = getComputedStyle(at);
   const outlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
   const around = at.parentElement === null ? null : getComputedStyle(at.parentElement);
   const ringed = style.boxShadow !== "none" || (around !== null && around.outlineStyle !== "none");
-  return { visible: outlined || ringed, again };
+  return { visible: outlined || ringed, again, first };
 }

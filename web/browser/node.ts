@@ -35,15 +35,18 @@ export class TestNode {
   address = "";
   #process: ChildProcess | undefined;
   #demands: string[] = [];
+  readonly #environment: NodeJS.ProcessEnv;
 
-  constructor(folder: string, name: string) {
+  /** `more`: what its environment has beyond that of the tests. */
+  constructor(folder: string, name: string, more: NodeJS.ProcessEnv = {}) {
     this.home = join(folder, name);
     this.name = name;
+    this.#environment = { ...process.env, PYTHONUNBUFFERED: "1", ...more };
   }
 
   /** Run a command of this node's to its end. */
   async cli(words: string[], stdin = ""): Promise<Ended> {
-    const child = spawn(PYTHON, this.#command(words), { cwd: ROOT, env: environment(), stdio: "pipe" });
+    const child = spawn(PYTHON, this.#command(words), { cwd: ROOT, env: this.#environment, stdio: "pipe" });
     const said = { out: "", err: "" };
     child.stdout.setEncoding("utf8").on("data", (text: string) => (said.out += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (said.err += text));
@@ -148,7 +151,7 @@ export class TestNode {
   async #run(words: string[], stdin: string): Promise<void> {
     if (this.#process !== undefined) throw new Error(`${this.name} serves already`);
     const log = openSync(this.#logFile, "a");
-    const child = spawn(PYTHON, this.#command(words), { cwd: ROOT, env: environment(), stdio: ["pipe", log, log] });
+    const child = spawn(PYTHON, this.#command(words), { cwd: ROOT, env: this.#environment, stdio: ["pipe", log, log] });
     closeSync(log);
     child.stdin?.on("error", () => undefined); // it ended at once: the wait below tells why
     child.stdin?.end(stdin);
@@ -181,8 +184,8 @@ export class Nodes {
   readonly all: TestNode[] = [];
 
   /** Return a node that has neither identity nor process yet. */
-  add(name: string): TestNode {
-    const node = new TestNode(this.folder, name);
+  add(name: string, more: NodeJS.ProcessEnv = {}): TestNode {
+    const node = new TestNode(this.folder, name, more);
     mkdirSync(node.home, { recursive: true });
     this.all.push(node);
     return node;
@@ -208,8 +211,8 @@ export class Nodes {
   }
 
   /** Return a rig that has joined `controller` and has a session with it. */
-  async rig(controller: TestNode, name: string): Promise<TestNode> {
-    const node = this.add(name);
+  async rig(controller: TestNode, name: string, more: NodeJS.ProcessEnv = {}): Promise<TestNode> {
+    const node = this.add(name, more);
     await node.joinAndServe(await controller.invite());
     await until(`${name} to be connected`, () => controller.isConnected(name), SOON_MS);
     return node;
@@ -222,10 +225,6 @@ export class Nodes {
     const failed = ended.filter((each) => each.status === "rejected");
     if (failed[0] !== undefined) throw failed[0].reason;
   }
-}
-
-function environment(): NodeJS.ProcessEnv {
-  return { ...process.env, PYTHONUNBUFFERED: "1" };
 }
 
 function answered(

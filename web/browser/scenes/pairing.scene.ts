@@ -41,6 +41,7 @@ scene("a node that is turned away goes from the page", async (stage) => {
   await page.getByRole("dialog").or(page.getByRole("alertdialog")).getByRole("button", { name: "Turn away" }).click();
   await waiting.waitFor({ state: "detached" });
   expect(await controller.ask("GET", "/peers")).toEqual([]);
+  expect(await controller.ask("GET", "/peers/pending"), "it does not wait any more").toEqual([]);
 });
 
 scene("by address: a node with another fingerprint is refused, the right one is added", async (stage) => {

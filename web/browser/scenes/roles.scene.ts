@@ -7,7 +7,7 @@ import { settled } from "../seen.ts";
 
 const LOGINS = { ann: ["admin", "a long good password"], vic: ["viewer", "another good password"] } as const;
 const CHANGES =
-  /^(Add|Approve|Assign|Change|Create|Delete|Deploy|Edit|Import|Install|Make|New|Pause|Remove|Restart|Resume|Revoke|Save|Set|Start|Stop|Turn away)\b/;
+  /^(Add|Approve|Assign|Change|Create|Connect|Delete|Deploy|Duplicate|Edit|Import|Install|Make|New|Pause|Remove|Restart|Resume|Revoke|Roll back|Save|Set|Start|Stop|Tag|Turn away|Undo)\b/;
 
 /** The names of what changes something, on every page. */
 async function offered(page: Page, paths: string[]): Promise<Record<string, string[]>> {
@@ -22,6 +22,22 @@ async function offered(page: Page, paths: string[]): Promise<Record<string, stri
       }
     }
     found[path] = names;
+  }
+  return found;
+}
+
+/** What the palette would do to a rig. */
+async function deeds(page: Page): Promise<string[]> {
+  const found: string[] = [];
+  for (const words of ["stop rig-alpha", "pause rig-alpha", "add peer", "new profile"]) {
+    await page.keyboard.press("Control+k");
+    const palette = page.getByRole("dialog", { name: "Find" });
+    await palette.getByRole("combobox").fill(words);
+    await page.waitForTimeout(500);
+    const options = await palette.getByRole("option").allInnerTexts();
+    found.push(...options.filter((option) => /stop|pause|add a? ?peer|new profile/i.test(option)));
+    await page.keyboard.press("Escape");
+    await palette.waitFor({ state: "detached" });
   }
   return found;
 }
@@ -44,6 +60,9 @@ scene("a viewer is offered nothing that changes something, an admin is", async (
   for (const path of ["/nodes", at, "/profiles", `/profiles/${profile.id}`]) {
     expect(forAdmin[path]?.length, `what an admin is offered at ${path}`).toBeGreaterThan(0);
   }
+  await admin.page.goto("/");
+  await settled(admin.page);
+  expect((await deeds(admin.page)).length, "what the palette offers an admin").toBeGreaterThanOrEqual(4);
   stage.check();
 
   const viewer = await stage.open(controller, "/");
@@ -51,4 +70,7 @@ scene("a viewer is offered nothing that changes something, an admin is", async (
   await loggedIn(viewer.page, "vic", LOGINS.vic[1]);
   const forViewer = await offered(viewer.page, paths);
   expect(Object.entries(forViewer).filter(([, names]) => names.length > 0), "what a viewer is offered").toEqual([]);
+  await viewer.page.goto("/");
+  await settled(viewer.page);
+  expect(await deeds(viewer.page), "what the palette offers a viewer").toEqual([]);
 });

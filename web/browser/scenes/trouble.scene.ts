@@ -30,7 +30,8 @@ scene("a rig whose agent is killed is offline with its reason, and back by itsel
   const killedAt = Date.now();
   await rig.kill();
   await attention.getByText(/rig-beta/).first().waitFor({ timeout: WITHIN_MS });
-  await attention.getByText(/connect|session|offline|lost|answer/i).first().waitFor();
+  const reason = await until("the node to say why", async () => (await controller.ask<{ text: string }[]>("GET", "/alerts"))[0]?.text);
+  await attention.getByText(reason, { exact: true }).waitFor();
   expect(Date.now() - killedAt).toBeLessThan(WITHIN_MS);
   await health.getByRole("link", { name: "Offline 1" }).waitFor();
   expect(await page.title()).toMatch(/^\(1\)/);

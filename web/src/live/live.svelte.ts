@@ -143,14 +143,15 @@ class Live {
 
   /** Follow what every page shows, until the returned function is called. */
   start(): () => void {
+    // they come in this order: with the first rigs it is known how all are, and what is wrong
     const ends = [
-      this.fleet.follow(this.#feed),
-      this.alerts.follow(this.#feed),
-      this.jobs.follow(this.#feed),
-      this.events.follow(this.#feed),
       this.#feed.follow("totals", (message) => {
         if (message.type === "state" && message.topic === "totals") this.totals = (message as Schemas["LiveTotalsState"]).state as Totals;
       }),
+      this.alerts.follow(this.#feed),
+      this.fleet.follow(this.#feed),
+      this.jobs.follow(this.#feed),
+      this.events.follow(this.#feed),
     ];
     const nudge = () => {
       if (!document.hidden) this.#feed.nudge();
