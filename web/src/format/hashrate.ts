@@ -7,6 +7,9 @@ export interface Measure {
 
 const PREFIXES = ["", "k", "M", "G", "T", "P"];
 
+/** Made once: a format made for each number costs more than all else that a cell shows. */
+const EXACT = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
 /** Three significant digits: `12.5`, `1.20`, `980`. */
 export function significant(value: number): string {
   const size = Math.abs(value);
@@ -22,7 +25,7 @@ function scaled(value: number, unit: string): Measure {
     left /= 1000;
     at += 1;
   }
-  const exact = `${value.toLocaleString("en", { maximumFractionDigits: 1 })} ${unit}`;
+  const exact = `${EXACT.format(value)} ${unit}`;
   return { value: significant(left), unit: `${PREFIXES[at]}${unit}`, exact };
 }
 

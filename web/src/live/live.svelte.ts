@@ -2,6 +2,7 @@
 
 import type { Schemas } from "../api/requests";
 import { BASE } from "../api/requests";
+import { nextFrame } from "../frames";
 import { clock } from "./clock.svelte";
 import { type Connection, Feed } from "./feed";
 import { type Changes, Table, type TableRow } from "./table";
@@ -79,17 +80,6 @@ export class LiveTable<Row extends TableRow> {
   }
 }
 
-/** With the next frame; within a second where there is none, because nobody looks. */
-function nextFrame(work: () => void): void {
-  const run = (): void => {
-    clearTimeout(late);
-    cancelAnimationFrame(frame);
-    work();
-  };
-  const late = setTimeout(run, 1000);
-  const frame = requestAnimationFrame(run);
-}
-
 const FRESH_RIG: Omit<Rig, "id"> = {
   name: "", state: "offline", sinceMs: null, seenAtMs: null, connected: false, role: "worker", tags: [], address: "",
   hashrate: {}, miners: 0, mining: 0, shares: 0, rejected: 0, temperatureC: null, powerW: null, ofBaseline: null, pingMs: null, score: 0,
@@ -143,14 +133,15 @@ class Live {
 
   /** Follow what every page shows, until the returned function is called. */
   start(): () => void {
+    // the node answers in this order: the counts are there before the first of many rows
     const ends = [
+      this.#feed.follow("totals", (message) => {
+        if (message.type === "state" && message.topic === "totals") this.totals = (message as Schemas["LiveTotalsState"]).state as Totals;
+      }),
       this.fleet.follow(this.#feed),
       this.alerts.follow(this.#feed),
       this.jobs.follow(this.#feed),
       this.events.follow(this.#feed),
-      this.#feed.follow("totals", (message) => {
-        if (message.type === "state" && message.topic === "totals") this.totals = (message as Schemas["LiveTotalsState"]).state as Totals;
-      }),
     ];
     const nudge = () => {
       if (!document.hidden) this.#feed.nudge();
