@@ -22,7 +22,7 @@ from miner_ctrl.controller.fleet import (
     RigReported,
     RigScored,
 )
-from miner_ctrl.controller.overview import Overview
+from miner_ctrl.controller.overview import RIGS_AT_ONCE, Overview
 from miner_ctrl.controller.summaries import MAX_ALGORITHMS
 from miner_ctrl.model.machine import GpuStats, MachineStats
 from miner_ctrl.model.miners import DeviceStats, MinerState, MinerStats, NodeStats, WatchStats
@@ -151,6 +151,38 @@ def test_numbers_that_are_old_are_not_of_now(desk: Desk) -> None:
     assert row.problem == "It is connected and sends no numbers any more."
     desk.report(mining())
     assert (desk.row().state, desk.row().problem) == (RigState.MINING, "")
+
+
+def test_a_fleet_that_gets_old_at_once_is_looked_at_in_parts() -> None:
+    desk = Desk(rigs=False)
+    fingerprints = [f"rig-{number:028}".encode() for number in range(5 * RIGS_AT_ONCE)]
+    ids = {fingerprint: f"{number:016x}" for number, fingerprint in enumerate(fingerprints)}
+    for fingerprint, node_id in ids.items():
+        desk.fleet.apply(RigKnown(fingerprint, node_id, node_id))
+        desk.connect(fingerprint)
+        desk.report(mining(), fingerprint=fingerprint)
+    told: list[str] = []
+    desk.overview.watch_rows(lambda node_id, _: told.append(node_id))
+    removed, back = fingerprints[-1], fingerprints[-2]
+    parts: list[int] = []
+    for passed_s in (FRESH_FOR_S + 1, 11.0):  # they are old; then it is sure that they are silent
+        desk.now_s += passed_s
+        for _ in desk.overview.tick_in_parts():
+            parts.append(len(told))
+            told.clear()
+            if removed in ids:  # meanwhile one goes, and one is heard of
+                del ids[removed]
+                desk.fleet.apply(RigGone(removed))
+                desk.report(mining(), fingerprint=back)
+                told.clear()
+        parts.append(len(told))
+        told.clear()
+    assert max(parts) <= RIGS_AT_ONCE
+    rows = desk.overview.rows()
+    assert rows.keys() == set(ids.values())
+    states = {row.id: row.state for row in rows.values()}
+    assert states.pop(ids[back]) is RigState.MINING
+    assert set(states.values()) == {RigState.TROUBLE}
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 // Figures of the page, as a table: what each page weighs, when it is of use, how it reads; and a fleet of many rigs under way.
 //
-// `make page-figures`; words: `--rigs 10000` `--minutes 10` `--rate 1000`, `--only weights` or `--only fleet`.
+// `make page-figures`; words: `--rigs 10000` `--minutes 10` `--rate 1000`, `--only weights` or `--only fleet`. The last line is
+// JSON; it ends with 1 where a goal for the fleet is missed. Memory is judged from 5 minutes on.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -9,6 +10,7 @@ import { judged } from "./axe.ts";
 import { simulatedRigs, threeRigs } from "./farm.ts";
 import { fleetUnderWay, type UnderWay } from "./fleet_figures.ts";
 import { tabbed } from "./focus.ts";
+import { type Goal, goalsOf } from "./goals.ts";
 import { startBrowser, StrictPage } from "./page.ts";
 import { contextOf, LOOKS, PAGES, settled, type Seen } from "./seen.ts";
 import { ROOT } from "./surroundings.ts";
@@ -38,7 +40,9 @@ interface PageFigures extends Weight {
 }
 
 const browser = await startBrowser();
-const result: { pages: PageFigures[]; fleet?: UnderWay } = { pages: [] };
+const result: { pages: PageFigures[]; fleet?: UnderWay; goals: Goal[] } = { pages: [], goals: [] };
+const minutes = Number(words.minutes);
+if (!(minutes > 0 && minutes <= 120)) throw new Error("--minutes is a number above 0 and at most 120");
 try {
   if (words.only !== "fleet") {
     const farm = await threeRigs();
@@ -52,11 +56,13 @@ try {
   if (words.only !== "weights") {
     const farm = await simulatedRigs(Number(words.rigs), "--changes-per-second", words.rate);
     try {
-      result.fleet = await fleetUnderWay(browser, farm, Number(words.minutes));
+      result.fleet = await fleetUnderWay(browser, farm, minutes);
     } finally {
       await farm.end();
     }
     printFleet(result.fleet);
+    result.goals = goalsOf(result.fleet, minutes);
+    printGoals(result.goals);
   }
 } finally {
   await browser.close();
@@ -64,6 +70,8 @@ try {
 const file = join(ROOT, ".cache", "page-figures.json");
 mkdirSync(join(ROOT, ".cache"), { recursive: true });
 writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+console.log(`\n${JSON.stringify(result)}`);
+if (!result.goals.every((goal) => goal.met)) process.exitCode = 1;
 
 async function figuresOf(started: Browser, farm: Farm, seen: Seen): Promise<PageFigures> {
   if (LOOK === undefined) throw new Error("there is no look");
@@ -124,6 +132,11 @@ function printFleet(fleet: UnderWay): void {
   console.log(`\nfirst paint of use: ${fleet.usefulPaintMs.toFixed(0)} ms`);
   for (const [name, took] of Object.entries(fleet.answersMs)) console.log(`${name}: ${took.map((each) => each.toFixed(0)).join(", ")} ms`);
   console.log(`memory: ${fleet.heapMb.map((each) => each.toFixed(1)).join(", ")} MB (${fleet.heapMbPerMin.toFixed(2)} MB a minute)`);
+}
+
+function printGoals(goals: readonly Goal[]): void {
+  console.log("\n| goal | at most | measured | met |\n|---|---:|---:|---|");
+  for (const { name, most, value, unit, met } of goals) console.log(`| ${name} | ${most} ${unit} | ${value.toFixed(1)} ${unit} | ${met ? "yes" : "NO"} |`);
 }
 
 function kB(bytes: number): string {

@@ -85,10 +85,16 @@ class Alerts:
             self._turning.discard(key)
             self._drop(held)
 
-    def tick(self, now_s: float) -> set[str]:
-        """Let time pass; return the rigs whose alerts came or went."""
+    def turning(self) -> tuple[_Key, ...]:
+        """Return those for which time decides."""
+        return tuple(self._turning)
+
+    def tick(self, now_s: float, turning: Iterable[_Key]) -> set[str]:
+        """Let time pass for some of ``turning``; return the rigs whose alerts came or went."""
         changed: set[str] = set()
-        for key in tuple(self._turning):
+        for key in turning:
+            if key not in self._turning:  # it was decided meanwhile
+                continue
             held = self._rigs[key[0]][key]
             before = held.alert
             if held.gone_s is None:

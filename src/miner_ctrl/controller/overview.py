@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from miner_ctrl.controller.alerts import Alerts
 from miner_ctrl.controller.faults import FRESH_FOR_S, Fault, Hashes, faults_of, is_fresh
@@ -17,6 +17,8 @@ from miner_ctrl.model.views import PendingView
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+RIGS_AT_ONCE = 100
+"""Rigs looked at before others have their turn, a few ms of work: a whole fleet may get old in one tick."""
 LOOKS_EVERY_TICKS = 5
 """How often profiles and who waits for approval are looked at: nobody tells of their changes."""
 
@@ -103,19 +105,31 @@ class Overview:
 
     def tick(self) -> None:
         """Let time pass: numbers get old, alerts get sure or are over."""
-        now_s = self._clock()
-        for node_id in tuple(self._fresh):
-            stats_at_s = self._sights[node_id].stats_at_s
-            if stats_at_s is not None and now_s - stats_at_s <= FRESH_FOR_S:
+        for _ in self.tick_in_parts():
+            pass
+
+    def tick_in_parts(self) -> Iterator[None]:
+        """Let time pass, ``RIGS_AT_ONCE`` at a time; the fleet may change in between."""
+        now_s, looked = self._clock(), 0
+        while (node_id := next(iter(self._fresh), None)) is not None:
+            sight = self._sights[node_id]
+            if sight.stats_at_s is not None and now_s - sight.stats_at_s <= FRESH_FOR_S:
                 break
-            self._see(node_id, self._sights[node_id])
+            del self._fresh[node_id]
+            self._see(node_id, sight)
+            looked += 1
+            if looked % RIGS_AT_ONCE == 0:
+                yield
         if self._ticks % LOOKS_EVERY_TICKS == 0:
             self._hashes = self._read_hashes()
             self.standing.see("", "", _waiting(self._pending()), now_s, self._now_ms())
         self._ticks += 1
-        for node_id in self.standing.tick(now_s):
-            if node_id in self._sights:
-                self._put_row(node_id, now_s)
+        turning = self.standing.turning()
+        for start in range(0, len(turning), RIGS_AT_ONCE):
+            for node_id in self.standing.tick(now_s, turning[start : start + RIGS_AT_ONCE]):
+                if node_id in self._sights:
+                    self._put_row(node_id, now_s)
+            yield
 
     def _see(self, node_id: str, sight: RigSight | None) -> None:
         if sight is None:
@@ -159,7 +173,8 @@ class Overview:
     async def _tick_for_ever(self) -> None:
         while True:
             try:
-                self.tick()
+                for _ in self.tick_in_parts():
+                    await asyncio.sleep(0)
             except Exception:  # the boundary of this task: what fails now must not end it for good
                 log.exception("the fleet could not be looked over")
             await asyncio.sleep(TICK_S)

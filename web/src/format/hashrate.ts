@@ -9,6 +9,9 @@ const PREFIXES = ["", "k", "M", "G", "T", "P", "E", "Z"];
 /** What is more is no measurement: a rig may say any number. */
 const MOST = 999.5e21;
 
+/** Made once: a format made for each number costs more than all else that a cell shows. */
+const EXACT = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
+
 /** Three significant digits: `12.5`, `1.20`, `980`. */
 export function significant(value: number): string {
   const size = Math.abs(value);
@@ -25,7 +28,7 @@ function scaled(value: number, unit: string): Measure {
     left /= 1000;
     at += 1;
   }
-  const exact = `${Math.abs(value) < 1e18 ? value.toLocaleString("en", { maximumFractionDigits: 1 }) : value.toExponential(2)} ${unit}`;
+  const exact = `${Math.abs(value) < 1e18 ? EXACT.format(value) : value.toExponential(2)} ${unit}`;
   return { value: significant(left), unit: `${PREFIXES[at]}${unit}`, exact };
 }
 

@@ -2,6 +2,7 @@
 
 import type { Schemas } from "../api/requests";
 import { BASE } from "../api/requests";
+import { nextFrame } from "../frames";
 import { clock } from "./clock.svelte";
 import { type Connection, Feed } from "./feed";
 import { type Changes, Table, type TableRow } from "./table";
@@ -77,17 +78,6 @@ export class LiveTable<Row extends TableRow> {
     this.#version += 1;
     for (const heard of this.#listeners) heard(changes);
   }
-}
-
-/** With the next frame; within a second where there is none, because nobody looks. */
-function nextFrame(work: () => void): void {
-  const run = (): void => {
-    clearTimeout(late);
-    cancelAnimationFrame(frame);
-    work();
-  };
-  const late = setTimeout(run, 1000);
-  const frame = requestAnimationFrame(run);
 }
 
 const FRESH_RIG: Omit<Rig, "id"> = {

@@ -73,6 +73,14 @@ describe("a table", () => {
     expect(one.rows.get("a")).toEqual({ id: "a", name: "alpha", n: 1, tags: [] });
   });
 
+  it("has a row once that comes in two parts, as the later one says it", () => {
+    const one = table();
+    one.apply(snapshot(0, true, [{ id: "a", n: 1 }, { id: "b" }]));
+    one.apply(delta([{ id: "b", n: 4 }]));
+    one.apply(snapshot(1, false, [{ id: "c" }, { id: "a", n: 2 }]));
+    expect(rowsOf(one).map(({ id, n }) => [id, n])).toEqual([["a", 2], ["b", 4], ["c", 0]]);
+  });
+
   it("takes nothing of a snapshot of which it missed the beginning", () => {
     const one = table();
     expect(one.apply(snapshot(3, false, [{ id: "a" }]))).toBeUndefined();

@@ -2,6 +2,7 @@
 import { createRawSnippet, flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Column } from "./columns";
+import { MADE_AT_ONCE } from "./made.svelte";
 import { listed } from "./rows.svelte";
 import Table from "./Table.svelte";
 
@@ -43,10 +44,30 @@ const press = (key: string, more: KeyboardEventInit = {}) => {
   one("[role=grid]").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true, ...more }));
   flushSync();
 };
+const type = (text: string) => {
+  const field = one("input[type=search]") as HTMLInputElement;
+  field.value = text;
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+  flushSync();
+};
 const click = (element: HTMLElement, more: MouseEventInit = {}) => {
   element.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true, ...more }));
   flushSync();
 };
+/** Frames come when the test has them come; returns what has the next one come, `false` where nothing waits for one. */
+function heldFrames(): () => boolean {
+  const held = new Map<number, FrameRequestCallback>();
+  let last = 0;
+  vi.stubGlobal("requestAnimationFrame", (work: FrameRequestCallback) => (held.set((last += 1), work), last));
+  vi.stubGlobal("cancelAnimationFrame", (id: number) => held.delete(id));
+  return () => {
+    const now = [...held.values()];
+    held.clear();
+    for (const work of now) work(0);
+    flushSync();
+    return now.length > 0;
+  };
+}
 const selected = () => document.querySelector(".bulk strong")?.textContent ?? "none";
 
 describe("a table", () => {
@@ -56,10 +77,13 @@ describe("a table", () => {
     flushSync();
     document.body.textContent = "";
     vi.restoreAllMocks();
+    vi.unstubAllGlobals();
   });
 
   it("draws of 10,000 rows what is seen, and says how many there are and which each is", () => {
+    const frame = heldFrames();
     show(RIGS);
+    while (frame());
     expect(lines().length).toBeGreaterThan(9);
     expect(lines().length).toBeLessThan(40);
     expect(one("[role=grid]").getAttribute("aria-rowcount")).toBe("10001");
@@ -100,15 +124,32 @@ describe("a table", () => {
     expect(JSON.parse(localStorage.getItem("miner-ctrl.table.test") ?? "")).toMatchObject({ sort: { column: "rate", descending: false } });
   });
 
-  it("is filtered by typing, and says so where nothing matches", () => {
+  it("makes a few rows with each frame, the first at once, and none is missing in the end", () => {
+    const frame = heldFrames();
     show(RIGS);
-    const field = one("input[type=search]") as HTMLInputElement;
-    const type = (text: string) => {
-      field.value = text;
-      field.dispatchEvent(new Event("input", { bubbles: true }));
-      flushSync();
+    const grown = (): number[] => {
+      const counts = [lines().length];
+      while (frame()) counts.push(lines().length);
+      return counts;
     };
+    const first = grown();
+    expect(first[0]).toBe(MADE_AT_ONCE);
+    expect(first.at(-1)).toBeGreaterThan(2 * MADE_AT_ONCE);
+    type("rig-7777");
+    expect(lines().length).toBe(1);
+    type("");
+    for (const counts of [first, grown()]) {
+      counts.forEach((count, at) => expect(count - (counts[at - 1] ?? 0), counts.join()).toBeLessThanOrEqual(MADE_AT_ONCE));
+      expect(counts.at(-1)).toBe(first.at(-1));
+    }
+    expect(lines().map((line) => line.getAttribute("aria-rowindex"))).toEqual(lines().map((_, at) => String(at + 2)));
+  });
+
+  it("is filtered by typing, and says so where nothing matches", () => {
+    const frame = heldFrames();
+    show(RIGS);
     type("rig-777");
+    while (frame());
     expect(lines().length).toBe(11);
     expect(one(".counted").textContent).toBe("11 of 10,000 rigs");
     type("no such rig");

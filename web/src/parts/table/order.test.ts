@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Column } from "./columns";
-import { Finder, collationKey, ordered } from "./order";
+import { Finder, READY_AT_ONCE, collationKey, ordered } from "./order";
 
 interface Rig {
   id: string;
@@ -73,5 +73,22 @@ describe("what is typed", () => {
     const matches = finder.matcher("new");
     expect(matches?.({ id: "1", name: "old" })).toBe(false);
     expect(matches?.({ id: "1", name: "new" })).toBe(true);
+  });
+
+  it("is made ready a part of the rows at a time, and found the same with that and without", () => {
+    let made = 0;
+    const counted: Column<Rig>[] = [{ id: "name", header: "Name", width: 8, text: (rig) => ((made += 1), rig.name) }];
+    const rows = new Map(Array.from({ length: 2 * READY_AT_ONCE + 30 }, (_, n) => [String(n), { id: String(n), name: `Rig-${n}` }]));
+    const finder = new Finder(counted);
+    const parts: number[] = [];
+    for (let turn = 0; turn < 3; turn += 1) parts.push(finder.ready(rows));
+    expect(parts).toEqual([READY_AT_ONCE, READY_AT_ONCE, 30]);
+    rows.set("7", { id: "7", name: "Other-77" });
+    expect([finder.ready(rows), finder.ready(rows), finder.ready(rows)]).toEqual([1, 0, 0]);
+    made = 0;
+    const found = [...rows.values()].filter((row) => finder.matcher("77")?.(row));
+    expect(made).toBe(0);
+    expect(found).toEqual([...rows.values()].filter((row) => new Finder(counted).matcher("77")?.(row)));
+    expect(found.map((row) => row.id)).toContain("7");
   });
 });

@@ -16,6 +16,9 @@ export function collationKey(text: string): string {
   return key;
 }
 
+/** How many rows are made ready to be found or sorted in one go. */
+export const READY_AT_ONCE = 500;
+
 interface Sortable {
   id: string;
   key: string | number;
@@ -54,8 +57,29 @@ export function ordered<Row extends TableRow>(rows: Iterable<Row>, sort: Sort, c
 /** Finds rows by what is typed: every word has to stand in some column. A row's text is made once for as long as the row is the same. */
 export class Finder<Row extends TableRow> {
   #texts = new WeakMap<Row, string>();
+  #left: Iterator<Row> | undefined;
 
   constructor(private readonly columns: readonly Column<Row>[]) {}
+
+  /**
+   * Make the texts of some rows before anybody types: at most `READY_AT_ONCE` rows are looked at, the ones after those
+   * of the last time, from the beginning again at the end. Returns how many texts were made.
+   */
+  ready(rows: Pick<ReadonlyMap<string, Row>, "values" | "size">): number {
+    let made = 0;
+    for (let looked = Math.min(READY_AT_ONCE, rows.size); looked > 0; looked -= 1) {
+      this.#left ??= rows.values()[Symbol.iterator]();
+      const next = this.#left.next();
+      if (next.done) {
+        this.#left = undefined;
+        break;
+      }
+      if (this.#texts.has(next.value)) continue;
+      this.#text(next.value);
+      made += 1;
+    }
+    return made;
+  }
 
   /** Whether a row is found; `undefined` where nothing is looked for. */
   matcher(typed: string): ((row: Row) => boolean) | undefined {

@@ -2,6 +2,7 @@
 import { flushSync } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Column } from "./columns";
+import { Finder, ordered } from "./order";
 import { OrderedRows, type Source, listed } from "./rows.svelte";
 
 interface Rig {
@@ -66,6 +67,24 @@ describe("rows in order", () => {
   afterEach(() => {
     end();
     vi.useRealTimers();
+  });
+
+  it("that are looked for are those, and in the order, that sorting and looking through all anew would give", () => {
+    const rows = table();
+    let seed = 7;
+    const random = (below: number) => (seed = (seed * 48_271) % 2_147_483_647) % below;
+    for (let step = 0; step < 120; step += 1) {
+      const id = `rig-${random(40)}`;
+      const what = random(6);
+      if (what === 0) feed.drop(id);
+      else if (what === 1) asked.column = random(2) ? "id" : "rate";
+      else if (what === 2) asked.text = ["", "1", "rig-2", "nothing"][random(4)] ?? "";
+      else feed.put({ id, rate: random(1000) });
+      feed.done += 1; // shown at once
+      flushSync();
+      const found = [...feed.rows.values()].filter(new Finder(COLUMNS).matcher(asked.text) ?? (() => true));
+      expect(rows.order, `step ${step}`).toEqual(ordered(found, { column: asked.column, descending: false }, COLUMNS));
+    }
   });
 
   it("are there at once, and in another order at once when that is asked for", () => {

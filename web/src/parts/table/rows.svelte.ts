@@ -43,6 +43,7 @@ export interface Wanted<Row extends TableRow> {
   where: ((row: Row) => boolean) | undefined;
 }
 
+const READY_EVERY_MS = 100;
 const LOOK_EVERY_MS = 500;
 const ORDER_EVERY_MS = 5000;
 const STILL_FOR_MS = 2000;
@@ -56,6 +57,8 @@ export class OrderedRows<Row extends TableRow> {
   #madeOf = 0;
   #finder: Finder<Row>;
   #lastKnown = new Map<string, Row>();
+  /** All rows as they were in order last, and by which column: what is nearly in order is sorted in no time. */
+  #base: { column: string; ids: readonly string[] } = { column: "", ids: [] };
   #anything = $derived.by(() => this.wanted().source.rows.size > 0);
 
   constructor(private readonly wanted: () => Wanted<Row>) {
@@ -68,7 +71,11 @@ export class OrderedRows<Row extends TableRow> {
     });
     $effect(() => {
       const looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
-      return () => clearInterval(looking);
+      const readying = setInterval(() => this.#finder.ready(untrack(() => this.wanted().source.rows)), READY_EVERY_MS);
+      return () => {
+        clearInterval(looking);
+        clearInterval(readying);
+      };
     });
   }
 
@@ -94,10 +101,11 @@ export class OrderedRows<Row extends TableRow> {
   }
 
   #found(): Row[] {
-    const { source, text, where } = this.wanted();
+    const { source, text, where, sort } = this.wanted();
     const matches = this.#finder.matcher(text);
+    const rows = this.#base.column === sort.column ? inOrder(source.rows, this.#base.ids) : source.rows.values();
     const found: Row[] = [];
-    for (const row of source.rows.values()) if ((!where || where(row)) && (!matches || matches(row))) found.push(row);
+    for (const row of rows) if ((!where || where(row)) && (!matches || matches(row))) found.push(row);
     return found;
   }
 
@@ -105,6 +113,7 @@ export class OrderedRows<Row extends TableRow> {
     const { source, sort, columns } = this.wanted();
     const found = this.#found();
     const next = ordered(found, sort, columns);
+    if (found.length === source.rows.size) this.#base = { column: sort.column, ids: next };
     this.#madeAt = performance.now();
     this.#madeOf = source.rows.size;
     this.#lastKnown = new Map(found.map((row) => [row.id, row]));
@@ -130,6 +139,20 @@ export class OrderedRows<Row extends TableRow> {
     for (const row of came) this.#lastKnown.set(row.id, row);
     this.order = [...this.order, ...came.map((row) => row.id)];
   }
+}
+
+/** Every row once: those of `ids` in their order, then the others as they came. */
+function* inOrder<Row extends TableRow>(rows: Source<Row>["rows"], ids: readonly string[]): Iterable<Row> {
+  let placed = 0;
+  for (const id of ids) {
+    const row = rows.get(id);
+    if (!row) continue;
+    placed += 1;
+    yield row;
+  }
+  if (placed === rows.size) return;
+  const there = new Set(ids);
+  for (const row of rows.values()) if (!there.has(row.id)) yield row;
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {

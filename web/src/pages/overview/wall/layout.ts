@@ -47,6 +47,12 @@ export function layoutOf(sizes: readonly number[], labelled: boolean, width: num
   return { pitch, gap, columns, width: columns * pitch, height: Math.max(0, top - BETWEEN), blocks, cells: first };
 }
 
+/** Whether each cell has the same place in both. */
+export function sameLayout(a: Layout, b: Layout): boolean {
+  if (a.pitch !== b.pitch || a.columns !== b.columns || a.cells !== b.cells || a.blocks.length !== b.blocks.length) return false;
+  return a.blocks.every(({ first, size, top }, at) => first === b.blocks[at]?.first && size === b.blocks[at]?.size && top === b.blocks[at]?.top);
+}
+
 function columnsOf(width: number, pitch: number): number {
   return Math.max(1, Math.floor(width / pitch));
 }

@@ -1,6 +1,7 @@
-/** Draws cells of the wall. Each look is drawn once, small, and copied from there. */
+/** Draws cells of the wall. Each look is drawn once, small, and copied from there; of many cells a part is drawn with each frame. */
 
-import { type Layout, placeOf } from "./layout";
+import { nextFrame } from "../../../frames";
+import { type Layout, placeOf, sameLayout } from "./layout";
 import { LEVELS, partsOf } from "./look";
 
 /** The theme's colours, as the page has them at a moment. */
@@ -40,12 +41,19 @@ export function coloursOf(element: Element): Colours {
 
 type Pen = CanvasRenderingContext2D;
 
+/** How many cells are drawn in one go. */
+export const DRAWN_AT_ONCE = 2000;
+
 export class Painter {
   #sprites = new Map<number, HTMLCanvasElement>();
   #pen: Pen | null;
+  /** Cells that do not look as they should yet. */
+  #waiting = new Set<number>();
+  #cancel: (() => void) | undefined;
+  #looks: ArrayLike<number> = [];
 
   constructor(
-    private readonly canvas: HTMLCanvasElement,
+    canvas: HTMLCanvasElement,
     private readonly layout: Layout,
     private readonly colours: Colours,
     private readonly scale: number,
@@ -55,29 +63,42 @@ export class Painter {
     this.#pen = canvas.getContext("2d");
   }
 
-  /** Draw cells as they look. */
-  draw(cells: Iterable<number>, looks: ArrayLike<number>): void {
-    const pen = this.#pen;
-    if (!pen) return;
-    for (const cell of cells) {
-      const { x, y } = placeOf(this.layout, cell);
-      const [left, top] = [Math.round(x * this.scale), Math.round(y * this.scale)];
-      const sprite = this.#sprite(looks[cell] ?? 0);
-      pen.clearRect(left, top, sprite.width, sprite.height);
-      pen.drawImage(sprite, left, top);
-    }
+  /** Whether it draws just there, and so. */
+  fits(layout: Layout, colours: Colours, scale: number): boolean {
+    return this.scale === scale && sameLayout(this.layout, layout) && JSON.stringify(this.colours) === JSON.stringify(colours);
   }
 
-  /** Draw every cell. */
-  drawAll(looks: ArrayLike<number>): void {
-    this.#pen?.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    const { pitch, columns, blocks } = this.layout;
-    for (const { first, size, top } of blocks) {
-      for (let at = 0; at < size; at++) {
-        const [x, y] = [(at % columns) * pitch, top + Math.floor(at / columns) * pitch];
-        this.#pen?.drawImage(this.#sprite(looks[first + at] ?? 0), Math.round(x * this.scale), Math.round(y * this.scale));
-      }
+  /** Have cells drawn as they look then, in their order: some at once, and some with each frame that comes. */
+  draw(cells: Iterable<number>, looks: ArrayLike<number>): void {
+    this.#looks = looks;
+    for (const cell of cells) this.#waiting.add(cell);
+    if (!this.#cancel) this.#drawSome();
+  }
+
+  /** Draw nothing any more. */
+  end(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#waiting.clear();
+  }
+
+  #drawSome(): void {
+    this.#cancel = undefined;
+    let left = DRAWN_AT_ONCE;
+    for (const cell of this.#waiting) {
+      if (left-- === 0) break;
+      this.#waiting.delete(cell);
+      this.#drawOne(cell);
     }
+    if (this.#waiting.size) this.#cancel = nextFrame(() => this.#drawSome());
+  }
+
+  #drawOne(cell: number): void {
+    const { x, y } = placeOf(this.layout, cell);
+    const [left, top] = [Math.round(x * this.scale), Math.round(y * this.scale)];
+    const sprite = this.#sprite(this.#looks[cell] ?? 0);
+    this.#pen?.clearRect(left, top, sprite.width, sprite.height);
+    this.#pen?.drawImage(sprite, left, top);
   }
 
   #sprite(look: number): HTMLCanvasElement {
