@@ -273,12 +273,16 @@ def _may_redirect() -> bool:
 def _in_this_process(arguments: Sequence[str], stdin: str) -> Result:
     """Run a command line as ``main`` does, with streams of its own."""
     out, err = io.StringIO(), io.StringIO()
-    before, sys.stdin = sys.stdin, io.StringIO(stdin)
-    try:
-        with redirect_stdout(out), redirect_stderr(err):
+    reads, writes = os.pipe()
+    with os.fdopen(writes, "w") as text:
+        text.write(stdin)
+    before = sys.stdin
+    with os.fdopen(reads) as given, redirect_stdout(out), redirect_stderr(err):
+        sys.stdin = given
+        try:
             code = run(arguments)
-    finally:
-        sys.stdin = before
+        finally:
+            sys.stdin = before
     return Result(code, out.getvalue(), err.getvalue())
 
 
