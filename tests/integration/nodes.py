@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -32,6 +33,7 @@ WITHOUT_A_PROCESS = {("node", "init"), ("node", "join")}
 load all that a node is, for a second of a CPU. ``cli/test_real_nodes.py`` and the two hosts run them as processes."""
 SAYS_NOTHING_TO_THEM = {"PATH", "MINER_CTRL_XMRIG"}
 """Variables that are for miners."""
+_SERVES = re.compile(rb"Serving at (\S+?)(?:, |\. Stop with )")
 
 
 class Result(NamedTuple):
@@ -152,17 +154,19 @@ class NodeProcess:
 
     def _run(self, command: list[str], env: dict[str, str]) -> None:
         assert self.process is None, "it serves already"
+        before = len(self._logged())
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**self._env, **env}
             )
-        self.address = wait_for(f"{self.home.name} to serve", self._serves_at)
+        self.address = wait_for(f"{self.home.name} to serve", lambda: self._serves_at(before))
 
-    def _serves_at(self) -> str | None:
+    def _serves_at(self, before: int) -> str | None:
+        """Return where it says that it serves. It is not asked: a rig loads what answers when somebody does."""
         assert self.process is not None
         assert self.process.poll() is None, self.log()
-        info = self.ask("/node/info")
-        return str(info["addresses"][0]) if info and info["serving"] else None
+        said = _SERVES.search(self._logged()[before:])
+        return said[1].decode() if said else None
 
     def kill(self) -> None:
         """End the node as a crash does (SIGKILL); its miners go on."""
@@ -186,7 +190,10 @@ class NodeProcess:
 
     def log(self) -> str:
         """Return what the node has logged in all its lives."""
-        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+        return self._logged().decode(errors="replace")
+
+    def _logged(self) -> bytes:
+        return self.log_file.read_bytes() if self.log_file.exists() else b""
 
     def ask(self, path: str) -> Any:
         """Return what the running node answers to ``GET path``, or ``None`` while it does not."""
