@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from tests.history.stores import OpenHistory
 
 T = TypeVar("T")
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+"""What was compiled is kept, whatever this shell says: hundreds of nodes and commands are started here, and compiling
+is half of what a start costs; so is each worker's own copy of the tests."""
 
 LONGEST_FIRST = (
     "browser/test_axe.py",

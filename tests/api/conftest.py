@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
+from miner_ctrl.access import passwords
 from miner_ctrl.api import guard
 from miner_ctrl.api.application import build_app
 from miner_ctrl.api.local_door import LocalDoor
@@ -21,6 +23,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     yield world
     if world.jobs is not None:
         await world.jobs.close()
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a new password be hashed, and checked, for next to nothing. What it costs is ``tests/access``'s."""
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
 
 
 @pytest.fixture

@@ -325,18 +325,18 @@ async def test_so_many_jobs_run_and_so_many_are_kept(farm: Farm) -> None:
     assert len(await farm.jobs.all()) == KEPT_AT_MOST
 
 
-def _put_state(noted: asyncio.Queue[JobState], job: JobView) -> None:
-    noted.put_nowait(job.state)
+def _put(noted: asyncio.Queue[tuple[str, JobState]], job: JobView) -> None:
+    noted.put_nowait((job.id, job.state))
 
 
 async def test_what_has_just_ended_is_written_down_before_the_jobs_are_closed(farm: Farm) -> None:
     for _ in range(KEPT_AT_MOST):
         await farm.ended((await farm.start(Selection(("rig-0",), None))).id)
     for _ in range(10):
-        noted: asyncio.Queue[JobState] = asyncio.Queue()
-        farm.jobs.noted = partial(_put_state, noted)
+        noted: asyncio.Queue[tuple[str, JobState]] = asyncio.Queue()
+        farm.jobs.noted = partial(_put, noted)
         last = await farm.start(Selection(("rig-0",), None))
-        while await noted.get() is JobState.RUNNING:
+        while await noted.get() != (last.id, JobState.DONE):  # the one before it may be noted only now
             pass
         await farm.jobs.close()
         farm.jobs = farm.opened()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -11,13 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import psutil
 
 from miner_ctrl.cli.local_api import LocalApi
+from miner_ctrl.cli.run import run
 from miner_ctrl.config import HOME_VARIABLE, Home
 from miner_ctrl.errors import MinerCtrlError
 
@@ -25,6 +28,12 @@ T = TypeVar("T")
 
 SOON_S = 60.0
 """For what takes moments on an idle machine."""
+WITHOUT_A_PROCESS = {("node", "init"), ("node", "join")}
+"""Commands that begin most tests: each starts a node of its own for as long as it takes, and as a process it would also
+load all that a node is, for a second of a CPU. ``cli/test_real_nodes.py`` and the two hosts run them as processes."""
+SAYS_NOTHING_TO_THEM = {"PATH", "MINER_CTRL_XMRIG"}
+"""Variables that are for miners."""
+_SERVES = re.compile(rb"Serving at (\S+?)(?:, |\. Stop with )")
 
 
 class Result(NamedTuple):
@@ -86,11 +95,14 @@ class NodeProcess:
         self.log_file = home.with_name(f"{home.name}.log")
         self._inside = tuple(inside)
         self._env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+        self._usual_surroundings = not inside and set(env or {}) <= SAYS_NOTHING_TO_THEM
 
     # --- commands ---------------------------------------------------------------------------------------
 
     def cli(self, *words: str, stdin: str = "", within_s: float = 120.0) -> Result:
         """Run a command of this node's to its end."""
+        if self._usual_surroundings and words[:2] in WITHOUT_A_PROCESS and _may_redirect():
+            return _in_this_process(["--home", str(self.home), *words], stdin)
         done = subprocess.run(
             self._command(*words),
             input=stdin, capture_output=True, text=True, timeout=within_s, env=self._env, check=False,
@@ -142,17 +154,19 @@ class NodeProcess:
 
     def _run(self, command: list[str], env: dict[str, str]) -> None:
         assert self.process is None, "it serves already"
+        before = len(self._logged())
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**self._env, **env}
             )
-        self.address = wait_for(f"{self.home.name} to serve", self._serves_at)
+        self.address = wait_for(f"{self.home.name} to serve", lambda: self._serves_at(before))
 
-    def _serves_at(self) -> str | None:
+    def _serves_at(self, before: int) -> str | None:
+        """Return where it says that it serves. It is not asked: a rig loads what answers when somebody does."""
         assert self.process is not None
         assert self.process.poll() is None, self.log()
-        info = self.ask("/node/info")
-        return str(info["addresses"][0]) if info and info["serving"] else None
+        said = _SERVES.search(self._logged()[before:])
+        return said[1].decode() if said else None
 
     def kill(self) -> None:
         """End the node as a crash does (SIGKILL); its miners go on."""
@@ -176,7 +190,10 @@ class NodeProcess:
 
     def log(self) -> str:
         """Return what the node has logged in all its lives."""
-        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+        return self._logged().decode(errors="replace")
+
+    def _logged(self) -> bytes:
+        return self.log_file.read_bytes() if self.log_file.exists() else b""
 
     def ask(self, path: str) -> Any:
         """Return what the running node answers to ``GET path``, or ``None`` while it does not."""
@@ -189,6 +206,8 @@ class NodeProcess:
 
     def invite(self, *words: str) -> str:
         """Return a new join token that names the place where this node serves."""
+        if self.process is not None and not words and not self._inside:  # asked as the command asks
+            return str(self.api.post("/invites", {"address": [self.address]}).data["token"])
         return str(self.answer("peer", "invite", "--address", self.address, *words)["token"])
 
     def join(self, controller: NodeProcess, name: str) -> None:
@@ -252,6 +271,26 @@ def wait_for(what: str, look: Callable[[], T | None], within_s: float = SOON_S, 
         assert time.monotonic() < deadline_s, f"waited {within_s:g} s in vain for {what}"
         time.sleep(every_s)
     return found
+
+
+def _may_redirect() -> bool:
+    return threading.current_thread() is threading.main_thread()
+
+
+def _in_this_process(arguments: Sequence[str], stdin: str) -> Result:
+    """Run a command line as ``main`` does, with streams of its own."""
+    out, err = io.StringIO(), io.StringIO()
+    reads, writes = os.pipe()
+    with os.fdopen(writes, "w") as text:
+        text.write(stdin)
+    before = sys.stdin
+    with os.fdopen(reads) as given, redirect_stdout(out), redirect_stderr(err):
+        sys.stdin = given
+        try:
+            code = run(arguments)
+        finally:
+            sys.stdin = before
+    return Result(code, out.getvalue(), err.getvalue())
 
 
 def is_running(pid: int) -> bool:

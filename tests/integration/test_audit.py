@@ -9,6 +9,7 @@ import threading
 import time
 from contextlib import closing, suppress
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -209,18 +210,18 @@ def test_killed_twenty_times_among_commands_the_log_verifies_and_has_all_but_the
     must = set[str]()
     for life in range(20):
         node.serve("127.0.0.1:0")
-        answered = dict[str, float]()
+        answered, looks = dict[str, float](), [time.monotonic()]
         thread = threading.Thread(target=_remove_until_it_is_gone, args=(node, life, answered))
         thread.start()
         try:
-            wait_for("commands for more than a second", partial(_lasts, answered), every_s=0.01)
+            wait_for("commands for more than a second", partial(_lasts, answered, looks), every_s=0.01)
         finally:
             node.kill()
             killed_s = time.monotonic()
             thread.join()
         found = checked(node.places.audit_database, [], fingerprint=keys.fingerprint, verifies=keys.verifies)
         assert found.found == OK, found
-        must |= {name for name, at_s in answered.items() if at_s < killed_s - 1.0}
+        must |= {name for name, at_s in answered.items() if at_s < killed_s - 1.0 - _late_s(looks)}
         assert must <= _asked_for(node)
     assert len(must) >= 20
     with closing(sqlite3.connect(node.places.audit_database)) as database:
@@ -239,9 +240,16 @@ def _remove_until_it_is_gone(node: NodeProcess, life: int, answered: dict[str, f
             return
 
 
-def _lasts(answered: dict[str, float]) -> bool:
+def _lasts(answered: dict[str, float], looks: list[float]) -> bool:
+    looks.append(time.monotonic())
     times = list(answered.values())
-    return len(times) > 10 and times[-1] - times[0] > 1.3
+    return len(times) > 10 and times[-1] - times[0] > 1.3 + _late_s(looks)
+
+
+def _late_s(looks: list[float]) -> float:
+    """Return what a busy machine may add to a second: every entry needs four turns, and this thread, which wanted one
+    every 10 ms, was left without for so long at most."""
+    return 4 * max((after - before for before, after in pairwise(looks)), default=0.0)
 
 
 def _asked_for(node: NodeProcess) -> set[str]:

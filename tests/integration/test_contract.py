@@ -351,7 +351,7 @@ def test_a_profile_is_checked_shown_and_assigned_as_it_was_planned(node: Paired)
     assert len(node.ask("GET", "/profiles/pools").data) >= 15
 
     rigs = {"filter": {"q": "rig-"}}
-    assert _planned(node, rigs) == {"start"}
+    wait_for("the rigs to tell that nothing runs", lambda: _planned(node, rigs) == {"start"})
     _carry_out(node, rigs)
     wait_for("the rigs to tell", lambda: _planned(node, rigs) == {"none"})
     uses = node.ask("GET", "/profiles/planned/uses?sort=rigName").data
