@@ -19,6 +19,7 @@ export const actions = {
   allowed_peer_pinned: "A node of the allowlist was let in",
   create_token: "Create an API token",
   revoke_token: "Revoke an API token",
+  change_own_password: "Change the own password",
   set_login: "Set a login",
   remove_login: "Remove a login",
   // rigs
