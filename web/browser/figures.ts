@@ -129,7 +129,7 @@ function printFleet(fleet: UnderWay): void {
     ];
     console.log(`| ${cells.join(" | ")} |`);
   }
-  console.log(`\nfirst paint of use: ${fleet.usefulPaintMs.toFixed(0)} ms`);
+  console.log(`\nfirst paint of use: ${fleet.usefulPaintMs.toFixed(0)} ms; while the fleet begins: ${fleet.usefulPaintAtStartMs.toFixed(0)} ms`);
   for (const [name, took] of Object.entries(fleet.answersMs)) console.log(`${name}: ${took.map((each) => each.toFixed(0)).join(", ")} ms`);
   console.log(`memory: ${fleet.heapMb.map((each) => each.toFixed(1)).join(", ")} MB (${fleet.heapMbPerMin.toFixed(2)} MB a minute)`);
 }

@@ -58,14 +58,23 @@ declare global {
 function noteUsefulPaint(useful: string): void {
   const watching = new MutationObserver(look);
   watching.observe(document, { childList: true, subtree: true, attributes: true });
+  let inFrame = false; // between the beginning of a frame and its end, what comes is painted with it
+  let found = false;
+  const afterFrame = new MessageChannel(); // a message that is sent within a frame comes after it
+  afterFrame.port1.onmessage = () => {
+    inFrame = false;
+    if (found) window.usefulPaintMs ??= performance.now();
+  };
+  requestAnimationFrame(function frame(): void {
+    inFrame = true;
+    afterFrame.port2.postMessage(0);
+    if (!found) requestAnimationFrame(frame);
+  });
   function look(): void {
     if (document.querySelector(useful) === null) return;
     watching.disconnect();
-    requestAnimationFrame(() => {
-      const painted = new MessageChannel(); // its message comes after the frame
-      painted.port1.onmessage = () => (window.usefulPaintMs = performance.now());
-      painted.port2.postMessage(0);
-    });
+    if (inFrame) found = true;
+    else requestAnimationFrame(() => (found = true));
   }
 }
 

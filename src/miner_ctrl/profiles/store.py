@@ -218,6 +218,8 @@ class ProfileStore:
         """
         held = self.find(query)
         wanted = hash_prefix.strip().lower()
+        if wanted == held.content_hash:  # most often, and for each rig of a job
+            return held
         found = [version for version in self.versions(held.id) if version.hash.startswith(wanted)] if wanted else []
         if not found:
             raise NotFound(
