@@ -19,6 +19,7 @@ from miner_ctrl.controller.orders import MAX_ORDER_BYTES
 from miner_ctrl.errors import (
     BadInput,
     Conflict,
+    IdentityMismatch,
     MinerCtrlError,
     NotFound,
     OperationFailed,
@@ -405,6 +406,40 @@ async def test_who_may_have_heard_it_hears_the_same_command_each_time(farm: Farm
     farm.jobs, farm.fails = farm.opened(), {}
     third = await farm.ended((await again(farm, second.id)).id)
     assert (third.counts.done, third.retry_of) == (1, second.id)
+    assert farm.seeds["rig-0"] == seed_of_job(first.id)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Unreachable("It dials this node itself.", code="NOT_CONNECTED"),
+        Unreachable("It was sent, and the link went."),
+        RuntimeError("a fault of ours"),
+        IdentityMismatch("Somebody else is there."),
+    ],
+)
+async def test_who_did_not_answer_is_told_the_same_also_by_the_retry_of_a_retry(farm: Farm, error: Exception) -> None:
+    one = Selection(("rig-0",), None)
+    farm.fails = {"rig-0": RequestTimedOut("It did not answer.")}
+    first = await farm.ended((await farm.start(one)).id)
+    farm.fails = {"rig-0": error}
+    second = await farm.ended((await again(farm, first.id)).id)
+    farm.fails = {"rig-0": OperationFailed("No.")}
+    third = await farm.ended((await again(farm, second.id)).id)
+    assert farm.seeds["rig-0"] == seed_of_job(first.id)
+    fourth = await farm.ended((await again(farm, third.id)).id)
+    assert farm.seeds["rig-0"] == seed_of_job(fourth.id), "it said no: it is told anew"
+
+
+async def test_a_cancelled_retry_does_not_forget_who_may_have_heard_it(farm: Farm) -> None:
+    one = Selection(("rig-0",), None)
+    farm.fails = {"rig-0": RequestTimedOut("It did not answer.")}
+    first = await farm.ended((await farm.start(one)).id)
+    second = await again(farm, first.id)
+    await farm.jobs.cancel(second.id)
+    assert (await farm.ended(second.id)).counts.cancelled == 1
+    farm.fails = {}
+    await farm.ended((await again(farm, second.id)).id)
     assert farm.seeds["rig-0"] == seed_of_job(first.id)
 
 

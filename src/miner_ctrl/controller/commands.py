@@ -300,6 +300,10 @@ class Commands:
         A link that is lost meanwhile is waited for, and so is a rig that is still at it, until ``within_s`` have passed
         in all. Where the request has an idempotency key the message id follows from it, so that the rig knows a repeat
         of the request, unless ``each_anew``: what was said before is to be said again.
+
+        Raises:
+            Unreachable: as ``reach`` where nothing was sent; once something was, a plain one: it may have been done.
+            MinerCtrlError: what the rig says.
         """
         message_id = self._message_id(record, payload, each_anew=each_anew)
         deadline_s = self._clock() + within_s
@@ -309,13 +313,21 @@ class Commands:
                 left_s = deadline_s - self._clock()
                 try:
                     channel = await self._reach(record, RIG_ARRIVES_WITHIN_S)
-                    sent = True
+                except MinerCtrlError as error:
+                    if not sent:
+                        raise
+                    if left_s <= REPEAT_EVERY_S or not isinstance(error, Unreachable):
+                        raise _not_known(record, error) from error
+                    await asyncio.sleep(REPEAT_EVERY_S)
+                    continue
+                sent = True
+                try:
                     answer = await channel.request(payload, timeout_s=left_s, message_id=message_id)
                 except RequestTimedOut:
                     raise
-                except Unreachable:
-                    if not sent or left_s <= REPEAT_EVERY_S:
-                        raise
+                except Unreachable as error:
+                    if left_s <= REPEAT_EVERY_S:
+                        raise _not_known(record, error) from error
                 else:
                     if not isinstance(answer, MinerAck) or answer.status != IN_PROGRESS:
                         return answer
@@ -356,6 +368,15 @@ class Commands:
 
     def _in_version(self, name: str, version: str | None) -> Profile:
         return self._profiles.find(name) if version is None else self._profiles.version(name, version)
+
+
+def _not_known(record: PeerRecord, error: MinerCtrlError) -> Unreachable:
+    """Return the error of a command that was sent and not answered: why no link came back is not why it was not done."""
+    return Unreachable(
+        f"The link to {record.name} went after the command was sent: it is not known whether the rig did it."
+        f" Since then: {error.message}",
+        suggestion=f"When {record.name} is back, look at miner-ctrl remote status before you give it again.",
+    )
 
 
 def _not_a_rig(record: PeerRecord) -> NotFound:

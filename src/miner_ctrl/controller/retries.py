@@ -9,8 +9,12 @@ from miner_ctrl.errors import Conflict
 from miner_ctrl.model.jobs import JobPeerState, JobState, Retry
 
 CAME_TO_NOTHING = frozenset({JobPeerState.FAILED, JobPeerState.INTERRUPTED, JobPeerState.CANCELLED})
-_UNHEARD = frozenset({"PEER_UNREACHABLE", "PEER_TIMED_OUT"})
-"""Errors behind which a rig may have done it: its answer was not heard. Told in the same words, it does it once."""
+_UNHEARD = frozenset({
+    "PEER_UNREACHABLE", "PEER_TIMED_OUT", "INTERNAL_ERROR",
+    "NOT_CONNECTED", "IDENTITY_MISMATCH", "IDENTITY_CHANGED", "ADDRESS_MOVED", "TLS_REFUSED",
+})  # fmt: skip
+"""Errors that are no rig's answer: it may have done it, now or when it was told before. Told in the same words, it does
+it once."""
 
 
 def retry_of(job: Job, is_known: Callable[[bytes], bool]) -> Retry:
@@ -45,6 +49,5 @@ def retry_of(job: Job, is_known: Callable[[bytes], bool]) -> Retry:
 
 
 def _may_have_heard(peer: JobPeer) -> bool:
-    if peer.state is JobPeerState.FAILED:
-        return peer.error is not None and peer.error.code in _UNHEARD
-    return peer.state is JobPeerState.INTERRUPTED
+    """Whether nothing says that it has not: only the rig's own answer that it failed does."""
+    return peer.state is not JobPeerState.FAILED or peer.error is None or peer.error.code in _UNHEARD
