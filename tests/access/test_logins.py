@@ -13,9 +13,10 @@ import pytest
 
 from miner_ctrl.access import Access
 from miner_ctrl.access import passwords as passwords_module
+from miner_ctrl.access.attempts import FREE_BY_NAME, LONGEST_WAIT_S
 from miner_ctrl.access.logins import MAX_SESSIONS
 from miner_ctrl.access.passwords import AT_ONCE, WAITING, Passwords
-from miner_ctrl.errors import RateLimited, Refused
+from miner_ctrl.errors import Conflict, RateLimited, Refused
 from miner_ctrl.model.callers import OWNER, AccessRole, Visit
 
 T = TypeVar("T")
@@ -141,6 +142,49 @@ async def test_what_an_admin_does_to_a_login_meanwhile_stands(
             await each.logged_in(session, HERE.address)
         assert [view.role for view in await each.logins()] == ([AccessRole.VIEWER] if meanwhile == "demoted" else [])
         await each.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_who_stole_a_session_has_no_more_guesses_from_many_addresses(tmp_path: Path) -> None:
+    now_s = 0.0
+    access = Access(tmp_path / "access.db", clock=lambda: now_s)
+    await access.set_login(OWNER, "Alice", AccessRole.OPERATOR, PASSWORD)
+    stolen, own = [(await access.log_in("alice", PASSWORD, HERE))[0] for _ in range(2)]
+
+    async def change(session: str, address: str, current: str) -> None:
+        caller = await access.logged_in(session, address)
+        await access.change_own_password(caller, current, "another horse battery")
+
+    for number in range(FREE_BY_NAME):
+        with pytest.raises(Refused, match="is wrong"):
+            await change(stolen, f"10.0.0.{number}", "a guess of somebody's")
+    for number in range(20):
+        with pytest.raises(RateLimited):
+            await change(stolen, f"10.0.1.{number}", PASSWORD)
+    now_s = LONGEST_WAIT_S
+    await change(stolen, HERE.address, PASSWORD)
+    for number in range(FREE_BY_NAME):
+        with pytest.raises(Refused, match="is wrong"):
+            await change(stolen, f"10.0.2.{number}", "a guess of somebody's")
+    with pytest.raises(Refused, match="logged in"):
+        await access.logged_in(own, HERE.address)
+    await access.close()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_of_two_changes_at_once_the_second_is_told_of_the_first(access: Access) -> None:
+    here, there = [(await access.log_in("alice", PASSWORD, HERE))[0] for _ in range(2)]
+    caller = await access.logged_in(here, HERE.address)
+    two = await asyncio.gather(
+        *(access.change_own_password(caller, PASSWORD, f"another horse battery {number}") for number in range(2)),
+        return_exceptions=True,
+    )
+    [refused] = [each for each in two if isinstance(each, BaseException)]
+    assert isinstance(refused, Conflict)
+    assert (refused.code, "meanwhile" in refused.message) == ("PASSWORD_CHANGED", True)
+    assert (await access.logged_in(here, HERE.address)).name == "Alice"
+    with pytest.raises(Refused, match="logged in"):
+        await access.logged_in(there, HERE.address)
 
 
 async def test_a_login_removed_while_its_password_is_checked_logs_nobody_in(access: Access) -> None:

@@ -11,13 +11,17 @@ import pytest
 from msgspec.structs import replace
 
 from miner_ctrl.api.port import PortRules
-from miner_ctrl.api.veil import veiled
+from miner_ctrl.api.veil import HASH_FIELDS, veiled
+from miner_ctrl.controller.deeds import DEEDS
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.miners import NodeInfo, ProfileRef
+from miner_ctrl.model.nodes import Role
 from miner_ctrl.model.profiles import ConfigValue
 from tests.api.in_memory import BASE, RIG_ID, rig_view
 from tests.api.live.readers import reading_at
 from tests.api.open_port import OpenPort, opened
+from tests.controller.test_deeds import client_of, noted
+from tests.integration.inside import running
 
 CONFIG: dict[str, ConfigValue] = {"pool": "a.example:1", "wallet": "w", "password": "hunter2"}
 
@@ -136,6 +140,37 @@ async def test_a_viewers_tag_is_not_made_of_the_hash_alone(port: OpenPort) -> No
     again = await port("GET", "/profiles/p", token=viewer, headers={"If-None-Match": seen.header("etag")})
     other = await port("GET", "/profiles/p", token=viewer, headers={"If-None-Match": whole.header("etag")})
     assert (again.status, other.status) == (304, 200)
+
+
+def test_a_part_of_a_profiles_hash_is_another_too() -> None:
+    for part in ("ab12", "AB12" * 15, "ab" * 32):
+        seen = veiled(f'{{"order":{{"profileHash":"{part}"}}}}'.encode())
+        assert f'"{part}"'.encode() not in seen, "an order has what was typed"
+        assert seen == veiled(f'{{"order":{{"profileHash":"{part}"}}}}'.encode())
+    for other in (b'{"profileHash":""}', b'{"profileHash":null}', b'{"hash":"ab12"}'):
+        assert veiled(other) == other
+
+
+async def test_the_journal_gives_a_viewer_no_hash_of_a_version_that_came_back(tmp_path: Path) -> None:
+    async with running(tmp_path, "desk", Role.CONTROLLER):
+        client = client_of(tmp_path)
+        body = {"name": "p", "minerType": "xmrig", "config": CONFIG}
+        first = (await client("POST", "/profiles", body)).data["hash"]
+        await client("PUT", "/profiles/p", {**body, "config": {**CONFIG, "password": "hunter3"}})
+        for said in (first, first[:8]):
+            assert (await client("POST", "/profiles/p/revert", {"hash": said})).status == 200
+        events = await noted(client, "settings", 4)
+        assert events[-1]["text"] == "Make the profile p what it was in an earlier version."
+        for path in ("/history/events", "/history/export?what=events&format=jsonl"):
+            answer = await client("GET", path)
+            assert answer.status == 200, answer.data
+            assert b"an earlier version" in answer.text, path
+            assert first[:8].encode() not in answer.text, path
+
+
+def test_no_sentence_of_the_journal_has_a_hash_of_a_profile() -> None:
+    for deed in DEEDS.values():
+        assert not any(f"{{{field}}}" in deed.text for field in (*HASH_FIELDS, "if_hash"))
 
 
 def test_only_a_field_that_holds_a_hash_is_another() -> None:

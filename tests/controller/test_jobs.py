@@ -89,7 +89,7 @@ class Farm:
         return CommandView(status="stopped", miners=(name,))
 
     async def start(
-        self, selection: Selection = EVERYBODY, *, stoppable: bool = False, order: Order | None = None
+        self, selection: Selection = EVERYBODY, *, stoppable: bool = False, order: msgspec.Struct | None = None
     ) -> JobView:
         return await self.jobs.start(
             OWNER, "stop", selection, self.act, order=order or Order(), can_be_stopped=stoppable
@@ -303,6 +303,27 @@ async def test_the_same_request_under_a_key_is_the_same_job_also_after_a_restart
         await farm.start(order=Order("start"))
     assert raised.value.code == "IDEMPOTENCY_KEY_REUSED"
     assert len(farm.asked) == 6
+
+
+class Named(msgspec.Struct, frozen=True, rename="camel"):
+    """An order of before there were versions in orders."""
+
+    miner_type: str = "xmrig"
+    filter: PeerFilter = PeerFilter(role=Role.WORKER)
+
+
+class Versioned(Named, frozen=True, rename="camel"):
+    """The same one of today."""
+
+    profile_hash: str | None = None
+
+
+async def test_a_key_is_the_same_request_for_a_node_that_knows_of_versions(farm: Farm) -> None:
+    COMMAND_SEED.set(b"k")
+    job = await farm.ended((await farm.start(order=Named())).id)
+    assert await farm.start(order=Versioned()) == job
+    with pytest.raises(Conflict):
+        await farm.start(order=Versioned(profile_hash="ab12"))
 
 
 async def test_so_many_jobs_run_and_so_many_are_kept(farm: Farm) -> None:

@@ -143,16 +143,17 @@ class Access:
 
         Raises:
             BadInput: ``new`` cannot be a password.
-            Refused: the caller has none, ``current`` is not it, or it was changed meanwhile; ``RateLimited`` after too
-                many wrong ones, which count as those of ``log_in`` do.
+            Refused: the caller has none, ``current`` is not it, or its session is over meanwhile; ``RateLimited`` after
+                too many wrong ones, which count as those of ``log_in`` do, and in this session wherever it is used from.
+            Conflict: it was changed meanwhile, in this session.
         """
         await self._open()
         login = self._logins.find(caller.name) if caller.door is Door.LOGIN else None
         if login is None:
             raise _no_password(caller.door)
         check_new(new)
-        self._attempts.check(caller.address, login.name)
-        self._attempts.failed(caller.address, login.name)  # counted before it is known, as in log_in
+        self._attempts.check(caller.address, login.name, caller.id)
+        self._attempts.failed(caller.address, login.name, caller.id)  # counted before it is known, as in log_in
         if not await self._passwords.matches(login.hash, current):
             log.warning("a change of a password from %s failed", one_line(caller.address, 64) or "this machine")
             raise Refused(
@@ -161,7 +162,7 @@ class Access:
                 code="WRONG_PASSWORD",
             )
         await self._logins.change_password(login, await self._passwords.hash(new), caller.id)
-        self._attempts.succeeded(caller.address, login.name)
+        self._attempts.succeeded(caller.address, login.name, caller.id)
         return await self.session(caller)
 
     def holds(self, caller: Caller) -> bool:

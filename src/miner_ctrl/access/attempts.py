@@ -1,7 +1,8 @@
 """Who has failed to say who it is, and how long it waits. Pure but for the clock; bounded.
 
 A name waits apart from an address: guessing one password from everywhere is slowed, and so is guessing many from one
-place. The wait doubles and is capped, and an address from which somebody has logged in as a name before is counted for
+place. A session in which somebody claims to know its login's password is counted for itself, wherever it is used from:
+who has stolen one has no more guesses for that. The wait doubles and is capped, and an address from which somebody has logged in as a name before is counted for
 itself there: a stranger who fails without end never keeps the owner out.
 """
 
@@ -40,14 +41,14 @@ class Attempts:
         self._failures: dict[_Key, _Failures] = {}
         self._known: dict[tuple[str, str], None] = {}
 
-    def check(self, address: str, name: str | None = None) -> None:
-        """See that somebody may try: from ``address``, and to be ``name``.
+    def check(self, address: str, name: str | None = None, session: str = "") -> None:
+        """See that somebody may try: from ``address``, and to be ``name``, as who came with ``session``.
 
         Raises:
             RateLimited: it has to wait; ``details`` has for how long.
         """
         now_s = self._clock()
-        wait_s = max(self._wait_s(key, now_s) for key, _ in self._keys(address, name))
+        wait_s = max(self._wait_s(key, now_s) for key, _ in self._keys(address, name, session))
         if wait_s > 0:
             seconds = int(wait_s) + 1
             raise RateLimited(
@@ -57,10 +58,10 @@ class Attempts:
                 details={"retryAfterS": seconds},
             )
 
-    def failed(self, address: str, name: str | None = None) -> None:
+    def failed(self, address: str, name: str | None = None, session: str = "") -> None:
         """Note a failure."""
         now_s = self._clock()
-        for key, free in self._keys(address, name):
+        for key, free in self._keys(address, name, session):
             held = self._failures.pop(key, None)
             times = held.times + 1 if held is not None and now_s - held.last_s < FORGOTTEN_AFTER_S else 1
             wait_s = min(FIRST_WAIT_S * 2 ** min(times - free, 16), LONGEST_WAIT_S) if times >= free else 0.0
@@ -68,10 +69,10 @@ class Attempts:
             while len(self._failures) > MAX_KEPT:
                 del self._failures[next(iter(self._failures))]
 
-    def succeeded(self, address: str, name: str) -> None:
+    def succeeded(self, address: str, name: str, session: str = "") -> None:
         """Note that somebody logged in as ``name``: what failed from there is forgotten."""
         self.note_known(address, name)
-        for key, _ in self._keys(address, name):
+        for key, _ in self._keys(address, name, session):
             self._failures.pop(key, None)
 
     def note_known(self, address: str, name: str) -> None:
@@ -86,12 +87,14 @@ class Attempts:
         held = self._failures.get(key)
         return held.until_s - now_s if held is not None else 0.0
 
-    def _keys(self, address: str, name: str | None) -> list[tuple[_Key, int]]:
+    def _keys(self, address: str, name: str | None, session: str) -> list[tuple[_Key, int]]:
         block = address_block(address)
         keys: list[tuple[_Key, int]] = [(("address", block, ""), FREE_BY_ADDRESS)]
         if name is not None:
             name = name.lower()
             keys.append((("name", name, block if (name, block) in self._known else ""), FREE_BY_NAME))
+        if session:
+            keys.append((("session", session, ""), FREE_BY_NAME))
         return keys
 
 

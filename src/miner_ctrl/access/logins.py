@@ -129,7 +129,8 @@ class Logins:
         """Give ``login`` another password; its sessions end but the one of this ID.
 
         Raises:
-            Refused: it was removed, or got another password or role, since it was found.
+            Refused: it was removed, or got another password or role, since it was found, and the session is over.
+            Conflict: it got another password in this session.
         """
         now_ms = self._clocks.now_ms()
 
@@ -144,6 +145,12 @@ class Logins:
             return True
 
         if not await self._database.run(write) or self.find(login.name) is not login:
+            if self.role_of(session_id) is not None:
+                raise Conflict(
+                    "The password was changed meanwhile.",
+                    suggestion="Give the one that holds now as the current one, if it is to be another again.",
+                    code="PASSWORD_CHANGED",
+                )
             raise session_over()
         self._logins[login.name.lower()] = replace(login, hash=hash_, changed_at_ms=now_ms)
         self._drop_sessions(login.name, but=session_id)

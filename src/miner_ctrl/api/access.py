@@ -74,7 +74,7 @@ async def session(access: AccessFace, caller: Caller) -> SessionView:
     return await access.session(caller)
 
 
-@ACCESS.post("/session/password", role=AccessRole.VIEWER)
+@ACCESS.post("/session/password", errors=(409,), role=AccessRole.VIEWER)
 async def change_own_password(access: AccessFace, caller: Caller, body: OwnPassword) -> SessionView:
     """Give who has logged in another password. This session goes on, the others of that login end.
 

@@ -19,8 +19,9 @@ HASH_FIELDS = frozenset({"hash", "profile_hash"})
 _KEY = secrets.token_bytes(32)
 """Another one at each start."""
 _END = b'ash":"'
-_HASH = re.compile(rb'("(?:hash|profileHash)":")([0-9a-f]{64})(?=")')
-"""Only as a field and its value: a quote within a text has a backslash before it."""
+_HASH = re.compile(rb'("(?:hash":"(?=[0-9a-f]{64}")|profileHash":"))([0-9a-fA-F]{4,64})(?=")')
+"""Only as a field and its value: a quote within a text has a backslash before it. What was ordered has a ``profileHash``
+as it was typed, a part of one too."""
 
 
 def sees_hashes(caller: Caller) -> bool:

@@ -61,7 +61,7 @@ DEEDS: Mapping[str, Deed] = {
     "create_profile": Deed(SETTINGS, "Make the profile {name}."),
     "change_profile": Deed(SETTINGS, "Change the profile {profile}."),
     "delete_profile": Deed(SETTINGS, "Delete the profile {profile}."),
-    "revert_profile": Deed(SETTINGS, "Make the profile {profile} what it was in {hash}."),
+    "revert_profile": Deed(SETTINGS, "Make the profile {profile} what it was in an earlier version."),  # a viewer sees no hash
     "import_profiles": Deed(SETTINGS, "Import profiles."),
     "create_token": Deed(SETTINGS, "Make the token {name}, a {role}'s."),
     "revoke_token": Deed(SETTINGS, "Revoke the token {id}."),

@@ -150,7 +150,7 @@ class Jobs:
             RateLimited: too many jobs run.
         """
         await self._opened()
-        asked = _encoder.encode(order) if retry is None else f"again: {retry.of}".encode()
+        asked = _asked_for(order) if retry is None else f"again: {retry.of}".encode()
         digest = hashlib.sha256(action.encode() + b"\0" + asked).digest()
         seed = COMMAND_SEED.get()
         id_ = self._new_id() if seed is None else id_from(seed, b"job")
@@ -355,6 +355,14 @@ class Jobs:
             dry_run=True,
             peers=tuple(JobRigView(id=record.keys.node_id, name=record.name) for record in records),
         )
+
+
+def _asked_for(order: msgspec.Struct) -> bytes:
+    """Return what names a request: one without a ``profile_hash`` as a node says it that knows of none."""
+    if getattr(order, "profile_hash", "") is not None:
+        return _encoder.encode(order)
+    asked = msgspec.to_builtins(order, str_keys=True, enc_hook=str)
+    return _encoder.encode({name: value for name, value in asked.items() if name != "profileHash"})
 
 
 def _forget(job: Job, place: int, _: object) -> None:

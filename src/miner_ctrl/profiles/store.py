@@ -223,13 +223,13 @@ class ProfileStore:
         found = [version for version in self.versions(held.id) if version.hash.startswith(wanted)] if wanted else []
         if not found:
             raise NotFound(
-                f"{held.name} has no version {one_line(hash_prefix, 64)!r}.",
+                f"{held.name} has no such version.",  # a viewer of a job sees this: no hash, nor a part of one
                 suggestion=f"See miner-ctrl profile history {held.name} for those there are.",
                 code="VERSION_NOT_FOUND",
             )
         if len(found) > 1:
             raise Conflict(
-                f"{one_line(hash_prefix, 64)!r} is ambiguous: {len(found)} versions match.",
+                f"That is ambiguous: {len(found)} versions of {held.name} begin so.",
                 suggestion="Give more characters of the hash.",
                 code="AMBIGUOUS_VERSION",
             )
