@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from miner_ctrl.api import veil
 from miner_ctrl.api.port import PortRules
-from miner_ctrl.api.veil import HASH_FIELDS, veiled
+from miner_ctrl.api.veil import DIFFERENT_AT_MOST, HASH_FIELDS, veiled, veiled_text
 from miner_ctrl.controller.deeds import DEEDS
 from miner_ctrl.model.callers import AccessRole
 from miner_ctrl.model.miners import NodeInfo, ProfileRef
@@ -171,6 +173,21 @@ async def test_the_journal_gives_a_viewer_no_hash_of_a_version_that_came_back(tm
 def test_no_sentence_of_the_journal_has_a_hash_of_a_profile() -> None:
     for deed in DEEDS.values():
         assert not any(f"{{{field}}}" in deed.text for field in (*HASH_FIELDS, "if_hash"))
+
+
+def test_few_hashes_in_many_fields_are_made_another_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[bytes] = []
+    other = veil._other
+    monkeypatch.setattr(veil, "_other", lambda value: made.append(value) or other(value))
+    hashes = [secrets.token_hex(32) for _ in range(3)]
+    rows = ",".join(f'{{"profileHash":"{hashes[number % 3]}"}}' for number in range(10_000))
+    seen = veiled(f"[{rows}]".encode())
+    assert sorted(made) == sorted(each.encode() for each in hashes)
+    assert (len(set(seen.split(b","))), any(each.encode() in seen for each in hashes)) == (5, False)
+    assert veiled_text(f"[{rows}]").encode() == seen
+    for number in range(2 * DIFFERENT_AT_MOST):
+        veiled(f'{{"profileHash":"{number:064x}"}}'.encode())
+    assert veil._instead.cache_info().currsize == DIFFERENT_AT_MOST, "nothing grows without end"
 
 
 def test_only_a_field_that_holds_a_hash_is_another() -> None:

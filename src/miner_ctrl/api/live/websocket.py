@@ -12,7 +12,7 @@ from miner_ctrl.api.errors import envelope, no_identity, status_of
 from miner_ctrl.api.faces import Faces
 from miner_ctrl.api.live.reader import Reader
 from miner_ctrl.api.routes import caller_of
-from miner_ctrl.api.veil import sees_hashes, veiled
+from miner_ctrl.api.veil import sees_hashes, veiled_text
 from miner_ctrl.errors import BadInput, MinerCtrlError
 
 PATH = "/ws/events"
@@ -65,7 +65,7 @@ async def _tell(
     while True:
         while not hearing.done() and reader.ended is None and (said := reader.pull()) is not None:
             room.set()
-            text = said.text if sees_hashes(reader.caller) else veiled(said.text.encode()).decode()
+            text = said.text if sees_hashes(reader.caller) else veiled_text(said.text)
             await send({"type": "websocket.send", "text": text})
             await asyncio.sleep(0)  # between two parts of a large snapshot others have their turn
         if hearing.done():
