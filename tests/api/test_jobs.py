@@ -9,8 +9,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from miner_ctrl.api.application import build_app
 from miner_ctrl.api.bulk import BULK
-from miner_ctrl.model.callers import AccessRole
+from miner_ctrl.api.local_door import LocalDoor
+from miner_ctrl.api.serving import HttpServing
+from miner_ctrl.model.callers import OWNER, AccessRole
 from miner_ctrl.model.views import BundleView
 from tests.api.in_memory import BUNDLE, RIG_ID, Client, World, until
 from tests.api.own_machine import MINER
@@ -153,6 +156,28 @@ async def test_a_retry_under_a_key_is_one_job(client: Client, world: World) -> N
     assert len((await client("GET", "/jobs")).data) == 2
 
 
+async def test_a_retry_under_a_key_is_one_job_after_a_restart_though_the_world_changed(
+    client: Client, world: World, socket_path: Path
+) -> None:
+    world.profiles.create("night", "simulated", {"pool": "a.example:1"})
+    job = await failed(client, world, "start", {"profileId": "night"})
+    key = {"Idempotency-Key": "k-1"}
+    first = await client("POST", f"/jobs/{job}/retry", headers=key)
+    done = await ended(client, first.data["id"])
+    world.profiles.delete("night")
+    other = LocalDoor(
+        lambda: HttpServing(build_app(world.faces), caller=OWNER, counts=world.metrics.requests),
+        socket_path.with_suffix(".again"),
+    )
+    await other.open()
+    try:
+        again = await Client(socket_path.with_suffix(".again"))("POST", f"/jobs/{job}/retry", headers=key)
+    finally:
+        await other.close()
+    assert (again.status, again.data["id"], again.data["counts"]) == (202, first.data["id"], done["counts"])
+    assert "idempotency-replayed" not in again.headers, "this application had not answered it before"
+
+
 async def test_what_runs_or_failed_nowhere_is_not_tried_again(client: Client, world: World) -> None:
     world.deploys.goes_on.clear()
     job = (await client("POST", "/remote/deploy", {"minerType": "xmrig", **EVERYBODY})).data["id"]
@@ -200,6 +225,7 @@ async def test_a_program_is_the_one_that_was_ordered(
     async def others() -> list[BundleView]:
         return [msgspec.structs.replace(BUNDLE, version="7.0.0", sha256="cd" * 32)]
 
+    job = await failed(client, world, "deploy", {"minerType": "xmrig", "restart": True})
     monkeypatch.setattr(world.deploys, "bundles", others)
     gone = await client("POST", f"/jobs/{job}/retry")
     assert (gone.status, gone.data["code"]) == (409, "ORDER_GONE")

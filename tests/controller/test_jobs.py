@@ -13,6 +13,7 @@ import pytest
 
 from miner_ctrl.controller import Fleet, Jobs, JobStore
 from miner_ctrl.controller.fleet import RigConnected, RigKnown, RigReported
+from miner_ctrl.controller.job import Job
 from miner_ctrl.controller.job_store import _MIGRATIONS
 from miner_ctrl.controller.jobs import AT_ONCE, KEPT_AT_MOST, RUNNING_AT_MOST
 from miner_ctrl.controller.orders import MAX_ORDER_BYTES
@@ -389,6 +390,8 @@ async def test_a_damaged_file_is_named_and_left_alone(farm: Farm) -> None:
 
 
 async def again(farm: Farm, job: str) -> JobView:
+    if (known := await farm.jobs.retried(job)) is not None:
+        return known
     retry = await farm.jobs.retry(job)
     order = msgspec.json.decode(retry.order, type=Order)
     return await farm.jobs.start(OWNER, retry.action, Selection(retry.peers, None), farm.act, order=order, retry=retry)
@@ -490,6 +493,92 @@ async def test_a_retry_under_a_key_is_the_same_job_also_when_a_rig_was_removed_s
     farm.registry.remove(farm.fingerprint("rig-0"))
     assert await again(farm, job.id) == second
     assert len(await farm.jobs.all()) == 2
+
+
+async def test_a_key_that_made_a_retry_is_known_whatever_has_become_of_the_job(farm: Farm) -> None:
+    farm.fails = {"rig-0": OperationFailed("No.")}
+    job, other = [await farm.ended((await farm.start(Selection(("rig-0",), None))).id) for _ in range(2)]
+    assert await farm.jobs.retried(job.id) is None
+    COMMAND_SEED.set(b"again")
+    assert await farm.jobs.retried(job.id) is None
+    second = await farm.ended((await again(farm, job.id)).id)
+    farm.registry.remove(farm.fingerprint("rig-0"))
+    await farm.jobs.close()
+    farm.jobs = farm.opened()
+    assert await farm.jobs.retried(job.id) == second
+    with pytest.raises(Conflict) as raised:
+        await farm.jobs.retried(other.id)
+    assert raised.value.code == "IDEMPOTENCY_KEY_REUSED"
+
+
+async def test_rigs_removed_while_a_retry_is_prepared_are_left_out(farm: Farm) -> None:
+    farm.fails = {name: OperationFailed("No.") for name in ("rig-0", "rig-1")}
+    job = await farm.ended((await farm.start()).id)
+    retry = await farm.jobs.retry(job.id)
+
+    async def start() -> JobView:
+        chosen = Selection(retry.peers, None)
+        return await farm.jobs.start(OWNER, "stop", chosen, farm.act, order=Order(), retry=retry)
+
+    farm.registry.remove(farm.fingerprint("rig-0"))
+    assert (await farm.ended((await start()).id)).total == 1
+    farm.registry.remove(farm.fingerprint("rig-1"))
+    with pytest.raises(Conflict, match="all been removed") as raised:
+        await start()
+    assert raised.value.code == "NOTHING_TO_RETRY"
+
+
+async def test_what_a_retry_has_done_or_is_at_is_not_tried_once_more(farm: Farm) -> None:
+    names = ("rig-0", "rig-1", "rig-2")
+    farm.fails = {name: OperationFailed("No.") for name in names}
+    job = await farm.ended((await farm.start(Selection(names, None))).id)
+    farm.fails, farm.hangs = {"rig-1": RequestTimedOut("It did not answer.")}, {"rig-2"}
+    second = await again(farm, job.id)
+    async with asyncio.timeout(30):
+        while (await farm.jobs.get(second.id)).counts.failed < 1:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    farm.fails = {}
+    third = await farm.ended((await again(farm, job.id)).id)
+    assert (third.total, farm.asked[-1]) == (1, "rig-1")
+    assert farm.seeds["rig-1"] == seed_of_job(second.id), "it may have heard the second"
+    with pytest.raises(Conflict, match="that is done, or under way") as raised:
+        await again(farm, job.id)
+    assert raised.value.code == "NOTHING_TO_RETRY"
+
+
+async def test_a_job_that_a_fault_of_ours_cuts_off_has_ended_and_the_jobs_can_be_closed(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_through = farm.jobs._go_through
+
+    async def broken(job: Job) -> None:
+        monkeypatch.setattr(farm.jobs, "_go_through", go_through)
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(farm.jobs, "_go_through", broken)
+    job = await farm.ended((await farm.start()).id)
+    assert (job.state, job.counts.interrupted) == (JobState.INTERRUPTED, 6)
+    assert {peer.error.code for peer in await farm.jobs.peers(job.id) if peer.error} == {"INTERNAL_ERROR"}
+    assert (await farm.ended((await again(farm, job.id)).id)).counts.done == 6
+
+
+async def test_jobs_are_closed_also_where_the_task_of_one_is_gone(farm: Farm) -> None:
+    farm.hangs = {"rig-0"}
+    job = await farm.start()
+    task = farm.jobs._tasks.pop(job.id)
+    await farm.jobs.close()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    farm.jobs = farm.opened()
+
+
+async def test_what_cannot_be_written_down_is_done_all_the_same(farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(job: Job) -> None:
+        raise RuntimeError("a fault of ours")
+
+    await farm.jobs.all()
+    monkeypatch.setattr(farm.jobs._store, "add", broken)
+    assert (await farm.ended((await farm.start()).id)).counts.done == 6
 
 
 async def test_an_order_that_is_too_long_is_not_kept_and_that_is_said(farm: Farm) -> None:

@@ -144,7 +144,7 @@ class Access:
         Raises:
             BadInput: ``new`` cannot be a password.
             Refused: the caller has none, ``current`` is not it, or its session is over meanwhile; ``RateLimited`` after
-                too many wrong ones, which count as those of ``log_in`` do, and in this session wherever it is used from.
+                too many wrong ones, which count as those of ``log_in`` do, and in this session from wherever.
             Conflict: it was changed meanwhile, in this session.
         """
         await self._open()

@@ -1,9 +1,9 @@
 """Who has failed to say who it is, and how long it waits. Pure but for the clock; bounded.
 
 A name waits apart from an address: guessing one password from everywhere is slowed, and so is guessing many from one
-place. A session in which somebody claims to know its login's password is counted for itself, wherever it is used from:
-who has stolen one has no more guesses for that. The wait doubles and is capped, and an address from which somebody has logged in as a name before is counted for
-itself there: a stranger who fails without end never keeps the owner out.
+place. The guesses at its own password of somebody who has logged in count for that session too, wherever it is used
+from: one that is stolen gives no more of them. The wait doubles and is capped, and an address from which somebody has
+logged in as a name before is counted for itself there: a stranger who fails without end never keeps the owner out.
 """
 
 from __future__ import annotations

@@ -193,8 +193,12 @@ async def retry_job(  # noqa: PLR0917 - called by name
 ) -> JobView:
     """Give the command of a job again, as a new job, to those rigs on which it failed, was interrupted or cancelled.
 
-    With the same version of its profile or program. A rig that may have heard it already does it once.
+    With the same version of its profile or program. A rig that may have heard it already does it once; one on which a
+    retry of it has done it meanwhile, or is at it, is left out.
     """
+    known = await jobs.retried(id)
+    if known is not None:  # what has changed since does not matter: it is the same request
+        return known
     retry = await jobs.retry(id)
     kind = _KINDS[retry.action]
     order = msgspec.json.decode(retry.order, type=kind.body)

@@ -214,6 +214,9 @@ class JobsFace(Protocol):
     async def retry(self, id_: str) -> Retry:
         """What is to be done to try a job again, for ``start``."""
 
+    async def retried(self, id_: str) -> JobView | None:
+        """The job that this request, by its idempotency key, has made already to try that one again."""
+
     def watch(
         self, watcher: Callable[[JobView, JobPeerView | None], None], gone: Callable[[str], None] | None = None, /
     ) -> Callable[[], None]:

@@ -311,32 +311,36 @@ class Commands:
         with _advised(record), _Scored(self._registry, record.keys.fingerprint):
             while True:
                 left_s = deadline_s - self._clock()
-                try:
-                    channel = await self._reach(record, RIG_ARRIVES_WITHIN_S)
-                except MinerCtrlError as error:
-                    if not sent:
+                channel = await self._link_for(record, sent=sent, is_last=left_s <= REPEAT_EVERY_S)
+                if channel is not None:
+                    sent = True
+                    try:
+                        answer = await channel.request(payload, timeout_s=left_s, message_id=message_id)
+                    except RequestTimedOut:
                         raise
-                    if left_s <= REPEAT_EVERY_S or not isinstance(error, Unreachable):
-                        raise _not_known(record, error) from error
-                    await asyncio.sleep(REPEAT_EVERY_S)
-                    continue
-                sent = True
-                try:
-                    answer = await channel.request(payload, timeout_s=left_s, message_id=message_id)
-                except RequestTimedOut:
-                    raise
-                except Unreachable as error:
-                    if left_s <= REPEAT_EVERY_S:
-                        raise _not_known(record, error) from error
-                else:
-                    if not isinstance(answer, MinerAck) or answer.status != IN_PROGRESS:
-                        return answer
-                    if left_s <= REPEAT_EVERY_S:
-                        raise RequestTimedOut(
-                            f"{record.name} has not finished this command within {within_s:g} s.",
-                            suggestion="It may still take effect: look at miner-ctrl remote status.",
-                        )
+                    except Unreachable as error:
+                        if left_s <= REPEAT_EVERY_S:
+                            raise _not_known(record, error) from error
+                    else:
+                        if not isinstance(answer, MinerAck) or answer.status != IN_PROGRESS:
+                            return answer
+                        if left_s <= REPEAT_EVERY_S:
+                            raise RequestTimedOut(
+                                f"{record.name} has not finished this command within {within_s:g} s.",
+                                suggestion="It may still take effect: look at miner-ctrl remote status.",
+                            )
                 await asyncio.sleep(REPEAT_EVERY_S)
+
+    async def _link_for(self, record: PeerRecord, *, sent: bool, is_last: bool) -> Channel | None:
+        """Return a channel for a command, or nothing where one that was ``sent`` is to be tried once more."""
+        try:
+            return await self._reach(record, RIG_ARRIVES_WITHIN_S)
+        except MinerCtrlError as error:
+            if not sent:
+                raise
+            if is_last or not isinstance(error, Unreachable):
+                raise _not_known(record, error) from error
+            return None
 
     def _message_id(self, record: PeerRecord, payload: Payload, *, each_anew: bool) -> str:
         seed = COMMAND_SEED.get()
@@ -371,7 +375,7 @@ class Commands:
 
 
 def _not_known(record: PeerRecord, error: MinerCtrlError) -> Unreachable:
-    """Return the error of a command that was sent and not answered: why no link came back is not why it was not done."""
+    """Return the error of a command that was sent and not answered; ``error``: why there is no link any more."""
     return Unreachable(
         f"The link to {record.name} went after the command was sent: it is not known whether the rig did it."
         f" Since then: {error.message}",

@@ -61,7 +61,8 @@ DEEDS: Mapping[str, Deed] = {
     "create_profile": Deed(SETTINGS, "Make the profile {name}."),
     "change_profile": Deed(SETTINGS, "Change the profile {profile}."),
     "delete_profile": Deed(SETTINGS, "Delete the profile {profile}."),
-    "revert_profile": Deed(SETTINGS, "Make the profile {profile} what it was in an earlier version."),  # a viewer sees no hash
+    # a viewer reads this: no hash of a profile stands in it
+    "revert_profile": Deed(SETTINGS, "Make the profile {profile} what it was in an earlier version."),
     "import_profiles": Deed(SETTINGS, "Import profiles."),
     "create_token": Deed(SETTINGS, "Make the token {name}, a {role}'s."),
     "revoke_token": Deed(SETTINGS, "Revoke the token {id}."),

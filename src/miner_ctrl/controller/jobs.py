@@ -7,7 +7,6 @@ and goes on beside it: a rig that hangs holds nobody.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -18,7 +17,7 @@ from miner_ctrl.controller.fleet import Fleet
 from miner_ctrl.controller.job import Act, Job, JobPeer, answer_of
 from miner_ctrl.controller.job_store import INTERRUPTED, JobStore
 from miner_ctrl.controller.orders import kept_order
-from miner_ctrl.controller.retries import retry_of
+from miner_ctrl.controller.retries import digest_of, digest_of_retry, nothing_to_retry, retry_of
 from miner_ctrl.controller.selection import chosen
 from miner_ctrl.errors import Conflict, MinerCtrlError, NotFound, RateLimited
 from miner_ctrl.model.callers import Caller
@@ -47,6 +46,7 @@ RUNNING_AT_MOST = 16
 KEPT_AT_MOST = 100
 KEPT_RIGS_AT_MOST = 200_000
 """Over all jobs that are kept; the oldest that have ended go first."""
+_FAULT = ErrorView(error="Something went wrong inside this node; its log says what.", code="INTERNAL_ERROR")
 _encoder = msgspec.json.Encoder(enc_hook=str, order="sorted")
 
 Watcher = Callable[[JobView, JobPeerView | None], None]
@@ -89,7 +89,8 @@ class Jobs:
             if job.state is JobState.RUNNING:
                 for peer in job.waiting():
                     self._end(job, peer, JobPeerState.INTERRUPTED, INTERRUPTED)
-                self._tasks[job.id].cancel()
+                if (task := self._tasks.get(job.id)) is not None:
+                    task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await self._store.close()
 
@@ -110,7 +111,19 @@ class Jobs:
 
     async def retry(self, id_: str) -> Retry:
         """Return what is to be done to try a job again, for ``start``. Raises ``NotFound``, and as ``retry_of``."""
-        return retry_of(await self._find(id_), lambda fingerprint: self._registry.get(fingerprint) is not None)
+        job = await self._find(id_)
+        return retry_of(job, self._jobs.values(), lambda fingerprint: self._registry.get(fingerprint) is not None)
+
+    async def retried(self, id_: str) -> JobView | None:
+        """Return the job that this request, by its idempotency key, has made already to try the job ``id_`` again.
+
+        Raises:
+            Conflict: the key made another job.
+        """
+        await self._opened()
+        seed = COMMAND_SEED.get()
+        known = None if seed is None else self._jobs.get(id_from(seed, b"job"))
+        return None if known is None else _same(known, digest_of_retry(known.action, id_))
 
     def watch(self, watcher: Watcher, gone: Callable[[str], None] | None = None) -> Callable[[], None]:
         """Have ``watcher`` called at each change, and ``gone`` with the ID of each job that is kept no more, in
@@ -146,24 +159,18 @@ class Jobs:
         ``retry`` what this does again.
 
         Raises:
-            BadInput, NotFound, Conflict: which rigs it is for cannot be said; nothing was begun.
+            BadInput, NotFound, Conflict: which rigs it is for cannot be said; nothing was begun. Those of a ``retry``
+                that have been removed since are left out.
             RateLimited: too many jobs run.
         """
         await self._opened()
-        asked = _asked_for(order) if retry is None else f"again: {retry.of}".encode()
-        digest = hashlib.sha256(action.encode() + b"\0" + asked).digest()
+        digest = digest_of(action, _asked_for(order)) if retry is None else digest_of_retry(action, retry.of)
         seed = COMMAND_SEED.get()
         id_ = self._new_id() if seed is None else id_from(seed, b"job")
         known = self._jobs.get(id_)
         if known is not None:
-            if known.digest != digest:
-                raise Conflict(
-                    "This Idempotency-Key was sent before, with another request.",
-                    suggestion="Make a new key for each request, and send it again only with the same one.",
-                    code="IDEMPOTENCY_KEY_REUSED",
-                )
-            return known.view()
-        records = chosen(self._registry, self._fleet, selection)
+            return _same(known, digest)
+        records = chosen(self._registry, self._fleet, selection if retry is None else self._left_of(retry))
         asked_by = caller.shown
         if dry_run:
             return self._rehearsed(id_, action, records, asked_by)
@@ -187,7 +194,7 @@ class Jobs:
         )  # fmt: skip
         self._jobs[id_] = job
         self._tasks[id_] = asyncio.create_task(self._run(job), name=f"job {id_}")
-        self._tasks[id_].add_done_callback(lambda _: self._tasks.pop(id_))
+        self._tasks[id_].add_done_callback(lambda _: self._tasks.pop(id_, None))
         self._tell(job, None)
         self.noted(job.view())
         return job.view()
@@ -218,10 +225,10 @@ class Jobs:
             ended = any(peer.state is JobPeerState.CANCELLED for peer in job.peers)
             job.state = JobState.CANCELLED if job.cancelled and ended else JobState.DONE
         except asyncio.CancelledError:
-            job.state = JobState.INTERRUPTED
-            for task in tuple(job.tasks.values()):
-                task.cancel()
-            await asyncio.gather(*job.tasks.values(), return_exceptions=True)
+            await self._interrupt(job, INTERRUPTED)
+        except Exception:
+            log.exception("job %s: %s was cut off", job.id, job.action)
+            await self._interrupt(job, _FAULT)
         finally:
             job.finished_ms = self._now_ms()
             writing.cancel()
@@ -231,6 +238,17 @@ class Jobs:
             self._tell(job, None)
             self.noted(job.view())
             await self._make_room(job)
+
+    async def _interrupt(self, job: Job, why: ErrorView) -> None:
+        """Cut a job off: what is not known of its rigs by then is not known."""
+        job.state = JobState.INTERRUPTED
+        tasks = tuple(job.tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for peer in job.peers:
+            if not peer.state.ended:
+                self._end(job, peer, JobPeerState.INTERRUPTED, why)
 
     async def _go_through(self, job: Job) -> None:
         places = asyncio.Semaphore(AT_ONCE)
@@ -276,8 +294,15 @@ class Jobs:
             self._end(job, peer, state, view)
         except Exception:
             log.exception("%s on %s failed", job.action, peer.node_id)
-            fault = "Something went wrong inside this node; its log says what."
-            self._end(job, peer, JobPeerState.FAILED, ErrorView(error=fault, code="INTERNAL_ERROR"))
+            self._end(job, peer, JobPeerState.FAILED, _FAULT)
+
+    def _left_of(self, retry: Retry) -> Selection:
+        """Return the rigs of a retry that have not been removed while it was prepared."""
+        there = {record.keys.node_id for record in self._registry.all()}
+        left = tuple(node_id for node_id in retry.peers if node_id in there)
+        if not left:
+            raise nothing_to_retry("The rigs on which this job came to nothing have all been removed.")
+        return Selection(peers=left, filter=None)
 
     def _must_be_known(self, peer: JobPeer) -> None:
         if self._registry.get(peer.fingerprint) is None:
@@ -307,6 +332,8 @@ class Jobs:
             await writing
         except MinerCtrlError as error:
             log.warning("A job was not written down: %s", error.message)
+        except Exception:
+            log.exception("A job was not written down")
 
     async def _make_room(self, ended: Job) -> None:
         gone: list[str] = []
@@ -355,6 +382,17 @@ class Jobs:
             dry_run=True,
             peers=tuple(JobRigView(id=record.keys.node_id, name=record.name) for record in records),
         )
+
+
+def _same(known: Job, digest: bytes) -> JobView:
+    """Return the job that an idempotency key has made, if it was by this request."""
+    if known.digest != digest:
+        raise Conflict(
+            "This Idempotency-Key was sent before, with another request.",
+            suggestion="Make a new key for each request, and send it again only with the same one.",
+            code="IDEMPOTENCY_KEY_REUSED",
+        )
+    return known.view()
 
 
 def _asked_for(order: msgspec.Struct) -> bytes:

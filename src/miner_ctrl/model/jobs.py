@@ -18,7 +18,7 @@ MAX_RIGS = 10_000
 
 
 class JobState(StrEnum):
-    """How a job stands. ``interrupted``: this node ended before the job did."""
+    """How a job stands. ``interrupted``: this node ended before the job did, or something in it failed."""
 
     RUNNING = "running"
     DONE = "done"
