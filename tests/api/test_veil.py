@@ -178,7 +178,12 @@ def test_no_sentence_of_the_journal_has_a_hash_of_a_profile() -> None:
 def test_few_hashes_in_many_fields_are_made_another_once(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bytes] = []
     other = veil._other
-    monkeypatch.setattr(veil, "_other", lambda value: made.append(value) or other(value))
+
+    def noted_down(value: bytes) -> str:
+        made.append(value)
+        return other(value)
+
+    monkeypatch.setattr(veil, "_other", noted_down)
     hashes = [secrets.token_hex(32) for _ in range(3)]
     rows = ",".join(f'{{"profileHash":"{hashes[number % 3]}"}}' for number in range(10_000))
     seen = veiled(f"[{rows}]".encode())
