@@ -87,9 +87,11 @@ describe("the attention list", () => {
       expect([counted(), texts()]).toEqual(["1 of 13", ["hot-14 is hot <b>"]]);
       await told({ type: "delta", topic: "alerts", changed: many("slow", 140, 1), removed: ["disk-30"], seq: 3 });
       expect([counted(), texts(), field()?.value]).toEqual(["1 of 14", ["hot-14 is hot <b>"], "HOT-14 is"]);
-      await told({ type: "delta", topic: "alerts", changed: [], removed: ["hot-14"], seq: 4 });
+      await told({ type: "delta", topic: "alerts", changed: [], removed: ["hot-13"], seq: 4 });
+      expect(section().textContent, "another of its group is over, this one is not").not.toContain("It is well again.");
+      await told({ type: "delta", topic: "alerts", changed: [], removed: ["hot-14"], seq: 5 });
       expect(section().textContent, "what is found stays too, and says so").toContain("It is well again.");
-      expect(section().querySelector("h2")?.textContent).toMatch(/12$/);
+      expect(section().querySelector("h2")?.textContent).toMatch(/11$/);
     });
 
     it("says that nothing matches, and never that nothing is wrong", async () => {

@@ -68,6 +68,26 @@ describe("bands", () => {
     expect(ask.mock.calls.map(([ids]) => ids)).toEqual([["stays", "goes"], ["stays"]]);
   });
 
+  it("forgets nothing that is about to be shown: those that come are made before those that go have ended", async () => {
+    const ask = vi.fn((ids: string[]) => Promise.resolve(answer(ids)));
+    const own = new Bands(ask);
+    const first = own.of("rig-0");
+    let ends: (() => void)[] = [];
+    for (let page = 0; page < 12; page++) {
+      const ids = Array.from({ length: 50 }, (_, at) => `rig-${page * 50 + at}`);
+      const made = ids.map((id) => own.of(id));
+      const next = ids.map((id, at) => {
+        ends[at]?.();
+        return own.show(id);
+      });
+      expect(ids.every((id, at) => own.of(id) === made[at]), `page ${page}`).toBe(true);
+      ends = next;
+      await vi.advanceTimersByTimeAsync(100);
+      expect(made.every((held) => held.band), `page ${page} is drawn`).toBe(true);
+    }
+    expect(own.of("rig-0") === first, "and what is long out of sight is forgotten").toBe(false);
+  });
+
   it("keeps what it knows when an answer fails, says why, and asks again soon", async () => {
     let fails = false;
     const ask = vi.fn((ids: string[]) =>
