@@ -417,13 +417,15 @@ class SeriesView(View, frozen=True, kw_only=True):
 
 
 class BandEventView(View, frozen=True, kw_only=True):
-    """A tick on a band: what happened on a rig (``at_ms``, Unix, on this node's clock), and ``by`` whom."""
+    """A tick on a band: what happened on a rig (``at_ms``, Unix, on this node's clock), and ``by`` whom; ``own``: this
+    node saw or did it, and not the rig."""
 
     at_ms: int
     kind: str
     miner: str = ""
     by: str = ""
     text: str = ""
+    own: bool = False
 
 
 class BandView(View, frozen=True, kw_only=True):

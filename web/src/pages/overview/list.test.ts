@@ -108,7 +108,7 @@ describe("the attention list", () => {
 
 describe("the last events", () => {
   let component: object;
-  const event = (n: number) => ({ id: String(n), atMs: n, kind: "rig_joined", peerId: `id-${n}`, peerName: `rig-${n}`, miner: "", by: "", text: "" });
+  const event = (n: number) => ({ id: String(n), atMs: n, kind: "rig_joined", peerId: `id-${n}`, peerName: `rig-${n}`, miner: "", by: "owner", text: "", own: n === 7 });
   beforeEach(async () => {
     vi.useFakeTimers();
     live.events.follow(fake);
@@ -124,6 +124,7 @@ describe("the last events", () => {
 
   it("are found beyond those that are shown, and new ones come in by the same words", async () => {
     expect(names()).toHaveLength(14);
+    expect(document.querySelector("li .text")?.textContent, "a rig's owner is not this machine's").toContain("by its own machine");
     const field = document.querySelector<HTMLInputElement>("input[type=search]") as HTMLInputElement;
     expect(field.getAttribute("aria-label")).toBe("Filter the last events");
     field.value = "rig-3";

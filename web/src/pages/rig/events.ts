@@ -10,6 +10,10 @@ interface Said {
   miner?: string;
   by?: string;
   text?: string;
+  /** This node noted it. */
+  own?: boolean;
+  /** The same, of what the history has of one rig: this node's own journal is `own`. */
+  journal?: string;
 }
 
 /** What the watchdog does and sees. */
@@ -26,12 +30,12 @@ export function wordsOf(event: Said): string {
 }
 
 /** Who did it: this node, a rig by its name, everybody else as they are told. */
-export function whoOf(by: string | undefined): string {
-  return whoIs(by ?? "", t.thisNode);
+export function whoOf({ by = "", own, journal }: Said): string {
+  return whoIs({ by, own: own ?? journal === "own" }, t.thisNode);
 }
 
 export function markOf(event: Said): ChartEvent {
   const [kind, words] = [t.kind(event.kind), wordsOf(event)];
   const text = words.toLowerCase().includes(kind.toLowerCase()) ? words : `${kind}: ${words}`;
-  return { atMs: event.atMs, text, by: whoOf(event.by), bad: isBad(event.kind) };
+  return { atMs: event.atMs, text, by: whoOf(event), bad: isBad(event.kind) };
 }

@@ -17,7 +17,7 @@ function answer(ids: string[]): Schemas["BandsView"] {
       peerName: peerId,
       states: "mmt-",
       hashrate: [],
-      events: [{ atMs: 1_800_000, kind: "crashed", miner: "xmrig-1", by: "", text: "Killed by signal 9." }],
+      events: [{ atMs: 1_800_000, kind: "crashed", miner: "xmrig-1", by: "owner", own: false, text: "Killed by signal 9." }],
       earlierEvents: false,
     })),
     unknown: [],
@@ -121,7 +121,7 @@ describe("Band", () => {
     slider?.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true }));
     slider?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
     flushSync();
-    expect(slider?.getAttribute("aria-valuetext")).toContain("in trouble; xmrig-1 crashed: Killed by signal 9.");
+    expect(slider?.getAttribute("aria-valuetext")).toContain("in trouble; xmrig-1 crashed: Killed by signal 9. by its own machine");
     void unmount(component);
   });
 });
