@@ -350,6 +350,10 @@ async def test_events_are_one_journal_with_pages(client: Client, store: HistoryS
         answer = await client("GET", f"/history/events?cursor={cursor}")
         assert (answer.status, answer.data["code"]) == (400, "BAD_CURSOR")
     assert [each["kind"] for each in await get(client, "/history/peers/beta/events?limit=2")] == ["started"] * 2
+    assert {each["own"] for each in await get(client, "/history/peers/beta/events?limit=5")} == {False}
+    assert {each["own"] for each in await get(client, "/history/peers/alpha/events") if each["kind"] == "online"} == {
+        True
+    }
 
 
 # --- files ----------------------------------------------------------------------------------------------------

@@ -10,10 +10,8 @@ interface Said {
   miner?: string;
   by?: string;
   text?: string;
-  /** This node noted it. */
+  /** This node noted it, and not the rig. */
   own?: boolean;
-  /** The same, of what the history has of one rig: this node's own journal is `own`. */
-  journal?: string;
 }
 
 /** What the watchdog does and sees. */
@@ -30,8 +28,8 @@ export function wordsOf(event: Said): string {
 }
 
 /** Who did it: this node, a rig by its name, everybody else as they are told. */
-export function whoOf({ by = "", own, journal }: Said): string {
-  return whoIs({ by, own: own ?? journal === "own" }, t.thisNode);
+export function whoOf({ by = "", own = false }: Said): string {
+  return whoIs({ by, own }, t.thisNode);
 }
 
 export function markOf(event: Said): ChartEvent {
