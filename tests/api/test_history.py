@@ -167,9 +167,9 @@ async def test_bands_are_a_letter_for_each_bucket_a_line_for_each_algorithm_and_
         "kawpow": [0.0, 0.0, None, None, 3e7, 3e7],
         "rx/0": [100.0, 100.0, None, None, 200.0, 200.0],
     }
-    assert [(event["atMs"] - BEGAN_MS, event["kind"], event["text"]) for event in alpha["events"]] == [
-        (HOUR_MS, "offline", "The link is lost."),
-        (2 * HOUR_MS, "online", ""),
+    assert [(event["atMs"] - BEGAN_MS, event["kind"], event["text"], event["own"]) for event in alpha["events"]] == [
+        (HOUR_MS, "offline", "The link is lost.", True),
+        (2 * HOUR_MS, "online", "", True),
     ]
     assert (beta["peerName"], beta["states"], beta["events"]) == ("beta", "m-----", [])
     assert not alpha["earlierEvents"]
@@ -196,7 +196,7 @@ async def test_the_last_50_events_of_a_band_are_told_and_that_there_were_others(
     assert [event["atMs"] - BEGAN_MS for event in band["events"]] == list(range(11, 61))
     assert band["earlierEvents"]
     assert band["events"][0]["text"] == "<b> " + "x" * 196, "one line, and no longer than a tick needs"
-    assert (band["events"][0]["by"], band["events"][0]["miner"]) == ("owner", "m-1")
+    assert (band["events"][0]["by"], band["events"][0]["miner"], band["events"][0]["own"]) == ("owner", "m-1", False)
 
 
 @pytest.mark.parametrize(
@@ -350,6 +350,10 @@ async def test_events_are_one_journal_with_pages(client: Client, store: HistoryS
         answer = await client("GET", f"/history/events?cursor={cursor}")
         assert (answer.status, answer.data["code"]) == (400, "BAD_CURSOR")
     assert [each["kind"] for each in await get(client, "/history/peers/beta/events?limit=2")] == ["started"] * 2
+    assert {each["own"] for each in await get(client, "/history/peers/beta/events?limit=5")} == {False}
+    assert {each["own"] for each in await get(client, "/history/peers/alpha/events") if each["kind"] == "online"} == {
+        True
+    }
 
 
 # --- files ----------------------------------------------------------------------------------------------------

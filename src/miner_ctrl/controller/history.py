@@ -240,7 +240,7 @@ class RigHistory:
         return [
             RigEventView(
                 at_ms=event.at_ms, rig_at_ms=event.at_ms - event.offset_ms, kind=event.kind, miner=event.miner,
-                by=event.who, text=event.text, journal=event.journal, seq=event.key.seq,
+                by=event.who, text=event.text, journal=event.journal, seq=event.key.seq, own=event.own,
             )
             for event in reversed(found)
         ]  # fmt: skip

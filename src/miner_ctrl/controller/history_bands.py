@@ -93,7 +93,7 @@ class Bands:
             events=tuple(
                 BandEventView(
                     at_ms=event.at_ms, kind=event.kind, miner=event.miner, by=event.who,
-                    text=one_line(event.text, MAX_TEXT_CHARS),
+                    text=one_line(event.text, MAX_TEXT_CHARS), own=event.own,
                 )
                 for event in reversed(rows.events[:MAX_EVENTS])
             ),

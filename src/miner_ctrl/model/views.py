@@ -347,7 +347,7 @@ class LockView(View, frozen=True, kw_only=True):
 
 class RigEventView(View, frozen=True, kw_only=True):
     """Something that happened on a rig. ``at_ms`` (Unix, ms) is on this node's clock, ``rig_at_ms`` on the rig's;
-    ``journal`` and ``seq`` name the entry; the journal of what this node noted of the rig is ``own``."""
+    ``journal`` and ``seq`` name the entry; ``own``: this node saw or did it, and not the rig."""
 
     at_ms: int
     rig_at_ms: int
@@ -357,6 +357,7 @@ class RigEventView(View, frozen=True, kw_only=True):
     text: str = ""
     journal: str
     seq: int
+    own: bool = False
 
 
 class HistoryEventView(View, frozen=True, kw_only=True):
@@ -417,13 +418,15 @@ class SeriesView(View, frozen=True, kw_only=True):
 
 
 class BandEventView(View, frozen=True, kw_only=True):
-    """A tick on a band: what happened on a rig (``at_ms``, Unix, on this node's clock), and ``by`` whom."""
+    """A tick on a band: what happened on a rig (``at_ms``, Unix, on this node's clock), and ``by`` whom; ``own``: this
+    node saw or did it, and not the rig."""
 
     at_ms: int
     kind: str
     miner: str = ""
     by: str = ""
     text: str = ""
+    own: bool = False
 
 
 class BandView(View, frozen=True, kw_only=True):

@@ -40,6 +40,17 @@ export function orderLines(order: Order, labels: Readonly<Record<string, string>
     }));
 }
 
+/** The same without the version of its profile: a viewer is shown none. */
+export function withoutVersion(order: Order): Order {
+  return Object.fromEntries(Object.entries(order).filter(([name]) => name !== "profileHash"));
+}
+
+/** Whether a secret was left out of an order: with `…` in it the node does not give it again. */
+export function holdsSecret(order: unknown): boolean {
+  if (typeof order === "string") return order.includes("…");
+  return typeof order === "object" && order !== null && Object.values(order).some(holdsSecret);
+}
+
 /** The same in one line. */
 export function orderWords(lines: readonly { label: string; text: string }[]): string {
   return lines.map(({ label, text }) => `${label}: ${text}`).join(", ");

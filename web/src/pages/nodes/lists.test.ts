@@ -1,10 +1,12 @@
 // @vitest-environment happy-dom
 import { flushSync, mount, unmount } from "svelte";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Feed, Hear } from "../../live/feed";
 import { live } from "../../live/live.svelte";
 import { router } from "../../router.svelte";
+import AllowList from "./AllowList.svelte";
 import Invites from "./Invites.svelte";
+import { Peers } from "./peers.svelte";
 import Pending from "./Pending.svelte";
 
 let hear: Hear = () => {};
@@ -78,5 +80,24 @@ describe("who waits for approval", () => {
     await told("pending", [], ["node-3"]);
     expect([items().length, document.body.textContent?.includes("Nothing matches")]).toEqual([0, true]);
     expect(document.body.textContent, "how many wait is said all the same").toContain("11 nodes");
+  });
+});
+
+describe("keys let in ahead", () => {
+  it("are narrowed by typing", async () => {
+    vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ publicKeys: many(9, (at) => `key-${at}`) }), { headers: { "content-type": "application/json" } }));
+    component = mount(AllowList, { target: document.body, props: { peers: { keys: new Set(), reload: async () => undefined } as unknown as Peers } });
+    flushSync();
+    const details = document.querySelector("details") as HTMLDetailsElement;
+    details.open = true;
+    details.dispatchEvent(new Event("toggle"));
+    await vi.waitFor(() => (flushSync(), expect(items()).toHaveLength(9)));
+    expect(field()?.getAttribute("aria-label")).toBe("Filter keys let in ahead");
+    type("KEY-7");
+    expect(items()).toHaveLength(1);
+    type("none of them");
+    expect([items(), document.body.textContent.includes("Nothing matches “none of them”"), document.body.textContent.includes("None.")]).toEqual([[], true, false]);
+    router.set({ allowed: null });
+    vi.unstubAllGlobals();
   });
 });

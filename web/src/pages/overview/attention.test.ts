@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Alert } from "../../live/live.svelte";
-import { entriesOf, held, standing } from "./attention";
+import { entriesOf, held, narrowed, standing } from "./attention";
 
 function alert(id: string, more: Partial<Alert> = {}): Alert {
   return {
@@ -39,6 +39,13 @@ describe("what needs attention", () => {
     expect(now.map((entry) => [entry.key, entry.over.size])).toEqual([["a", 0], ["b", 1], ["c", 0], ["worst", 0]]);
     expect(standing(now)).toBe(3);
     expect(now[2]?.alerts[0]?.severity).toBe("warning");
+  });
+
+  it("says of one that is found within a group whether that is over, and not whether another is", () => {
+    const now = held(byId(many(6).slice(1)), entriesOf(many(6)));
+    const over = (typed: string) => narrowed(now, typed).map((entry) => [entry.alerts.map(({ id }) => id), [...entry.over]]);
+    expect([over("r4"), over("r0")]).toEqual([[[["r4"], []]], [[["r0"], ["r0"]]]]);
+    expect(standing(narrowed(now, "r4"))).toBe(1);
   });
 
   it("adds to a group that is held at its end", () => {

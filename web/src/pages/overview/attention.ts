@@ -89,7 +89,8 @@ export function narrowed(entries: readonly Entry[], typed: string): readonly Ent
   if (!found) return entries;
   return entries.flatMap((entry) => {
     const alerts = entry.alerts.filter((alert) => found(folded([alert.rigName, alert.rig, alert.kind, alert.text, alert.suggestion, alert.miner].join("\n"))));
-    return alerts.length ? [{ ...entry, alerts, grouped: alerts.length > 1 }] : [];
+    const over = new Set(alerts.flatMap(({ id }) => (entry.over.has(id) ? [id] : [])));
+    return alerts.length ? [{ ...entry, alerts, over, grouped: alerts.length > 1 }] : [];
   });
 }
 

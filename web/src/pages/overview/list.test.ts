@@ -22,7 +22,7 @@ async function told(message: object): Promise<void> {
 
 const texts = () => [...document.querySelectorAll("li")].map((item) => item.querySelector(".text")?.textContent);
 const section = () => document.querySelector("section") as HTMLElement;
-const pointer = (type: string) => section().dispatchEvent(Object.assign(new Event(type), { pointerType: "mouse" }));
+const pointer = (type: string) => (section().querySelector("ul")?.parentElement as HTMLElement).dispatchEvent(Object.assign(new Event(type), { pointerType: "mouse" }));
 
 describe("the attention list", () => {
   let component: object;
@@ -55,10 +55,11 @@ describe("the attention list", () => {
   });
 
   it("moves nothing while the focus is in it", async () => {
-    section().dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
+    const row = document.querySelector("li a") as HTMLElement;
+    row.focus();
     await told({ type: "delta", topic: "alerts", changed: [alert("c", 9)], removed: [], seq: 2 });
     expect(texts()).toEqual(["b is hot <b>", "a is hot <b>", "c is hot <b>"]);
-    section().dispatchEvent(new FocusEvent("focusout", { bubbles: true }));
+    row.blur();
     flushSync();
     expect(texts()[0]).toBe("c is hot <b>");
   });
@@ -69,7 +70,7 @@ describe("the attention list", () => {
     const counted = () => section().querySelector("[role=status]")?.textContent;
     function type(words: string): void {
       const at = field() as HTMLInputElement;
-      at.dispatchEvent(new FocusEvent("focusin", { bubbles: true }));
+      at.focus();
       at.value = words;
       at.dispatchEvent(new Event("input", { bubbles: true }));
       flushSync();
@@ -86,10 +87,22 @@ describe("the attention list", () => {
       type("HOT-14 is");
       expect([counted(), texts()]).toEqual(["1 of 13", ["hot-14 is hot <b>"]]);
       await told({ type: "delta", topic: "alerts", changed: many("slow", 140, 1), removed: ["disk-30"], seq: 3 });
-      expect([counted(), texts(), field()?.value]).toEqual(["1 of 14", ["hot-14 is hot <b>"], "HOT-14 is"]);
-      await told({ type: "delta", topic: "alerts", changed: [], removed: ["hot-14"], seq: 4 });
+      expect([counted(), texts(), field()?.value]).toEqual(["1 of 13", ["hot-14 is hot <b>"], "HOT-14 is"]);
+      (section().querySelector("li a") as HTMLElement).focus();
+      await told({ type: "delta", topic: "alerts", changed: [], removed: ["hot-13"], seq: 4 });
+      expect(section().textContent, "another of its group is over, this one is not").not.toContain("It is well again.");
+      await told({ type: "delta", topic: "alerts", changed: [], removed: ["hot-14"], seq: 5 });
       expect(section().textContent, "what is found stays too, and says so").toContain("It is well again.");
-      expect(section().querySelector("h2")?.textContent).toMatch(/12$/);
+      expect(section().querySelector("h2")?.textContent).toMatch(/11$/);
+    });
+
+    it("goes on while the focus is in the filter: what is over goes, what is worst comes first", async () => {
+      await told({ type: "delta", topic: "alerts", changed: many("disk", 10, 4), removed: ["a", "b"], seq: 2 });
+      await told({ type: "delta", topic: "alerts", changed: [...many("cold", 1, 4), ...many("slow", 10, 4)], removed: [], seq: 3 });
+      type("-13");
+      expect(texts()).toEqual(["disk-13 is hot <b>", "slow-13 is hot <b>"]);
+      await told({ type: "delta", topic: "alerts", changed: [{ ...alert("new-13", 99), severity: "critical" }], removed: ["disk-13"], seq: 4 });
+      expect(texts()).toEqual(["new-13 is hot <b>", "slow-13 is hot <b>"]);
     });
 
     it("says that nothing matches, and never that nothing is wrong", async () => {
@@ -106,7 +119,7 @@ describe("the attention list", () => {
 
 describe("the last events", () => {
   let component: object;
-  const event = (n: number) => ({ id: String(n), atMs: n, kind: "rig_joined", peerId: `id-${n}`, peerName: `rig-${n}`, miner: "", by: "", text: "" });
+  const event = (n: number) => ({ id: String(n), atMs: n, kind: "rig_joined", peerId: `id-${n}`, peerName: `rig-${n}`, miner: "", by: "owner", text: "", own: n === 7 });
   beforeEach(async () => {
     vi.useFakeTimers();
     live.events.follow(fake);
@@ -122,6 +135,7 @@ describe("the last events", () => {
 
   it("are found beyond those that are shown, and new ones come in by the same words", async () => {
     expect(names()).toHaveLength(14);
+    expect(document.querySelector("li .text")?.textContent, "a rig's owner is not this machine's").toContain("by its own machine");
     const field = document.querySelector<HTMLInputElement>("input[type=search]") as HTMLInputElement;
     expect(field.getAttribute("aria-label")).toBe("Filter the last events");
     field.value = "rig-3";
@@ -130,6 +144,14 @@ describe("the last events", () => {
     expect([names().at(-1), document.querySelector("[role=status]")?.textContent]).toEqual(["rig-3", "11 of 40"]);
     await told({ type: "delta", topic: "events", changed: [event(333), event(444)], removed: [], seq: 2 });
     expect([names()[0], names().length]).toEqual(["rig-333", 12]);
+    field.focus();
+    await told({ type: "delta", topic: "events", changed: [event(3333)], removed: [], seq: 3 });
+    expect(names()[0], "whoever types reads what comes").toBe("rig-3333");
+    const [row] = document.querySelectorAll<HTMLElement>("li a");
+    row?.focus();
+    await told({ type: "delta", topic: "events", changed: [event(33333)], removed: [], seq: 4 });
+    expect(names()[0], "and whoever is in the list aims").toBe("rig-3333");
+    row?.blur();
     field.value = "nobody";
     field.dispatchEvent(new Event("input", { bubbles: true }));
     flushSync();

@@ -17,6 +17,6 @@ it("a fleet that is known for less than an hour is young", () => {
 it("one that is known for longer is not, and of one that nothing is known of nobody can say", () => {
   expect(isYoung(day([10, 143]))).toBe(false);
   expect(isYoung(day([130, 143]))).toBe(false);
-  expect(isYoung(day([]))).toBe(false);
-  expect(isYoung({ ...day([]), lines: [] })).toBe(false);
+  expect(isYoung(day([]))).toBe(undefined);
+  expect(isYoung({ ...day([]), lines: [] })).toBe(undefined);
 });

@@ -9,12 +9,13 @@ const use = (n: number) => ({ rig: `id-${n}`, rigName: `rig-${n}`, miner: "xmrig
 const version = (n: number) => ({ hash: `${n}f`.repeat(16), at: n ? "2026-01-01T00:00:00Z" : null, current: n === 0, config: { pool: `pool-${n}.example:3333`, ...(n === 5 ? { wallet: "48special" } : {}) } });
 
 let answers: Record<string, unknown>;
+let totals: Record<string, string>;
 let shown: Record<string, unknown> | undefined;
 beforeEach(() => {
-  answers = {};
+  answers = totals = {};
   vi.stubGlobal("fetch", async (request: Request) => {
     const path = new URL(request.url).pathname.replace("/api/v1/mining/profiles/p1/", "");
-    return new Response(JSON.stringify(answers[path]), { headers: { "content-type": "application/json" } });
+    return new Response(JSON.stringify(answers[path]), { headers: { "content-type": "application/json", ...totals } });
   });
 });
 afterEach(async () => {
@@ -39,6 +40,14 @@ function type(words: string): void {
 }
 
 describe("where a profile runs", () => {
+  it("does not take the first that it asked for for all", async () => {
+    answers["uses"] = Array.from({ length: 30 }, (_, at) => use(at));
+    totals = { "X-Total-Count": "2345" };
+    show(Uses, { id: "p1" });
+    await listed(30);
+    expect([document.body.textContent?.includes("The first 30 of 2,345 miners"), document.body.textContent?.includes("On 30 rigs")]).toEqual([true, false]);
+  });
+
   it("is narrowed by rig and by what is said of it, and stays so when it is asked again", async () => {
     vi.useFakeTimers({ shouldAdvanceTime: true });
     answers["uses"] = Array.from({ length: 8 }, (_, at) => use(at));

@@ -10,6 +10,8 @@ interface Said {
   miner?: string;
   by?: string;
   text?: string;
+  /** This node noted it, and not the rig. */
+  own?: boolean;
 }
 
 /** What the watchdog does and sees. */
@@ -26,12 +28,12 @@ export function wordsOf(event: Said): string {
 }
 
 /** Who did it: this node, a rig by its name, everybody else as they are told. */
-export function whoOf(by: string | undefined): string {
-  return whoIs(by ?? "", t.thisNode);
+export function whoOf({ by = "", own = false }: Said): string {
+  return whoIs({ by, own }, t.thisNode);
 }
 
 export function markOf(event: Said): ChartEvent {
   const [kind, words] = [t.kind(event.kind), wordsOf(event)];
   const text = words.toLowerCase().includes(kind.toLowerCase()) ? words : `${kind}: ${words}`;
-  return { atMs: event.atMs, text, by: whoOf(event.by), bad: isBad(event.kind) };
+  return { atMs: event.atMs, text, by: whoOf(event), bad: isBad(event.kind) };
 }

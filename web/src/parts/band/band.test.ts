@@ -9,7 +9,7 @@ function made(states: string, events: [number, string][] = []): RigBand {
     stepMs: HOUR,
     states,
     hashrate: [],
-    events: events.map(([atMs, kind]) => ({ atMs, kind, miner: "", by: "", text: "" })),
+    events: events.map(([atMs, kind]) => ({ atMs, kind, miner: "", by: "", text: "", own: false })),
     earlierEvents: false,
   };
 }

@@ -66,7 +66,6 @@ export class Bands {
         clearInterval(this.#looking);
         this.#looking = undefined;
       }
-      this.#forget();
     };
   }
 
@@ -76,6 +75,7 @@ export class Bands {
     clearTimeout(this.#gathering);
     this.#gathering = setTimeout(() => {
       this.#gathering = undefined;
+      this.#forget(); // only now: what a scroll brings is made before it is shown
       void this.#load();
     }, Math.max(0, Math.min(GATHER_MS, this.#gatheringSinceMs + WAITS_MS - now)));
   }

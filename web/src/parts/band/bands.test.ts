@@ -17,7 +17,7 @@ function answer(ids: string[]): Schemas["BandsView"] {
       peerName: peerId,
       states: "mmt-",
       hashrate: [],
-      events: [{ atMs: 1_800_000, kind: "crashed", miner: "xmrig-1", by: "", text: "Killed by signal 9." }],
+      events: [{ atMs: 1_800_000, kind: "crashed", miner: "xmrig-1", by: "owner", own: false, text: "Killed by signal 9." }],
       earlierEvents: false,
     })),
     unknown: [],
@@ -68,6 +68,26 @@ describe("bands", () => {
     expect(ask.mock.calls.map(([ids]) => ids)).toEqual([["stays", "goes"], ["stays"]]);
   });
 
+  it("forgets nothing that is about to be shown: those that come are made before those that go have ended", async () => {
+    const ask = vi.fn((ids: string[]) => Promise.resolve(answer(ids)));
+    const own = new Bands(ask);
+    const first = own.of("rig-0");
+    let ends: (() => void)[] = [];
+    for (let page = 0; page < 12; page++) {
+      const ids = Array.from({ length: 50 }, (_, at) => `rig-${page * 50 + at}`);
+      const made = ids.map((id) => own.of(id));
+      const next = ids.map((id, at) => {
+        ends[at]?.();
+        return own.show(id);
+      });
+      expect(ids.every((id, at) => own.of(id) === made[at]), `page ${page}`).toBe(true);
+      ends = next;
+      await vi.advanceTimersByTimeAsync(100);
+      expect(made.every((held) => held.band), `page ${page} is drawn`).toBe(true);
+    }
+    expect(own.of("rig-0") === first, "and what is long out of sight is forgotten").toBe(false);
+  });
+
   it("keeps what it knows when an answer fails, says why, and asks again soon", async () => {
     let fails = false;
     const ask = vi.fn((ids: string[]) =>
@@ -101,7 +121,7 @@ describe("Band", () => {
     slider?.dispatchEvent(new KeyboardEvent("keydown", { key: "Home", bubbles: true }));
     slider?.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight", bubbles: true }));
     flushSync();
-    expect(slider?.getAttribute("aria-valuetext")).toContain("in trouble; xmrig-1 crashed: Killed by signal 9.");
+    expect(slider?.getAttribute("aria-valuetext")).toContain("in trouble; xmrig-1 crashed: Killed by signal 9. by its own machine");
     void unmount(component);
   });
 });

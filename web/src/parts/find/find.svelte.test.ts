@@ -69,6 +69,21 @@ describe("the filter of a list", () => {
     expect([field()?.value, said()], "it goes with what is typed, not with the list").toEqual(["rig-1", "1 of 2"]);
   });
 
+  it("stays under the hands of who has seen it: the list gets short, and what was typed is cleared", () => {
+    show(named(12));
+    const before = field() as HTMLInputElement;
+    before.focus();
+    box.rows = named(8);
+    flushSync();
+    expect(document.activeElement === before && field() === before).toBe(true);
+    type("rig-1");
+    expect(press("Escape")).toBe(false);
+    expect([document.activeElement === before, field() === before, list.rows.length]).toEqual([true, true, 8]);
+    box.rows = [];
+    flushSync();
+    expect(field() === before).toBe(true);
+  });
+
   it("is cleared with Escape, which then is for what is around it again", () => {
     show(named(9));
     type("x");

@@ -11,6 +11,7 @@ const MOST_CHARS = 200;
 export class Typed {
   /** Where it is typed, to have the focus back once it is cleared. */
   field = $state.raw<HTMLInputElement>();
+  #offered = false;
 
   constructor(
     private readonly name: string,
@@ -34,9 +35,9 @@ export class Typed {
     return this.counts().found;
   }
 
-  /** Offered for a long list; and where something is typed, however short the list has become. */
+  /** Offered for a long list, and where something is typed; and what has been offered is not taken away under the hands. */
   get offered(): boolean {
-    return this.text !== "" || this.all > AT_A_GLANCE;
+    return (this.#offered ||= this.text !== "" || this.all > AT_A_GLANCE);
   }
 
   get none(): boolean {

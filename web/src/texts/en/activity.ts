@@ -97,6 +97,7 @@ export const activity = {
     begun: "A new job has begun.",
     order: "Asked for",
     orderLost: "not kept: the job is older than that, or its command was too long",
+    orderSecret: "held a password or another secret, which is not kept: give the command anew",
     orderFields: {
       profileId: "Profile",
       profileHash: "Version of the profile",

@@ -40,7 +40,12 @@ export function askedBy(by: string): string {
 /** Events of the history in words. */
 export const happened = {
   by: (name: string) => `by ${name}`,
-  byThisNode: "by this node",
+  thisNode: "this node",
+  /** Doors of a rig, as that names them: whoever sits at it. */
+  rigDoors: new Map([
+    ["owner", "its own machine"],
+    ["loopback", "its own machine"],
+  ]),
   /** Kinds whose text is a whole sentence. */
   sentences: new Set(["command", "controller", "deploy", "job", "pairing", "settings", "lock"]),
   kinds: new Map([

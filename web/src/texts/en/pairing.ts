@@ -111,6 +111,7 @@ export const pairing = {
   allowed: {
     title: "Keys let in ahead",
     text: "A node that proves one of these public keys is let in without approval. Registered peers are not listed here.",
+    filter: "Filter keys let in ahead",
     key: "Public key",
     keyHint: "publicKey of miner-ctrl node info --json on the other node.",
     bad: "A public key is 32 bytes in base64: 44 characters.",

@@ -57,15 +57,44 @@ export class Painter {
     private readonly layout: Layout,
     private readonly colours: Colours,
     private readonly scale: number,
+    /** Who drew there before: what it drew stays, where cells of that size stand, until it is drawn over. */
+    before?: Painter,
   ) {
+    const kept = before?.drewSuch(layout, colours, scale) ? before : undefined;
+    const picture = kept && copyOf(canvas);
     canvas.width = Math.max(1, Math.round(layout.width * scale));
     canvas.height = Math.max(1, Math.round(layout.height * scale));
     this.#pen = canvas.getContext("2d");
+    if (!kept || !picture) return;
+    this.#sprites = kept.#sprites;
+    this.#keep(picture, kept.layout);
   }
 
   /** Whether it draws just there, and so. */
   fits(layout: Layout, colours: Colours, scale: number): boolean {
-    return this.scale === scale && sameLayout(this.layout, layout) && JSON.stringify(this.colours) === JSON.stringify(colours);
+    return sameLayout(this.layout, layout) && this.drewSuch(layout, colours, scale);
+  }
+
+  /** Whether its cells look so, and stand in such rows. */
+  drewSuch({ pitch, gap, columns }: Layout, colours: Colours, scale: number): boolean {
+    const same = this.layout.pitch === pitch && this.layout.gap === gap && this.layout.columns === columns && this.scale === scale;
+    return same && JSON.stringify(this.colours) === JSON.stringify(colours);
+  }
+
+  /** Each group as it was, where it stands now: when a rig joins or leaves, nothing blinks until all is drawn. */
+  #keep(picture: HTMLCanvasElement, old: Layout): void {
+    const { pitch, columns, blocks } = this.layout;
+    const px = (length: number): number => Math.round(length * this.scale);
+    for (const [at, { top, size }] of blocks.entries()) {
+      const was = old.blocks[at];
+      if (!was || (was.top !== top && !Number.isInteger(this.scale))) continue; // elsewhere it would be rounded otherwise
+      const rows = Math.min(Math.ceil(was.size / columns), Math.ceil(size / columns));
+      const [width, height] = [picture.width, px(rows * pitch)];
+      if (!height) continue;
+      this.#pen?.drawImage(picture, 0, px(was.top), width, height, 0, px(top), width, height);
+      const [row, column] = [Math.floor(size / columns), size % columns];
+      if (row < rows) this.#pen?.clearRect(px(column * pitch), px(top + row * pitch), width, px(pitch)); // who left
+    }
   }
 
   /** Have cells drawn as they look then, in their order: some at once, and some with each frame that comes. */
@@ -160,6 +189,13 @@ export class Painter {
       fill(pen, c.warning, size - dot - 1, 1, dot, dot);
     }
   }
+}
+
+function copyOf(canvas: HTMLCanvasElement): HTMLCanvasElement {
+  const copy = document.createElement("canvas");
+  [copy.width, copy.height] = [canvas.width, canvas.height];
+  copy.getContext("2d")?.drawImage(canvas, 0, 0);
+  return copy;
 }
 
 function fill(pen: Pen, colour: string, x: number, y: number, width: number, height: number): void {
