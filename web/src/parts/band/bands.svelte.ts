@@ -2,6 +2,7 @@
 
 import { answerOf, api, type Schemas } from "../../api/requests";
 import { type ApiFailure, failureOf } from "../../api/failure";
+import { nextFrame } from "../../frames";
 import type { RigBand } from "./band";
 
 /** What is known of one rig's last 24 hours. */
@@ -24,6 +25,8 @@ const FRESH_MS = 60_000;
 /** When what failed is asked again. */
 const AGAIN_MS = 10_000;
 const LOOK_EVERY_MS = 5_000;
+/** How many are drawn in one frame. */
+export const DRAWN_AT_ONCE = 6;
 /** Bands of rigs that are not shown any more, for who scrolls back. */
 const KEPT = 400;
 export const POINTS = 96;
@@ -106,7 +109,8 @@ export class Bands {
     try {
       const { startMs, stepMs, bands } = await this.ask(ids);
       const found = new Map(bands.map((band) => [band.peerId, band]));
-      for (const id of ids) {
+      for (const [at, id] of ids.entries()) {
+        if (at && at % DRAWN_AT_ONCE === 0) await new Promise<void>((go) => nextFrame(go));
         const held = this.of(id);
         const band = found.get(id);
         held.failure = undefined;

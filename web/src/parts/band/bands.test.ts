@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Schemas } from "../../api/requests";
 import { ApiFailure } from "../../api/failure";
 import Band from "./Band.svelte";
-import { Bands, bands } from "./bands.svelte";
+import { Bands, bands, DRAWN_AT_ONCE } from "./bands.svelte";
 
 function answer(ids: string[]): Schemas["BandsView"] {
   return {
@@ -32,9 +32,28 @@ describe("bands", () => {
     const ask = vi.fn((ids: string[]) => Promise.resolve(answer(ids)));
     const own = new Bands(ask);
     for (let at = 0; at < 130; at++) own.show(`rig-${at}`);
-    await vi.advanceTimersByTimeAsync(100);
+    await vi.advanceTimersByTimeAsync(2000);
     expect(ask.mock.calls.map(([ids]) => ids.length)).toEqual([100, 30]);
     expect(own.of("rig-129").band?.states).toBe("mmt-");
+  });
+
+  it("come a few with each frame, and all of them", async () => {
+    let answered: (bands: Schemas["BandsView"]) => void = () => undefined;
+    const own = new Bands(() => new Promise((resolve) => (answered = resolve)));
+    const ids = Array.from({ length: 25 }, (_, at) => `rig-${at}`);
+    for (const id of ids) own.show(id);
+    await vi.advanceTimersByTimeAsync(100);
+    const there = () => ids.filter((id) => own.of(id).band).length;
+    answered(answer(ids));
+    await Promise.resolve();
+    await Promise.resolve();
+    const steps = [there()];
+    while (there() < 25) {
+      await vi.advanceTimersToNextTimerAsync();
+      steps.push(there());
+    }
+    expect(steps.every((count, at) => count - (steps[at - 1] ?? 0) <= DRAWN_AT_ONCE)).toBe(true);
+    expect(there()).toBe(25);
   });
 
   it("does not ask for what is scrolled past, and does for what is seen at last, also while there is no rest", async () => {
@@ -82,7 +101,7 @@ describe("bands", () => {
       });
       expect(ids.every((id, at) => own.of(id) === made[at]), `page ${page}`).toBe(true);
       ends = next;
-      await vi.advanceTimersByTimeAsync(100);
+      await vi.advanceTimersByTimeAsync(600);
       expect(made.every((held) => held.band), `page ${page} is drawn`).toBe(true);
     }
     expect(own.of("rig-0") === first, "and what is long out of sight is forgotten").toBe(false);
