@@ -10,7 +10,7 @@ import JobPage from "./JobPage.svelte";
 
 const JOB = {
   id: "4b16ac67", action: "start", state: "done", askedBy: "login ann", createdAt: "2026-01-01T00:00:00Z", finishedAt: "2026-01-01T00:00:02Z", total: 3,
-  counts: { waiting: 0, running: 0, done: 1, failed: 2, interrupted: 0, cancelled: 0 }, sentBytes: 0, totalBytes: 0, order: null, retryOf: "", dryRun: false, peers: [],
+  counts: { waiting: 0, running: 0, done: 1, failed: 2, skipped: 0, interrupted: 0, cancelled: 0 }, sentBytes: 0, totalBytes: 0, order: null, retryOf: "", dryRun: false, peers: [],
 };
 const ORDER = { profileId: "p1", profileHash: "0123456789abcdef", minerName: "xmrig-1" };
 const DETAIL = `GET /jobs/${JOB.id}`;
@@ -32,7 +32,7 @@ beforeEach(() => {
     const body = await (answers[what]?.() ?? { error: what, code: "NONE" });
     return new Response(JSON.stringify(body), { status: answers[what] ? 200 : 404, headers: { "content-type": "application/json" } });
   });
-  live.jobs.follow({ follow: (_: string, hear: Hear) => (hear({ type: "snapshot", topic: "jobs", part: 0, more: false, rows: [JOB], seq: 1 } as Parameters<Hear>[0]), () => {}) } as unknown as Feed);
+  live.jobs.follow({ follow: (_: string, hear: Hear) => (hear({ type: "snapshot", topic: "jobs", part: 0, more: false, rows: [JOB], seq: 1 } as unknown as Parameters<Hear>[0]), () => {}) } as unknown as Feed);
 });
 function show(): void {
   shown = [mount(Confirm, { target: document.body }), mount(JobPage, { target: document.body, props: { id: JOB.id } })];

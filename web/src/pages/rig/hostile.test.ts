@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { type Component, flushSync, mount, unmount } from "svelte";
+import { type Component, flushSync, mount, tick, unmount } from "svelte";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { type Alert, live, type RigDetail } from "../../live/live.svelte";
 import Cards from "./Cards.svelte";
@@ -121,5 +121,19 @@ describe("a miner of a rig that is not heard", () => {
   it("is shown as mining while it is heard", () => {
     show(MinerCard, { miner: miner(), detail: detail(), old: false });
     expect(document.querySelector(".mark.mining")).not.toBeNull();
+  });
+});
+
+describe("what is wrong with a rig", () => {
+  it.each([0, 2, 6])("with %i alerts: once all of it is shown, the focus is on the first that was not", async (alerts) => {
+    const alert = (at: number) => ({ id: `a${at}`, kind: "hot", severity: "warning", text: `alert ${at}`, sinceMs: at, rig: "a", rigName: "a", miner: "", suggestion: "", action: null, times: 1, easing: false }) as Alert;
+    show(Problems, { alerts: Array.from({ length: alerts }, (_, at) => alert(at)), detail: detail({ error: "It does not answer.", problems: Array.from({ length: 9 }, (_, at) => `problem ${at}`) }) });
+    const before = document.querySelectorAll("li").length;
+    const button = [...document.querySelectorAll("button")].find((each) => each.textContent.includes("more of what is wrong"));
+    button?.focus();
+    button?.click();
+    await tick();
+    await tick();
+    expect(document.activeElement === document.querySelectorAll("li")[before]).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 // @vitest-environment happy-dom
 import { type Component, flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import Confirm from "../../parts/Confirm.svelte";
 import { session } from "../../session.svelte";
 import Lock from "./Lock.svelte";
 import Schedule from "./Schedule.svelte";
@@ -71,6 +72,7 @@ describe("the lock's form", () => {
     flushSync();
     buttons().at(-1)?.click();
     flushSync();
+    expect(words()).toContain("This cannot be undone; what was locked before can be set again.");
     expect([document.querySelectorAll("[aria-invalid=true]").length, asked.some(({ what }) => what.startsWith("PUT"))]).toEqual([2, false]);
     fill(0, " 4AAA \n\n4BBB");
     fill(1, "pool.example:3333");
@@ -105,6 +107,13 @@ describe("the lock's form", () => {
     answers["PUT /lock"] = () => ({ body: { ...lock(), stopped: [] } });
     show(Lock);
     await says("The lock has vanished.");
+    const question = mount(Confirm, { target: document.body });
+    press("Clear lock");
+    await says("What it said is lost.");
+    expect(words()).toContain("This cannot be undone; a lock can be set anew");
+    press("Cancel");
+    await vi.waitFor(() => (flushSync(), expect(document.querySelector("dialog")).toBeNull()));
+    await unmount(question);
     press("Set lock");
     fill(0, "4AAA");
     fill(1, "pool.example:3333");

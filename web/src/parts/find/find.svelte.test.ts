@@ -84,6 +84,13 @@ describe("the filter of a list", () => {
     expect(field() === before).toBe(true);
   });
 
+  it("has room for what it says, however many there are", () => {
+    show(named(10_000));
+    expect(field()?.style.paddingRight).toBe("");
+    type("rig-1");
+    expect([said(), field()?.style.paddingRight]).toEqual(["1,111 of 10,000", "calc(15ch + 0.75rem)"]);
+  });
+
   it("is cleared with Escape, which then is for what is around it again", () => {
     show(named(9));
     type("x");

@@ -42,15 +42,38 @@ export interface Sort {
   descending: boolean;
 }
 
-/** What somebody chose: `shown` are the IDs in their order; `null`: those that there is room for. */
+/**
+ * What somebody chose: `shown` are the IDs in their order; `null`: those that there is room for. Those that were put in or
+ * taken out are `touched`; the others still go by the room that there is (in what an older page remembered none do).
+ */
 export interface Choice {
   shown: string[] | null;
+  touched?: string[] | undefined;
   sort: Sort;
 }
 
 /** The columns that a table so wide (rem) shows as long as nobody chose. */
 export function defaultShown<Row extends TableRow>(columns: readonly Column<Row>[], width: number): string[] {
   return columns.filter((column) => !column.hidden && (column.from ?? 0) <= width).map((column) => column.id);
+}
+
+/** The columns that a table so wide (rem) shows, in their order. */
+export function wantedColumns<Row extends TableRow>(columns: readonly Column<Row>[], { shown, touched }: Pick<Choice, "shown" | "touched">, width: number): string[] {
+  const usual = defaultShown(columns, width);
+  if (!shown || !touched) return shown ?? usual;
+  const wanted = shown.filter((id) => touched.includes(id) || usual.includes(id));
+  for (const [at, id] of usual.entries()) {
+    if (shown.includes(id) || touched.includes(id)) continue;
+    wanted.splice(wanted.indexOf(usual.slice(0, at).findLast((before) => wanted.includes(before)) ?? "") + 1, 0, id);
+  }
+  return wanted;
+}
+
+/** What is remembered once `next` was chosen where `before` was shown; `null`: as it was at first. */
+export function chose(before: readonly string[], next: string[] | null, touched: readonly string[] = []): Pick<Choice, "shown" | "touched"> {
+  if (!next) return { shown: null, touched: undefined };
+  const changed = [...before.filter((id) => !next.includes(id)), ...next.filter((id) => !before.includes(id))];
+  return { shown: next, touched: [...new Set([...touched, ...changed])] };
 }
 
 /** The columns to show, in the order chosen; those that may not be taken out are there whatever was remembered. */
@@ -72,6 +95,11 @@ export function tracksOf<Row extends TableRow>(columns: readonly Column<Row>[], 
 export function isChoice(value: unknown): value is Choice {
   if (typeof value !== "object" || value === null || !("shown" in value) || !("sort" in value)) return false;
   const { shown, sort } = value;
-  if (shown !== null && (!Array.isArray(shown) || shown.length > 100 || !shown.every((id) => typeof id === "string"))) return false;
+  if (shown !== null && !isIds(shown)) return false;
+  if ("touched" in value && value.touched !== undefined && !isIds(value.touched)) return false;
   return typeof sort === "object" && sort !== null && "column" in sort && typeof sort.column === "string" && "descending" in sort && typeof sort.descending === "boolean";
+}
+
+function isIds(value: unknown): boolean {
+  return Array.isArray(value) && value.length <= 100 && value.every((id) => typeof id === "string");
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chosenColumns, isChoice } from "./columns";
+import { chose, chosenColumns, isChoice, wantedColumns } from "./columns";
 import { extent, ranged, toggled } from "./selection";
 import { AROUND, moved, partOf, scrollFor, slots } from "./windowing";
 
@@ -73,7 +73,33 @@ describe("columns", () => {
     expect(shown(["score"])).toEqual(["name", "score"]);
     expect(shown(["gone", "score", "score", "name"])).toEqual(["score", "name"]);
   });
+  describe("that somebody chose", () => {
+    const wide = [...columns.slice(0, 2), { id: "band", header: "Band", width: 8, optional: true, from: 60 }, { id: "tags", header: "Tags", width: 8, optional: true, from: 90 }, ...columns.slice(2)];
+    const first = { shown: null, sort: { column: "name", descending: false } };
+    const at = (choice: typeof first | ReturnType<typeof chose>, width: number) => wantedColumns(wide, choice, width);
+
+    it("where there is no room for more are not all that is shown where there is", () => {
+      const without = chose(at(first, 50), ["name", "score"], undefined);
+      expect(at({ ...first, ...without }, 50)).toEqual(["name", "score"]);
+      expect(at({ ...first, ...without }, 100), "what was taken out stays out").toEqual(["name", "band", "tags", "score"]);
+      const moved = chose(at(first, 50), ["score", "name", "ping"], undefined);
+      expect(at({ ...first, ...moved }, 100)).toEqual(["score", "name", "ping", "band", "tags"]);
+    });
+
+    it("where there is room leave out elsewhere what there is none for, unless it was asked for", () => {
+      const without = chose(at(first, 100), ["name", "band", "tags", "score"], undefined);
+      expect(at({ ...first, ...without }, 70)).toEqual(["name", "band", "score"]);
+      const more = chose(at({ ...first, ...without }, 70), ["name", "tags", "band", "score"], without.touched);
+      expect([more.touched?.toSorted(), at({ ...first, ...more }, 50)]).toEqual([["ping", "tags"], ["name", "tags", "score"]]);
+      expect(at({ ...first, ...chose(at(first, 100), null, more.touched) }, 50)).toEqual(["name", "ping", "score"]);
+    });
+
+    it("in an older version are all that is shown", () => expect(at({ ...first, shown: ["name"] } as never, 100)).toEqual(["name"]));
+  });
+
   it("are not taken from what is none of ours", () => {
+    const sort = { column: "name", descending: false };
+    expect([isChoice({ shown: ["name"], touched: ["ping"], sort }), isChoice({ shown: ["name"], touched: "ping", sort })]).toEqual([true, false]);
     for (const shown of [["name"], null]) expect(isChoice({ shown, sort: { column: "name", descending: false } })).toBe(true);
     for (const bad of [null, 3, {}, { shown: "name", sort: {} }, { shown: [1], sort: { column: "a", descending: true } }]) expect(isChoice(bad)).toBe(false);
   });

@@ -83,12 +83,12 @@ export const parts = {
   unknown: "not known",
   noTime: "no time that there is",
   show: "Show",
-  hide: "Hide",
   showPassword: "Show the password",
   hidePassword: "Hide the password",
   capsLock: "Caps Lock is on.",
   others: (n: number, one: string) => `and ${count(n, `other ${one}`)}`,
-  filterMore: (n: number, one: string) => `${count(n, `more ${one}`)}: filter to see them`,
+  moreRigs: (n: number) => `${count(n, "more rig")}: filter to see them`,
+  moreTokens: (n: number) => `${count(n, "more token")}: filter to see them`,
   notAllowed: (what: string, needs: string, role: string) => `${what} for ${needs === "admin" ? "admins" : "operators and admins"}: you are here as ${role === "viewer" ? "a viewer" : `an ${role}`}.`,
 };
 

@@ -167,7 +167,6 @@ export const nodes = {
     job: "Show the job",
     goesOn: "It goes on when this is closed.",
     finished: (deed: string, done: number, failed: number) => `${deed}: ${rigs(done)} done${failed ? `, ${failed} failed` : ""}.`,
-    noLonger: "This peer is not known any more.",
   },
 
   tags: {

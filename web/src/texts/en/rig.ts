@@ -325,7 +325,6 @@ export const rig = {
     emptyFiltered: "Nothing like that happened in this time.",
     emptyWatchdog: "The watchdog had nothing to do.",
     more: "Show earlier ones",
-    failedAt: "Up to here.",
   },
   console: {
     of: "Log of",

@@ -86,6 +86,7 @@ export const settings = {
     clear: "Clear lock",
     clearTitle: "Clear the wallet lock of this rig?",
     clearText: "From then on it mines to any wallet and pool that a controller names. Miners go on.",
+    clearVanishedText: "What it said is lost. From then on this rig is meant to have none, and mines to any wallet and pool that a controller names.",
     cleared: "The wallet lock is cleared.",
   },
   schedule: {

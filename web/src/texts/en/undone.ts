@@ -18,6 +18,7 @@ export const undone = {
   token: but("a new one can be created"),
   login: but("a login of the same name can be made again"),
   clearLock: yes("it can be set again at any time"),
+  vanishedLock: but("a lock can be set anew, with its wallets and pools typed again"),
   turnAway: yes("if it dials again later, it waits here again"),
   /** Of a job's action, which may be one that this page does not know. */
   of: (action: string): string => (Object.hasOwn(BY_ACTION, action) ? (BY_ACTION[action] ?? no) : no),
