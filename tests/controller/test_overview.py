@@ -208,7 +208,8 @@ def test_hostile_numbers_and_names_are_bounded(desk: Desk) -> None:
     wild = [mining(f"m{number}", 1.0, algorithm=f"a{number}\x1b{'x' * 100}") for number in range(60)]
     desk.report(
         mining("nan", float("nan")), mining("inf", float("inf")), mining("minus", -5.0), *wild,
-        mining("most", 1.7e308), mining("beyond", 1.01e15),
+        mining("most", 1.7e308), mining("beyond", 1.01e15), mining("shares", 1.0, accepted=2**53, rejected=2**53),
+        mining("few", 1.0, accepted=7, rejected=1),
         machine=MachineStats(cpu_temperature_c=float("inf"), gpus=(GpuStats(index=0, power_w=float("nan")),)),
     )  # fmt: skip
     row = desk.row()
@@ -217,6 +218,7 @@ def test_hostile_numbers_and_names_are_bounded(desk: Desk) -> None:
     assert all("\x1b" not in name and len(name) <= 32 for name in row.hashrate_hps)
     assert set(row.hashrate_hps.values()) == {1.0}
     assert (row.power_w, row.temperature_c) == (None, None)
+    assert (row.shares, row.rejected) == (7, 1)
     assert b"null" not in msgspec.json.encode(row)
 
 

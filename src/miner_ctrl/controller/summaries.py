@@ -22,6 +22,8 @@ MAX_ALGORITHMS = 8
 """Of one rig; names come from miners, and a hostile one can make up many."""
 MAX_TOTAL_ALGORITHMS = 64
 MAX_RUNNING = 8
+MOST_SHARES = 10**12
+"""Of one miner; what is more is no count of shares."""
 MAX_OF_BASELINE = 9.99
 
 Watcher = Callable[[str, RigSummary | None], None]
@@ -72,8 +74,8 @@ def _with_numbers(row: RigSummary, sight: RigSight) -> RigSummary:
     of_baseline: list[float] = []
     power_w = [number(gpu.power_w, 1e5) for gpu in view.machine.gpus] if view.machine else []
     for miner in view.miners:
-        accepted += miner.accepted
-        rejected += miner.rejected
+        accepted += _shares(miner.accepted)
+        rejected += _shares(miner.rejected)
         paused += miner.state is MinerState.PAUSED
         if miner.state.alive and miner.profile_name:
             running[one_line(miner.profile_name, 63)] = None
@@ -104,6 +106,10 @@ def _with_numbers(row: RigSummary, sight: RigSight) -> RigSummary:
         power_w=round(sum(known_w), 1) if known_w else None,
         running=tuple(running)[:MAX_RUNNING],
     )
+
+
+def _shares(count: int) -> int:
+    return count if 0 <= count <= MOST_SHARES else 0
 
 
 class Summaries:
