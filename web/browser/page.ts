@@ -38,9 +38,11 @@ export class StrictPage {
     return new StrictPage(await context.newPage(), origin);
   }
 
-  /** From now on what matches is no problem: a server that is stopped on purpose, a password that is wrong. */
+  /** What matches is no problem, from the last look on: a server that is stopped on purpose, a password that is wrong. */
   allow(...patterns: RegExp[]): void {
     this.#allowed = patterns;
+    const left = this.#problems.filter((text) => !patterns.some((pattern) => pattern.test(text)));
+    this.#problems.splice(0, Infinity, ...left);
   }
 
   /** Return what went wrong since this was last asked. */
