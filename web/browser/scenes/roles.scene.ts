@@ -37,7 +37,7 @@ async function deeds(page: Page): Promise<string[]> {
     const options = await palette.getByRole("option").allInnerTexts();
     found.push(...options.filter((option) => /stop|pause|add a? ?peer|new profile/i.test(option)));
     await page.keyboard.press("Escape");
-    await palette.waitFor({ state: "detached" });
+    await page.waitForFunction(() => document.querySelector("dialog") === null); // closed, and gone
   }
   return found;
 }
