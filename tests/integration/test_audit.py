@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from miner_ctrl.app.audit_heads import TOLD_EVERY_S
 from miner_ctrl.audit.checking import OK
 from miner_ctrl.audit.reading import checked
 from miner_ctrl.errors import MinerCtrlError, NotFound
@@ -174,8 +175,9 @@ def test_no_secret_is_in_the_files(desk: NodeProcess, rig: NodeProcess, tmp_path
 def test_a_cut_end_is_found_by_what_the_other_node_was_told(desk: NodeProcess, rig: NodeProcess) -> None:
     start_a_miner(desk)
     length = shown(desk)[-1]["seq"]
-    wait_for("the rig to hold the head", lambda: held_of(rig, "desk") >= length)
-    wait_for("the desk to hold the rig's head", lambda: held_of(desk, "rig-alpha") >= 2)
+    # the head may have been told just before the last entry: then the next one is due a minute later
+    wait_for("the rig to hold the head", lambda: held_of(rig, "desk") >= length, within_s=3 * TOLD_EVERY_S)
+    wait_for("the desk to hold the rig's head", lambda: held_of(desk, "rig-alpha") >= 2, within_s=3 * TOLD_EVERY_S)
     sound = desk.cli("audit", "verify")
     assert (sound.code, f"holds heads of it, up to entry {length}" in sound.err) == (0, True), sound
     desk.stop()
