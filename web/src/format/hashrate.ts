@@ -1,4 +1,6 @@
 /** A number as people read it: `value` with three significant digits, `unit`, and the `exact` one for who looks closer. */
+
+import { whole } from "./whole";
 export interface Measure {
   value: string;
   unit: string;
@@ -52,9 +54,9 @@ export function measured(of: Measure): string {
 }
 
 /** A part of a whole as per cent: `0.4 %`, `12 %`; nothing of nothing is none. */
-export function percent(part: number, whole: number): string {
-  if (whole <= 0) return "0 %";
-  const value = (100 * part) / whole;
+export function percent(part: number, all: number): string {
+  if (all <= 0) return "0 %";
+  const value = (100 * part) / all;
   return `${value > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} %`;
 }
 
@@ -68,5 +70,5 @@ export function bytes(size: number): Measure {
     left /= 1024;
     at += 1;
   }
-  return { value: at ? significant(left) : String(size), unit: BINARY[at] ?? "B", exact: `${size.toLocaleString("en")} bytes` };
+  return { value: at ? significant(left) : String(size), unit: BINARY[at] ?? "B", exact: `${whole(size)} bytes` };
 }

@@ -1,3 +1,4 @@
+import { whole } from "./whole";
 import { parts } from "../texts";
 
 const STEPS: readonly [string, number][] = [
@@ -16,10 +17,10 @@ export function span(ms: number): string {
   if (ms < 1000) return "0 s";
   const at = STEPS.findIndex(([, size]) => ms >= size);
   const [unit, size] = STEPS[at] as [string, number];
-  const whole = Math.floor(ms / size);
+  const most = Math.floor(ms / size);
   const next = STEPS[at + 1];
-  const rest = next && whole < 10 ? Math.floor((ms % size) / next[1]) : 0;
-  return next && rest ? `${whole} ${unit} ${rest} ${next[0]}` : `${whole} ${unit}`;
+  const rest = next && most < 10 ? Math.floor((ms % size) / next[1]) : 0;
+  return next && rest ? `${most} ${unit} ${rest} ${next[0]}` : `${most} ${unit}`;
 }
 
 // made once: making one takes longer than all else a page does in a frame
@@ -30,7 +31,7 @@ const EXACT = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle:
 
 /** A round trip: `1.4 ms`, `38 ms`. */
 export function milliseconds(ms: number): string {
-  return `${ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toLocaleString("en")} ms`;
+  return `${ms < 9.95 ? ms.toFixed(1) : whole(Math.round(ms))} ms`;
 }
 
 /** Whether it is a moment that there is: a rig may say what none is, and formatting that would throw. */

@@ -24,7 +24,7 @@ describe("a drawn icon", () => {
 
   it("is what a button shows, with its name", () => {
     const target = document.createElement("div");
-    mount(IconButton, { target, props: { icon: Plus, label: "Add <b>" } });
+    mount(IconButton, { target, props: { icon: Plus, label: "Add <b>", onclick: () => {} } });
     flushSync();
     const button = target.querySelector("button");
     expect([button?.getAttribute("aria-label"), button?.querySelectorAll("svg").length]).toEqual(["Add <b>", 1]);

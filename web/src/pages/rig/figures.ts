@@ -1,5 +1,6 @@
 /** A miner's numbers as they are shown. */
 
+import { whole } from "../../format/whole";
 import { efficiency, hashrate, measured, percent, power, significant } from "../../format/hashrate";
 import { span } from "../../format/times";
 import { rig as t } from "../../texts";
@@ -17,7 +18,7 @@ export interface Figure {
 
 const MUCH_REJECTED = 0.05;
 const f = t.figures;
-const number = (value: number | undefined) => (value ?? 0).toLocaleString("en");
+const number = (value: number | undefined) => whole(value ?? 0);
 
 export function sharesOf(miner: Miner): Figure[] {
   const [accepted, rejected] = [miner.shares ?? 0, miner.rejected ?? 0];

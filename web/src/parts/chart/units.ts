@@ -1,5 +1,6 @@
 /** Values of a chart in the units people use. */
 
+import { whole } from "../../format/whole";
 import { type Measure, hashrate, power, significant } from "../../format/hashrate";
 
 const SCALED: Readonly<Record<string, (value: number) => Measure>> = { "H/s": hashrate, W: power };
@@ -9,7 +10,7 @@ export function measureOf(value: number, unit: string): Measure {
   const scaled = SCALED[unit];
   if (scaled) return scaled(value);
   const exact = `${value.toLocaleString("en", { maximumFractionDigits: 2 })} ${unit}`.trim();
-  return { value: Number.isInteger(value) ? value.toLocaleString("en") : significant(value), unit, exact };
+  return { value: Number.isInteger(value) ? whole(value) : significant(value), unit, exact };
 }
 
 /** `12.5 kH/s`; without the space where there is no unit. */

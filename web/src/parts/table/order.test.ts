@@ -23,6 +23,7 @@ function names(of: Rig[], column = "name", descending = false): string[] {
 describe("the order", () => {
   it("is that of people: case, accents and leading zeros aside, numbers by size", () => {
     expect(names(rigs("rig-10", "Rig-9", "élan", "rig-009b", "echo", "zulu"))).toEqual(["echo", "élan", "Rig-9", "rig-009b", "rig-10", "zulu"]);
+    expect(names(rigs("a100000000000000000000", "a20000000000000000000", "a000", "a1"))).toEqual(["a000", "a1", "a20000000000000000000", "a100000000000000000000"]);
     expect(collationKey("ÉLAN")).toBe(collationKey("elan"));
   });
 
@@ -42,6 +43,16 @@ describe("the order", () => {
     const of = [3, 1, 2].map((n) => ({ id: String(n), name: `rig-${n}`, rate: 7 }));
     expect(names(of, "rate")).toEqual(["rig-1", "rig-2", "rig-3"]);
     expect(names(of, "rate", true)).toEqual(["rig-1", "rig-2", "rig-3"]);
+  });
+
+  it("is the same for rows that come in it, or the other way round", () => {
+    const of = rigs("rig-2", "rig-10", "rig-1", "rig-2");
+    const sorted = ordered(of, { column: "name", descending: false }, COLUMNS);
+    const byId = new Map(of.map((rig) => [rig.id, rig]));
+    const again = sorted.map((id) => byId.get(id) as Rig);
+    expect(sorted).toEqual(["2", "0", "3", "1"]);
+    expect(ordered(again, { column: "name", descending: false }, COLUMNS)).toEqual(sorted);
+    expect(ordered(again.toReversed(), { column: "name", descending: false }, COLUMNS)).toEqual(["2", "3", "0", "1"]);
   });
 
   it("is that of the rows where there is no such column", () => {
@@ -73,6 +84,18 @@ describe("what is typed", () => {
     const matches = finder.matcher("new");
     expect(matches?.({ id: "1", name: "old" })).toBe(false);
     expect(matches?.({ id: "1", name: "new" })).toBe(true);
+  });
+
+  it("sees a row that is gone and comes back as it came back", () => {
+    const finder = new Finder(COLUMNS);
+    const rows = new Map(rigs("a", "b").map((rig) => [rig.id, rig]));
+    finder.ready(rows);
+    const kept = rows.get("0") as Rig;
+    rows.delete("0");
+    for (let turn = 0; turn < 3; turn += 1) finder.ready(rows);
+    rows.set("0", { ...kept, name: "other" });
+    rows.set("9", kept);
+    expect([...rows.values()].filter((row) => finder.matcher("other")?.(row)).map((row) => row.name)).toEqual(["other"]);
   });
 
   it("is made ready a part of the rows at a time, and found the same with that and without", () => {

@@ -6,24 +6,18 @@ import type { CellValue, Column, Sort, TableRow } from "./columns";
 const KEYS_KEPT = 50_000;
 const keys = new Map<string, string>();
 
-/** A text as it is sorted: without case and accents, numbers in it by size (`rig-9` before `rig-10`). */
+/** A text as it is sorted: without case and accents, numbers in it by size (`rig-9` before `rig-10`): how long they are comes first. */
 export function collationKey(text: string): string {
   const known = keys.get(text);
   if (known !== undefined) return known;
-  const key = folded(text).replace(/\d+/g, (digits) => digits.replace(/^0+(?=\d)/, "").padStart(16, "0"));
+  const key = folded(text).replace(/0*(\d+)/g, (_, digits: string) => String.fromCharCode(48 + digits.length) + digits);
   if (keys.size >= KEYS_KEPT) keys.clear();
   keys.set(text, key);
   return key;
 }
 
-/** How many rows are made ready to be found or sorted in one go. */
-export const READY_AT_ONCE = 500;
-
-interface Sortable {
-  id: string;
-  key: string | number;
-  tie: string;
-}
+/** How many rows are made ready to be found in one go. */
+export const READY_AT_ONCE = 1000;
 
 function keyOf(value: CellValue): string | number | undefined {
   if (typeof value === "number") return Number.isNaN(value) ? undefined : value;
@@ -31,51 +25,64 @@ function keyOf(value: CellValue): string | number | undefined {
   return value ? collationKey(value) : undefined;
 }
 
-function compared(a: string | number, b: string | number): number {
+type Key = string | number;
+
+/** Numbers come before texts. */
+function compared(a: Key, b: Key): number {
   if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** The IDs of `rows` in order. What is missing comes last either way; equal ones are in the order of `tie`, then as they came. */
-export function ordered<Row extends TableRow>(rows: Iterable<Row>, sort: Sort, columns: readonly Column<Row>[]): string[] {
+/**
+ * The IDs of `rows` in order. What is missing comes last either way; equal ones are in the order of the first column that
+ * has values, then as they came. Rows that come in that order are only looked through: nothing is sorted.
+ */
+export function ordered<Row extends TableRow>(rows: readonly Row[], sort: Sort, columns: readonly Column<Row>[]): string[] {
   const value = columns.find((column) => column.id === sort.column)?.value;
   const tie = columns.find((column) => column.value)?.value;
-  const there: Sortable[] = [];
-  const missing: Sortable[] = [];
-  for (const row of rows) {
-    const key = value ? keyOf(value(row)) : undefined;
-    const said = tie?.(row);
-    const entry = { id: row.id, key: key ?? "", tie: typeof said === "string" ? collationKey(said) : "" };
-    (key === undefined ? missing : there).push(entry);
-  }
+  const keys = rows.map((row) => (value ? keyOf(value(row)) : undefined));
+  const ties: (string | undefined)[] = [];
+  const tieOf = (at: number): string => (ties[at] ??= tieKey(tie?.(rows[at] as Row)));
   const sign = sort.descending ? -1 : 1;
-  there.sort((a, b) => sign * compared(a.key, b.key) || compared(a.tie, b.tie));
-  missing.sort((a, b) => compared(a.tie, b.tie));
-  return [...there, ...missing].map((entry) => entry.id);
+  const between = (a: number, b: number): number => {
+    const [one, other] = [keys[a], keys[b]];
+    if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined) || compared(tieOf(a), tieOf(b));
+    return sign * compared(one, other) || compared(tieOf(a), tieOf(b));
+  };
+  const places = rows.map((_, at) => at);
+  if (!places.every((at) => at === 0 || between(at - 1, at) <= 0)) places.sort(between);
+  return places.map((at) => (rows[at] as Row).id);
+}
+
+function tieKey(said: CellValue): string {
+  return typeof said === "string" ? collationKey(said) : "";
 }
 
 /** Finds rows by what is typed: every word has to stand in some column. A row's text is made once for as long as the row is the same. */
 export class Finder<Row extends TableRow> {
-  #texts = new WeakMap<Row, string>();
+  #texts = new Map<string, { row: Row; text: string }>();
   #left: Iterator<Row> | undefined;
 
   constructor(private readonly columns: readonly Column<Row>[]) {}
 
   /**
-   * Make the texts of some rows before anybody types: at most `READY_AT_ONCE` rows are looked at, the ones after those
-   * of the last time, from the beginning again at the end. Returns how many texts were made.
+   * Make the texts of some rows before anybody types, and what they are sorted by: at most `READY_AT_ONCE` rows are looked
+   * at, the ones after those of the last time, from the beginning again at the end. Returns how many texts were made.
    */
-  ready(rows: Pick<ReadonlyMap<string, Row>, "values" | "size">): number {
+  ready(rows: Pick<ReadonlyMap<string, Row>, "get" | "values" | "size">): number {
     let made = 0;
     for (let looked = Math.min(READY_AT_ONCE, rows.size); looked > 0; looked -= 1) {
       this.#left ??= rows.values()[Symbol.iterator]();
       const next = this.#left.next();
       if (next.done) {
         this.#left = undefined;
+        this.#forget(rows);
         break;
       }
-      if (this.#texts.has(next.value)) continue;
-      this.#text(next.value);
+      const row = next.value;
+      if (this.#texts.get(row.id)?.row === row) continue;
+      this.#text(row);
+      for (const column of this.columns) if (!column.hidden && column.value) keyOf(column.value(row));
       made += 1;
     }
     return made;
@@ -88,11 +95,18 @@ export class Finder<Row extends TableRow> {
   }
 
   #text(row: Row): string {
-    const known = this.#texts.get(row);
-    if (known !== undefined) return known;
+    const known = this.#texts.get(row.id);
+    if (known?.row === row) return known.text;
     const text = folded(this.columns.map((column) => textOf(column, row)).join("\n"));
-    this.#texts.set(row, text);
+    if (known) [known.row, known.text] = [row, text];
+    else this.#texts.set(row.id, { row, text });
     return text;
+  }
+
+  /** The texts of rows that are gone. */
+  #forget(rows: Pick<ReadonlyMap<string, Row>, "get" | "size">): void {
+    if (this.#texts.size <= rows.size) return;
+    for (const id of this.#texts.keys()) if (!rows.get(id)) this.#texts.delete(id);
   }
 }
 

@@ -135,6 +135,22 @@ describe("rows in order", () => {
     expect(rows.order).toBe(before);
   });
 
+  it("that nobody sees follow a frame after those that are seen", () => {
+    const rows = table();
+    feed.put({ id: "a", rate: 2 }, { id: "b", rate: 1 });
+    later(100);
+    asked.column = "rate";
+    flushSync();
+    expect([rows.at(0, true), rows.at(1, false)]).toEqual(["b", "b"]);
+    later(100);
+    expect([rows.at(0, true), rows.at(1, false)]).toEqual(["b", "a"]);
+    expect([rows.at(2, true), rows.at(2, false)]).toEqual(["", ""]);
+    feed.put({ id: "c", rate: 3 });
+    feed.done += 1;
+    flushSync();
+    expect(rows.at(2, false), "new ones are there at once").toBe("c");
+  });
+
   it("show what is gone as it was, until the order is made again; at once what was done here", () => {
     const rows = table();
     feed.put({ id: "a", rate: 1 }, { id: "b", rate: 2 });

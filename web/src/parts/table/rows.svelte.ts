@@ -1,6 +1,7 @@
 /** The rows of a table in order: made when somebody asks for another, and else only while nobody reads or aims. */
 
 import { untrack } from "svelte";
+import { answerFirst, nextFrame } from "../../frames";
 import type { Column, Sort, TableRow } from "./columns";
 import { Finder, ordered } from "./order";
 
@@ -50,13 +51,17 @@ const STILL_FOR_MS = 2000;
 
 export class OrderedRows<Row extends TableRow> {
   order = $state.raw<readonly string[]>([]);
+  /** The order a frame later: that of rows which nobody sees. */
+  #late = $state.raw<readonly string[]>([]);
   /** A pointer is over the table, or the focus in it. */
   aimed = false;
   #scrolledAt = -Infinity;
   #madeAt = 0;
   #madeOf = 0;
   #finder: Finder<Row>;
-  #lastKnown = new Map<string, Row>();
+  /** The rows as they were when the order was made, then those that were put in: for those that are gone since. */
+  #made: readonly Row[] = [];
+  #lastKnown: Map<string, Row> | undefined;
   /** All rows as they were in order last, and by which column: what is nearly in order is sorted in no time. */
   #base: { column: string; ids: readonly string[] } = { column: "", ids: [] };
   #anything = $derived.by(() => this.wanted().source.rows.size > 0);
@@ -68,6 +73,11 @@ export class OrderedRows<Row extends TableRow> {
       const { source, sort, text, where } = wanted();
       void [sort.column, sort.descending, text, where, source, source.complete, this.#anything, source.done, source.asked && source.version];
       untrack(() => this.#make());
+      answerFirst();
+    });
+    $effect(() => {
+      const { order } = this;
+      return nextFrame(() => (this.#late = order));
     });
     $effect(() => {
       const looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
@@ -83,11 +93,16 @@ export class OrderedRows<Row extends TableRow> {
     this.#scrolledAt = performance.now();
   }
 
+  /** The ID of the row at a place. What is not `seen` may be a frame behind: so what is seen is drawn sooner. */
+  at(index: number, seen: boolean): string {
+    return (seen ? undefined : this.#late[index]) ?? this.order[index] ?? "";
+  }
+
   /** The row with an ID, as it is now; one that is gone is as it was, until the order is made again. */
   row(id: string): Row | undefined {
     const { source } = this.wanted();
     void source.version;
-    return source.rows.get(id) ?? this.#lastKnown.get(id);
+    return source.rows.get(id) ?? (this.#lastKnown ??= new Map(this.#made.map((row) => [row.id, row]))).get(id);
   }
 
   isGone(id: string): boolean {
@@ -100,12 +115,26 @@ export class OrderedRows<Row extends TableRow> {
     return this.aimed || performance.now() - this.#scrolledAt < STILL_FOR_MS;
   }
 
+  /** What is found, in the order of the last time where it was that of the same column. */
   #found(): Row[] {
     const { source, text, where, sort } = this.wanted();
+    const { rows } = source;
     const matches = this.#finder.matcher(text);
-    const rows = this.#base.column === sort.column ? inOrder(source.rows, this.#base.ids) : source.rows.values();
     const found: Row[] = [];
-    for (const row of rows) if ((!where || where(row)) && (!matches || matches(row))) found.push(row);
+    const look = (row: Row): void => {
+      if ((!where || where(row)) && (!matches || matches(row))) found.push(row);
+    };
+    const ids = this.#base.column === sort.column ? this.#base.ids : [];
+    let placed = 0;
+    for (const id of ids) {
+      const row = rows.get(id);
+      if (!row) continue;
+      placed += 1;
+      look(row);
+    }
+    if (placed === rows.size) return found;
+    const there = new Set(ids);
+    for (const row of rows.values()) if (!there.has(row.id)) look(row);
     return found;
   }
 
@@ -116,7 +145,8 @@ export class OrderedRows<Row extends TableRow> {
     if (found.length === source.rows.size) this.#base = { column: sort.column, ids: next };
     this.#madeAt = performance.now();
     this.#madeOf = source.rows.size;
-    this.#lastKnown = new Map(found.map((row) => [row.id, row]));
+    this.#made = found;
+    this.#lastKnown = undefined;
     if (!same(next, this.order)) this.order = next;
   }
 
@@ -136,23 +166,10 @@ export class OrderedRows<Row extends TableRow> {
     const there = new Set(this.order);
     const came = this.#found().filter((row) => !there.has(row.id));
     if (!came.length) return;
-    for (const row of came) this.#lastKnown.set(row.id, row);
+    this.#made = [...this.#made, ...came];
+    this.#lastKnown = undefined;
     this.order = [...this.order, ...came.map((row) => row.id)];
   }
-}
-
-/** Every row once: those of `ids` in their order, then the others as they came. */
-function* inOrder<Row extends TableRow>(rows: Source<Row>["rows"], ids: readonly string[]): Iterable<Row> {
-  let placed = 0;
-  for (const id of ids) {
-    const row = rows.get(id);
-    if (!row) continue;
-    placed += 1;
-    yield row;
-  }
-  if (placed === rows.size) return;
-  const there = new Set(ids);
-  for (const row of rows.values()) if (!there.has(row.id)) yield row;
 }
 
 function same(a: readonly string[], b: readonly string[]): boolean {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { chose, chosenColumns, isChoice, wantedColumns } from "./columns";
 import { extent, ranged, toggled } from "./selection";
-import { AROUND, moved, partOf, scrollFor, slots } from "./windowing";
+import { AROUND, isSeen, moved, partOf, scrollFor, slots } from "./windowing";
 
 describe("what is drawn", () => {
   it("is what is seen and a few around, of 10,000 as of 100", () => {
@@ -26,6 +26,15 @@ describe("what is drawn", () => {
     expect(same).toHaveLength(19);
     expect(new Set(after.map((slot) => slot.element)).size).toBe(20);
     expect(after.map((slot) => slot.index)).toEqual([...after.map((slot) => slot.index)].sort((a, b) => a - b));
+  });
+});
+
+describe("what is seen", () => {
+  it("is every row of which a part is, and no row around", () => {
+    const seen = (scrollTop: number) => Array.from({ length: 100 }, (_, index) => index).filter((index) => isSeen(index, scrollTop, 120, 40));
+    expect(seen(0)).toEqual([0, 1, 2, 3]);
+    expect(seen(30)).toEqual([0, 1, 2, 3]);
+    expect(seen(400)).toEqual([10, 11, 12, 13]);
   });
 });
 

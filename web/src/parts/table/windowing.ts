@@ -20,6 +20,12 @@ export function slots(part: Part): { index: number; element: number }[] {
   return Array.from({ length: part.size }, (_, at) => ({ index: part.first + at, element: (part.first + at) % part.size }));
 }
 
+/** Whether a row is within what is scrolled to. */
+export function isSeen(index: number, scrollTop: number, height: number, rowHeight: number): boolean {
+  const first = Math.floor(scrollTop / Math.max(1, rowHeight));
+  return index >= first && index <= first + Math.ceil(height / Math.max(1, rowHeight));
+}
+
 /** Where to scroll so that a row is seen whole, below a header that stays; `undefined` where it is. */
 export function scrollFor(index: number, scrollTop: number, height: number, rowHeight: number): number | undefined {
   const top = index * rowHeight;

@@ -1,3 +1,4 @@
+import { whole } from "../../format/whole";
 import { actions } from "./actions";
 import { count, word } from "./common";
 
@@ -87,12 +88,12 @@ export const activity = {
     cancelDo: "Cancel job",
     cancelled: "The job is cancelled.",
     again: (n: number, failed: boolean) =>
-      failed ? `Try again on the ${n === 1 ? "one" : n.toLocaleString("en")} that failed` : `Try again on ${count(n, "rig")}`,
+      failed ? `Try again on the ${n === 1 ? "one" : whole(n)} that failed` : `Try again on ${count(n, "rig")}`,
     againTitle: (verb: string, n: number) => `${verb} on ${count(n, "rig")} again?`,
     againText: (order: string, failed: boolean, interrupted: number) =>
       `The same command as before${order ? ` (${order})` : ""}, as a new job, to the rigs on which it ${failed ? "failed" : "failed, was interrupted or was cancelled"}.` +
       (interrupted ? ` ${count(interrupted, "rig")} may have done it already: ${interrupted === 1 ? "it does" : "they do"} it once.` : ""),
-    more: (n: number) => `and ${n.toLocaleString("en")} more`,
+    more: (n: number) => `and ${whole(n)} more`,
     againDo: (verb: string, n: number) => `${verb} on ${count(n, "rig")}`,
     begun: "A new job has begun.",
     order: "Asked for",
@@ -122,7 +123,7 @@ export const activity = {
     noneOf: "No rig of this job is in that state.",
     previous: "Previous",
     next: "Next",
-    range: (from: number, to: number, of: number) => `${from.toLocaleString("en")}–${to.toLocaleString("en")} of ${of.toLocaleString("en")}`,
+    range: (from: number, to: number, of: number) => `${whole(from)}–${whole(to)} of ${whole(of)}`,
     notBegun: "Its turn has not come.",
     working: "No answer yet.",
     step: (step: string) => word(STEPS, step),

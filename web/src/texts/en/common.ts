@@ -1,6 +1,8 @@
 /** `count(3, "rig")` is "3 rigs"; `many` where it is not the plain plural. */
+
+import { whole } from "../../format/whole";
 export function count(n: number, one: string, many = `${one}s`): string {
-  return `${n.toLocaleString("en")} ${n === 1 ? one : many}`;
+  return `${whole(n)} ${n === 1 ? one : many}`;
 }
 
 /** The word for `key`, which may be anybody's; itself where there is none. */

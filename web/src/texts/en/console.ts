@@ -1,3 +1,4 @@
+import { whole } from "../../format/whole";
 import { count } from "./common";
 
 /** Words of the log view; `console` is a name of the browser's. */
@@ -6,7 +7,7 @@ export const logView = {
   search: "Find in the log",
   next: "Next match",
   previous: "Previous match",
-  matches: (at: number, all: number) => (all ? `${at.toLocaleString("en")} of ${all.toLocaleString("en")}` : "none"),
+  matches: (at: number, all: number) => (all ? `${whole(at)} of ${whole(all)}` : "none"),
   only: "Only lines that match",
   follow: "Follow the end",
   pause: "Pause",

@@ -1,3 +1,4 @@
+import { whole } from "../../format/whole";
 import { count } from "./common";
 
 const miners = (n: number) => count(n, "miner");
@@ -70,7 +71,7 @@ export const nodes = {
     algorithms: (n: number) => `and ${n - 1} more`,
     pingNow: (clock: string) => `Measured now. Its clock is ${clock}.`,
     clockSame: "the same as the node's",
-    clockOff: (ms: number) => `${Math.abs(Math.round(ms)).toLocaleString("en")} ms ${ms > 0 ? "ahead" : "behind"}`,
+    clockOff: (ms: number) => `${whole(Math.abs(Math.round(ms)))} ms ${ms > 0 ? "ahead" : "behind"}`,
     noAnswer: "no answer",
     scoreHint: "Reliability from 0 to 100: it rises with answers and falls with failures.",
   },
@@ -159,7 +160,7 @@ export const nodes = {
       start: "Starting", stop: "Stopping", restart: "Restarting", pause: "Pausing", resume: "Resuming", deploy: "Deploying", tag: "Tagging", remove: "Removing",
     },
     head: (deed: string, on: number) => `${deed} on ${rigs(on)}`,
-    counted: (done: number, all: number, failed: number) => `${done.toLocaleString("en")} of ${all.toLocaleString("en")} done${failed ? `, ${failed.toLocaleString("en")} failed` : ""}`,
+    counted: (done: number, all: number, failed: number) => `${whole(done)} of ${whole(all)} done${failed ? `, ${whole(failed)} failed` : ""}`,
     states: {
       waiting: "Waiting", running: "Under way", done: "Done", failed: "Failed", skipped: "Left out", cancelled: "Cancelled", interrupted: "Not known",
     } as Record<string, string>,

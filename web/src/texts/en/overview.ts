@@ -1,10 +1,11 @@
+import { whole } from "../../format/whole";
 import { count } from "./common";
 
 /** How many rigs of how many, and what the rest does. */
 function headline(rigs: number, mining: number, wrong: number): string {
   if (mining === rigs) return rigs === 1 ? "The rig mines." : `All ${count(rigs, "rig")} mine.`;
-  const some = mining === 0 ? `None of ${count(rigs, "rig")} mines` : `${mining.toLocaleString("en")} of ${count(rigs, "rig")} ${mining === 1 ? "mines" : "mine"}`;
-  return wrong ? `${some}, ${wrong.toLocaleString("en")} ${wrong === 1 ? "does" : "do"} not as wanted.` : `${some}, the rest rests as wanted.`;
+  const some = mining === 0 ? `None of ${count(rigs, "rig")} mines` : `${whole(mining)} of ${count(rigs, "rig")} ${mining === 1 ? "mines" : "mine"}`;
+  return wrong ? `${some}, ${whole(wrong)} ${wrong === 1 ? "does" : "do"} not as wanted.` : `${some}, the rest rests as wanted.`;
 }
 
 const rigsWith: Record<string, (n: number) => string> = {
@@ -43,9 +44,9 @@ export const overview = {
     less: "Show fewer",
     over: "It is well again.",
     easing: "It looks well again; it goes when it has been for a while.",
-    times: (n: number) => `came ${n.toLocaleString("en")} times`,
+    times: (n: number) => `came ${whole(n)} times`,
     group: (kind: string, n: number) => (rigsWith[kind] ?? ((of: number) => `${count(of, "rig")}: ${kind.replaceAll("_", " ")}`))(n),
-    easingOf: (n: number) => `${n.toLocaleString("en")} ${n === 1 ? "looks" : "look"} well again`,
+    easingOf: (n: number) => `${whole(n)} ${n === 1 ? "looks" : "look"} well again`,
     newest: (words: string) => `newest ${words} ago`,
     some: (names: string[], more: number) => `${names.join(", ")}${more ? ` and ${count(more, "other")}` : ""}`,
     severity: { critical: "Critical", warning: "Warning", notice: "Notice" },
@@ -70,9 +71,9 @@ export const overview = {
     deployText: "Each of these rigs gets this node's version of its profile. Miners go on with what they run until they are started again.",
     connect: (rigs: number) => `Connect to ${count(rigs, "rig")} now`,
     connectText: "Each of these rigs is dialled now. They are dialled again by themselves, too.",
-    connected: (n: number, failed: number) => `${count(n, "rig")} answered${failed ? `, ${failed.toLocaleString("en")} did not` : ""}.`,
+    connected: (n: number, failed: number) => `${count(n, "rig")} answered${failed ? `, ${whole(failed)} did not` : ""}.`,
     progress: (done: number, failed: number, total: number) =>
-      `${done.toLocaleString("en")} of ${total.toLocaleString("en")} done${failed ? `, ${failed.toLocaleString("en")} failed` : ""}`,
+      `${whole(done)} of ${whole(total)} done${failed ? `, ${whole(failed)} failed` : ""}`,
     job: "See the job",
   },
   wall: {
@@ -118,14 +119,14 @@ export const overview = {
     moreAlgorithms: (n: number) => `and ${n} more, of fewer rigs`,
     shares: "Accepted shares",
     rejected: "Rejected",
-    rejectedOf: (n: number, all: number) => `${n.toLocaleString("en")} of ${all.toLocaleString("en")}`,
+    rejectedOf: (n: number, all: number) => `${whole(n)} of ${whole(all)}`,
     power: "Power",
-    powerOf: (known: number, all: number) => (known === all ? "of all rigs" : `of ${known.toLocaleString("en")} of ${count(all, "rig")}`),
+    powerOf: (known: number, all: number) => (known === all ? "of all rigs" : `of ${whole(known)} of ${count(all, "rig")}`),
     powerUnknown: "No rig reports its power.",
     efficiency: "Efficiency",
     efficiencyOf: "Of rigs that report their power and hash one algorithm alone.",
     miners: "Miners mining",
-    of: (n: number) => `of ${n.toLocaleString("en")}`,
+    of: (n: number) => `of ${whole(n)}`,
     sinceStart: "since the miners were started",
   },
   chart: {

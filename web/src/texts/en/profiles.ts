@@ -1,3 +1,4 @@
+import { whole } from "../../format/whole";
 import { count } from "./common";
 
 export const profiles = {
@@ -136,7 +137,7 @@ export const uses = {
   filter: "Filter where it runs",
   counted: (n: number) => `On ${count(n, "rig")}`,
   /** Of miners: a rig may run it more than once. */
-  first: (shown: number, all: number) => `The first ${shown.toLocaleString("en")} of ${count(all, "miner")}`,
+  first: (shown: number, all: number) => `The first ${whole(shown)} of ${count(all, "miner")}`,
   empty: "No rig runs it, and no schedule asks for it.",
   versions: { same: "this version", older: "an older version", other: "another version" } as Record<string, string>,
   scheduled: "its schedule asks for it",

@@ -1,3 +1,4 @@
+import { whole } from "../../format/whole";
 import { count } from "./common";
 
 export const settings = {
@@ -38,7 +39,7 @@ export const settings = {
     signingKey: "Signing key",
     created: "Made",
     peers: "Peers",
-    peersText: (connected: number, registered: number) => `${connected.toLocaleString("en")} of ${registered.toLocaleString("en")} connected`,
+    peersText: (connected: number, registered: number) => `${whole(connected)} of ${whole(registered)} connected`,
     copy: (what: string) => `Copy: ${what}`,
     compare: "Who pairs with this node compares the words, or the fingerprint: they are the same key.",
     where: "Where it is reached",
@@ -222,7 +223,7 @@ export const settings = {
     eventsHint: "what happened",
     inHours: "hours",
     inDays: "days",
-    range: (from: number, to: number, unit: string) => `${from.toLocaleString("en")} to ${to.toLocaleString("en")} ${unit}`,
+    range: (from: number, to: number, unit: string) => `${whole(from)} to ${whole(to)} ${unit}`,
     rule: "Samples at most as long as minutes, and minutes as hours.",
     save: "Save",
     saved: "What is kept is set. What is too old by it goes within minutes.",

@@ -1,3 +1,4 @@
+import { whole } from "../../format/whole";
 import { count } from "./common";
 
 export const table = {
@@ -13,12 +14,12 @@ export const table = {
   earlier: (column: string) => `Move ${column} to the left`,
   later: (column: string) => `Move ${column} to the right`,
   select: (name: string) => `Select ${name}`,
-  selectAll: (n: number) => `Select all ${n.toLocaleString("en")}`,
-  selected: (n: number) => `${n.toLocaleString("en")} selected`,
-  unseen: (n: number) => `${n.toLocaleString("en")} of them not shown by the filter`,
+  selectAll: (n: number) => `Select all ${whole(n)}`,
+  selected: (n: number) => `${whole(n)} selected`,
+  unseen: (n: number) => `${whole(n)} of them not shown by the filter`,
   clear: "Clear the selection",
   bulk: "What to do with those selected",
-  counted: (shown: number, all: number, one: string) => (shown === all ? count(all, one) : `${shown.toLocaleString("en")} of ${count(all, one)}`),
+  counted: (shown: number, all: number, one: string) => (shown === all ? count(all, one) : `${whole(shown)} of ${count(all, one)}`),
   none: "Nothing matches",
   noneText: "No row has what is typed and chosen above.",
   gone: "Removed",

@@ -1,0 +1,7 @@
+/** Made once: one made for each number costs more than all else that a cell shows. */
+const WHOLE = new Intl.NumberFormat("en");
+
+/** A whole number as people read it: `12,345`. */
+export function whole(n: number): string {
+  return n >= 0 && n < 1000 && Number.isInteger(n) ? String(n) : WHOLE.format(n);
+}
