@@ -2,6 +2,7 @@
 
 import type { Schemas } from "../api/requests";
 import { BASE } from "../api/requests";
+import { collationKey } from "../format/collation";
 import { nextFrame } from "../frames";
 import { clock } from "./clock.svelte";
 import { type Connection, Feed } from "./feed";
@@ -29,8 +30,9 @@ export class LiveTable<Row extends TableRow> {
   constructor(
     readonly topic: string,
     fresh: Omit<Row, "id">,
+    came?: (row: Row) => void,
   ) {
-    this.#table = new Table(fresh);
+    this.#table = new Table(fresh, came);
   }
 
   /** Rows by ID. The map is edited in place; the rows in it are not. */
@@ -109,7 +111,7 @@ class Live {
   connectionSince = $state(Date.now());
   /** The node's version, once it has said so. */
   version = $state("");
-  fleet = new LiveTable<Rig>("fleet", FRESH_RIG);
+  fleet = new LiveTable<Rig>("fleet", FRESH_RIG, (rig) => collationKey(rig.name)); // wherever they are listed they are in that order
   alerts = new LiveTable<Alert>("alerts", FRESH_ALERT);
   jobs = new LiveTable<Job>("jobs", FRESH_JOB);
   events = new LiveTable<HistoryEvent>("events", FRESH_EVENT);

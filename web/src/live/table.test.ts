@@ -24,6 +24,15 @@ describe("a table", () => {
     expect(one.complete).toBe(true);
   });
 
+  it("says of each row of a snapshot, whole, that it came", () => {
+    const came: Row[] = [];
+    const one = new Table<Row>(FRESH, (row) => came.push(row));
+    one.apply(snapshot(0, true, [{ id: "a", name: "alpha" }]));
+    one.apply(snapshot(1, false, [{ id: "b" }]));
+    expect(came).toEqual([{ id: "a", name: "alpha", n: 0, tags: [] }, { id: "b", name: "", n: 0, tags: [] }]);
+    expect(one.rows.get("a")).toBe(came[0]);
+  });
+
   it("replaces a row that changes, and never edits it", () => {
     const one = table();
     one.apply(snapshot(0, false, [{ id: "a", n: 1 }]));

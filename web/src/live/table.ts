@@ -17,8 +17,14 @@ export class Table<Row extends TableRow> {
   /** A snapshot that is still coming: what was there is shown until it is whole. */
   #coming: Map<string, Row> | undefined;
 
-  /** `fresh` is a row with every field at its default: fields at their default are left out of what comes. */
-  constructor(private readonly fresh: Omit<Row, "id">) {}
+  /**
+   * `fresh` is a row with every field at its default: fields at their default are left out of what comes. `came` is called
+   * with each row of a snapshot: what it makes of one then is not made of all of them at once.
+   */
+  constructor(
+    private readonly fresh: Omit<Row, "id">,
+    private readonly came: (row: Row) => void = () => {},
+  ) {}
 
   /** Apply a message of this table's topic and return what it changed, `undefined` if nothing. */
   apply(message: Said): Changes | undefined {
@@ -38,7 +44,11 @@ export class Table<Row extends TableRow> {
     if (message.part === 0) this.#coming = new Map();
     const coming = this.#coming;
     if (!coming) return undefined; // the middle of a snapshot whose beginning was another connection's
-    for (const row of message.rows) coming.set(row.id, { ...this.fresh, ...row } as unknown as Row);
+    for (const said of message.rows) {
+      const row = { ...this.fresh, ...said } as unknown as Row;
+      coming.set(row.id, row);
+      this.came(row);
+    }
     if (message.more && (this.complete || coming.size > FIRST_ROWS)) return undefined;
     this.rows = coming;
     if (!message.more) {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { collationKey } from "../../format/collation";
 import type { Column } from "./columns";
-import { Finder, READY_AT_ONCE, collationKey, ordered } from "./order";
+import { Finder, READY_AT_ONCE, ordered } from "./order";
 
 interface Rig {
   id: string;

@@ -1,23 +1,12 @@
 /** The order of a table's rows, and which of them are found. Made for 10,000 rows within a few ms. */
 
+import { collationKey, compared } from "../../format/collation";
 import { finding, folded } from "../find/found";
 import type { CellValue, Column, Sort, TableRow } from "./columns";
 
-const KEYS_KEPT = 50_000;
-const keys = new Map<string, string>();
-
-/** A text as it is sorted: without case and accents, numbers in it by size (`rig-9` before `rig-10`): how long they are comes first. */
-export function collationKey(text: string): string {
-  const known = keys.get(text);
-  if (known !== undefined) return known;
-  const key = folded(text).replace(/0*(\d+)/g, (_, digits: string) => String.fromCharCode(48 + digits.length) + digits);
-  if (keys.size >= KEYS_KEPT) keys.clear();
-  keys.set(text, key);
-  return key;
-}
-
-/** How many rows are made ready to be found in one go. */
-export const READY_AT_ONCE = 1000;
+/** How many rows are looked at, and made ready to be found and sorted, in one go. */
+export const LOOKED_AT_ONCE = 1000;
+export const READY_AT_ONCE = 250;
 
 function keyOf(value: CellValue): string | number | undefined {
   if (typeof value === "number") return Number.isNaN(value) ? undefined : value;
@@ -25,12 +14,10 @@ function keyOf(value: CellValue): string | number | undefined {
   return value ? collationKey(value) : undefined;
 }
 
-type Key = string | number;
-
 /** Numbers come before texts. */
-function compared(a: Key, b: Key): number {
-  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
-  return a < b ? -1 : a > b ? 1 : 0;
+function between(a: string | number, b: string | number): number {
+  if (typeof a === "string" && typeof b === "string") return compared(a, b);
+  return typeof a === "number" && typeof b === "number" ? a - b : typeof a === "number" ? -1 : 1;
 }
 
 /**
@@ -44,13 +31,13 @@ export function ordered<Row extends TableRow>(rows: readonly Row[], sort: Sort, 
   const ties: (string | undefined)[] = [];
   const tieOf = (at: number): string => (ties[at] ??= tieKey(tie?.(rows[at] as Row)));
   const sign = sort.descending ? -1 : 1;
-  const between = (a: number, b: number): number => {
+  const inOrder = (a: number, b: number): number => {
     const [one, other] = [keys[a], keys[b]];
     if (one === undefined || other === undefined) return Number(one === undefined) - Number(other === undefined) || compared(tieOf(a), tieOf(b));
-    return sign * compared(one, other) || compared(tieOf(a), tieOf(b));
+    return sign * between(one, other) || compared(tieOf(a), tieOf(b));
   };
   const places = rows.map((_, at) => at);
-  if (!places.every((at) => at === 0 || between(at - 1, at) <= 0)) places.sort(between);
+  if (!places.every((at) => at === 0 || inOrder(at - 1, at) <= 0)) places.sort(inOrder);
   return places.map((at) => (rows[at] as Row).id);
 }
 
@@ -66,12 +53,12 @@ export class Finder<Row extends TableRow> {
   constructor(private readonly columns: readonly Column<Row>[]) {}
 
   /**
-   * Make the texts of some rows before anybody types, and what they are sorted by: at most `READY_AT_ONCE` rows are looked
-   * at, the ones after those of the last time, from the beginning again at the end. Returns how many texts were made.
+   * Make the texts of some rows before anybody types, and what they are sorted by: of `LOOKED_AT_ONCE` rows after those of
+   * the last time, from the beginning again at the end, at most `READY_AT_ONCE`. Returns how many texts were made.
    */
   ready(rows: Pick<ReadonlyMap<string, Row>, "get" | "values" | "size">): number {
     let made = 0;
-    for (let looked = Math.min(READY_AT_ONCE, rows.size); looked > 0; looked -= 1) {
+    for (let looked = Math.min(LOOKED_AT_ONCE, rows.size); looked > 0 && made < READY_AT_ONCE; looked -= 1) {
       this.#left ??= rows.values()[Symbol.iterator]();
       const next = this.#left.next();
       if (next.done) {

@@ -44,7 +44,7 @@ export interface Wanted<Row extends TableRow> {
   where: ((row: Row) => boolean) | undefined;
 }
 
-const READY_EVERY_MS = 100;
+const READY_EVERY_MS = 50;
 const LOOK_EVERY_MS = 500;
 const ORDER_EVERY_MS = 5000;
 const STILL_FOR_MS = 2000;

@@ -1,5 +1,6 @@
 /** Which rig stands where on the wall. The places change when rigs come, go or are called otherwise, not with what they do. */
 
+import { collationKey, compared } from "../../../format/collation";
 import type { Rig } from "../../../live/live.svelte";
 
 export const GROUPINGS = ["none", "tag", "algorithm"] as const;
@@ -14,22 +15,12 @@ export interface Group {
 /** Tags and algorithms are names that others chose: there may be thousands. */
 export const MOST_GROUPS = 24;
 
-/** What a name is sorted by: numbers in it by their value. Comparing such keys is far cheaper than a collator. */
-function sortKey(name: string): string {
-  return name.toLowerCase().replace(/\d{1,12}/g, (digits) => digits.padStart(12, "0"));
-}
-
 export class Places {
   #algorithm = new Map<string, string>();
-  #keys = new Map<string, { name: string; key: string }>();
 
   /** Rigs in groups, groups and rigs in the order of their names; those without a name for their group come last. */
   groups(rows: ReadonlyMap<string, Rig>, by: Grouping): Group[] {
-    for (const id of this.#keys.keys()) {
-      if (rows.has(id)) continue;
-      this.#keys.delete(id);
-      this.#algorithm.delete(id);
-    }
+    for (const id of this.#algorithm.keys()) if (!rows.has(id)) this.#algorithm.delete(id);
     const groups = new Map<string | null, Rig[]>();
     for (const rig of rows.values()) {
       const name = this.groupOf(rig, by);
@@ -37,7 +28,7 @@ export class Places {
       if (group) group.push(rig);
       else groups.set(name, [rig]);
     }
-    const named = [...groups.keys()].sort((a, b) => Number(a === null) - Number(b === null) || compare(a ?? "", b ?? ""));
+    const named = [...groups.keys()].sort((a, b) => Number(a === null) - Number(b === null) || compared(a ?? "", b ?? ""));
     const found: Group[] = named.slice(0, MOST_GROUPS).map((name) => ({ name, ids: this.#sorted(groups.get(name) ?? []) }));
     const beyond = named.slice(MOST_GROUPS).flatMap((name) => groups.get(name) ?? []);
     if (beyond.length) found.push({ name: undefined, ids: this.#sorted(beyond) });
@@ -49,10 +40,10 @@ export class Places {
    * with the algorithm that it mined last.
    */
   groupOf(rig: Rig, by: Grouping): string | null {
-    if (by === "tag") return rig.tags.reduce<string | null>((first, tag) => (first === null || compare(tag, first) < 0 ? tag : first), null);
+    if (by === "tag") return rig.tags.reduce<string | null>((first, tag) => (first === null || compared(tag, first) < 0 ? tag : first), null);
     if (by === "none") return null;
     let most: string | null = null;
-    for (const algorithm of Object.keys(rig.hashrate)) if (most === null || compare(algorithm, most) < 0) most = algorithm;
+    for (const algorithm of Object.keys(rig.hashrate)) if (most === null || compared(algorithm, most) < 0) most = algorithm;
     if (most === null) return this.#algorithm.get(rig.id) ?? null;
     this.#algorithm.set(rig.id, most);
     return most;
@@ -60,20 +51,8 @@ export class Places {
 
   #sorted(rigs: Rig[]): string[] {
     return rigs
-      .map(({ id, name }) => ({ id, key: this.#key(id, name) }))
-      .sort((a, b) => compare(a.key, b.key) || compare(a.id, b.id))
+      .map(({ id, name }) => ({ id, key: collationKey(name) }))
+      .sort((a, b) => compared(a.key, b.key) || compared(a.id, b.id))
       .map(({ id }) => id);
   }
-
-  #key(id: string, name: string): string {
-    const known = this.#keys.get(id);
-    if (known?.name === name) return known.key;
-    const key = sortKey(name);
-    this.#keys.set(id, { name, key });
-    return key;
-  }
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -71,7 +71,7 @@ function whole(layout: Layout): Painter {
   while (frames.length) for (const work of frames.splice(0)) work(0);
   return painter;
 }
-const CELLS = DRAWN_AT_ONCE + 700;
+const CELLS = 2 * DRAWN_AT_ONCE + 700;
 
 describe("a wall to which rigs come and from which they go", () => {
   it("shows all that it showed before anything is drawn anew, and nothing of who left", () => {

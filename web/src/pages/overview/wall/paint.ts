@@ -42,7 +42,7 @@ export function coloursOf(element: Element): Colours {
 type Pen = CanvasRenderingContext2D;
 
 /** How many cells are drawn in one go. */
-export const DRAWN_AT_ONCE = 2000;
+export const DRAWN_AT_ONCE = 1000;
 
 export class Painter {
   #sprites = new Map<number, HTMLCanvasElement>();
