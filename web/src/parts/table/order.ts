@@ -85,9 +85,13 @@ export class Finder<Row extends TableRow> {
     const known = this.#texts.get(row.id);
     if (known?.row === row) return known.text;
     const text = folded(this.columns.map((column) => textOf(column, row)).join("\n"));
-    if (known) [known.row, known.text] = [row, text];
-    else this.#texts.set(row.id, { row, text });
-    return text;
+    if (!known) {
+      this.#texts.set(row.id, { row, text });
+      return text;
+    }
+    known.row = row;
+    if (known.text !== text) known.text = text; // most rows change in what nobody types: what is not kept costs nothing
+    return known.text;
   }
 
   /** The texts of rows that are gone. */
