@@ -99,12 +99,15 @@ async def test_a_changed_password_and_its_one_session_outlive_the_node(tmp_path:
     caller = await access.logged_in(here, HERE.address)
     kept = access._logins.find("alice")
     assert kept is not None
-    await access.change_own_password(caller, PASSWORD, "another horse battery")
+    renewed, view = await access.change_own_password(caller, PASSWORD, "another horse battery")
+    assert (view.name, view.role, access.holds(caller)) == ("Alice", AccessRole.OPERATOR, True)
     await access.close()
     again = Access(tmp_path / "access.db")
-    assert (await again.logged_in(here, HERE.address)).role is AccessRole.OPERATOR
-    with pytest.raises(Refused, match="logged in"):
-        await again.logged_in(there, HERE.address)
+    for each in (access, again):
+        assert (await each.logged_in(renewed, HERE.address)).id == caller.id
+        for old in (here, there):
+            with pytest.raises(Refused, match="logged in"):
+                await each.logged_in(old, HERE.address)
     login = again._logins.find("alice")
     assert login is not None
     assert (login.role, login.created_at_ms) == (AccessRole.OPERATOR, kept.created_at_ms)
@@ -151,9 +154,9 @@ async def test_who_stole_a_session_has_no_more_guesses_from_many_addresses(tmp_p
     await access.set_login(OWNER, "Alice", AccessRole.OPERATOR, PASSWORD)
     stolen, own = [(await access.log_in("alice", PASSWORD, HERE))[0] for _ in range(2)]
 
-    async def change(session: str, address: str, current: str) -> None:
+    async def change(session: str, address: str, current: str) -> str:
         caller = await access.logged_in(session, address)
-        await access.change_own_password(caller, current, "another horse battery")
+        return (await access.change_own_password(caller, current, "another horse battery"))[0]
 
     for number in range(FREE_BY_NAME):
         with pytest.raises(Refused, match="is wrong"):
@@ -162,10 +165,10 @@ async def test_who_stole_a_session_has_no_more_guesses_from_many_addresses(tmp_p
         with pytest.raises(RateLimited):
             await change(stolen, f"10.0.1.{number}", PASSWORD)
     now_s = LONGEST_WAIT_S
-    await change(stolen, HERE.address, PASSWORD)
+    renewed = await change(stolen, HERE.address, PASSWORD)
     for number in range(FREE_BY_NAME):
         with pytest.raises(Refused, match="is wrong"):
-            await change(stolen, f"10.0.2.{number}", "a guess of somebody's")
+            await change(renewed, f"10.0.2.{number}", "a guess of somebody's")
     with pytest.raises(Refused, match="logged in"):
         await access.logged_in(own, HERE.address)
     await access.close()
@@ -180,9 +183,10 @@ async def test_of_two_changes_at_once_the_second_is_told_of_the_first(access: Ac
         return_exceptions=True,
     )
     [refused] = [each for each in two if isinstance(each, BaseException)]
+    [(renewed, _)] = [each for each in two if not isinstance(each, BaseException)]
     assert isinstance(refused, Conflict)
     assert (refused.code, "meanwhile" in refused.message) == ("PASSWORD_CHANGED", True)
-    assert (await access.logged_in(here, HERE.address)).name == "Alice"
+    assert (await access.logged_in(renewed, HERE.address)).name == "Alice"
     with pytest.raises(Refused, match="logged in"):
         await access.logged_in(there, HERE.address)
 

@@ -338,8 +338,11 @@ async def test_whoever_has_logged_in_changes_the_own_password(port: OpenPort, ro
     (_, here), (_, elsewhere), (_, bob) = [await log_in(name, PASSWORD) for name in ("alice", "alice", "bob")]
     changed = await port("POST", "/session/password", _change(), headers=here)
     assert (changed.status, changed.data["name"], changed.data["role"]) == (200, "alice", role.value)
-    statuses = [(await port("GET", "/peers", headers=page)).status for page in (here, elsewhere, bob)]
-    assert statuses == [200, 401, 200], "this browser and other people stay, the other browser does not"
+    copied, here = here, _own_page(port, _session_of(changed.header("set-cookie")))
+    statuses = [(await port("GET", "/peers", headers=page)).status for page in (here, copied, elsewhere, bob)]
+    assert statuses == [200, 401, 401, 200], (
+        "this browser and others stay; another browser of hers and a copied cookie do not"
+    )
     assert [(await log_in("alice", password))[0] for password in (PASSWORD, OTHER)] == [401, 200]
     assert (await port("GET", "/session", headers=here)).data["role"] == role.value
     [entry] = port.world.audit.log

@@ -13,9 +13,10 @@ class Session {
   ended = $state(false);
   /** Who was known last. The page is made anew for another one: what somebody typed is not shown to somebody else. */
   last = $state.raw<Schemas["SessionView"] | undefined>(undefined);
+  #asking = false;
 
   constructor() {
-    whenUnauthorized(() => this.#lost());
+    whenUnauthorized(() => void this.#doubted());
   }
 
   /** Whether who uses this page may do what takes `role`. While the login is asked for again, as before: forms stay. */
@@ -26,12 +27,15 @@ class Session {
 
   /** Ask the node who asks. */
   async ask(): Promise<void> {
+    this.#asking = true;
     try {
       this.#known(await answerOf(api.GET("/session")));
     } catch (thrown) {
       const failure = failureOf(thrown);
       if (failure.status === 401) this.#lost();
       else this.failure = failure;
+    } finally {
+      this.#asking = false;
     }
   }
 
@@ -52,6 +56,11 @@ class Session {
     this.who = this.last = who;
     this.failure = undefined;
     this.ended = false;
+  }
+
+  /** Something was refused. It may have been asked just before the session got another cookie: then it goes on. */
+  async #doubted(): Promise<void> {
+    if (this.who && !this.#asking) await this.ask();
   }
 
   #lost(): void {

@@ -1,5 +1,6 @@
 // @vitest-environment happy-dom
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { answerOf, api } from "./api/requests";
 import { session } from "./session.svelte";
 
 /** Answers of the node, in the order in which they are asked for. */
@@ -32,6 +33,17 @@ describe("a session", () => {
     expect(session.ended).toBe(true);
     await session.login("ann", "correct horse battery");
     expect([session.ended, session.may("operator"), session.may("viewer")]).toEqual([false, false, true]);
+  });
+
+  it("in which something is refused is asked for before it is said to be over", async () => {
+    const refused = () => expect(answerOf(api.GET("/peers"))).rejects.toThrow();
+    answers = [[200, ANN], [401, WHO], [200, ANN], [401, WHO], [401, WHO]];
+    await session.login("ann", "correct horse battery");
+    await refused(); // its cookie was another one by then
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    expect([session.who?.name, session.ended]).toEqual(["ann", false]);
+    await refused();
+    await vi.waitFor(() => expect([session.who, session.ended]).toEqual([null, true]));
   });
 
   it("that is logged out leaves nothing", async () => {

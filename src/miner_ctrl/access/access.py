@@ -138,8 +138,9 @@ class Access:
         expires_at = None if end_ms is None else time_text(end_ms)
         return SessionView(name=caller.name, role=caller.role, door=caller.door, expires_at=expires_at)
 
-    async def change_own_password(self, caller: Caller, current: str, new: str) -> SessionView:
-        """Give the login that ``caller`` has logged in with another password. The other sessions of it end.
+    async def change_own_password(self, caller: Caller, current: str, new: str) -> tuple[str, SessionView]:
+        """Give the login that ``caller`` has logged in with another password. Return the new secret of this
+        session, and who that is; the other sessions of the login end.
 
         Raises:
             BadInput: ``new`` cannot be a password.
@@ -161,9 +162,9 @@ class Access:
                 suggestion="Try again; who has forgotten it is given another by an admin.",
                 code="WRONG_PASSWORD",
             )
-        await self._logins.change_password(login, await self._passwords.hash(new), caller.id)
+        changed = await self._logins.change_password(login, await self._passwords.hash(new), caller.id)
         self._attempts.succeeded(caller.address, login.name, caller.id)
-        return await self.session(caller)
+        return changed.text, _session_view(changed, login.name, login.role)
 
     def holds(self, caller: Caller) -> bool:
         """Whether what a caller came in with still counts. A page that is open uses its session."""

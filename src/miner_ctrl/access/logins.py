@@ -125,14 +125,15 @@ class Logins:
         self._drop_sessions(name)
         return self._view(login)
 
-    async def change_password(self, login: Login, hash_: str, session_id: str) -> None:
-        """Give ``login`` another password; its sessions end but the one of this ID.
+    async def change_password(self, login: Login, hash_: str, session_id: str) -> NewSession:
+        """Give ``login`` another password. Its sessions end but the one of this ID, which gets another secret:
+        a copy of the one it had is worth nothing any more.
 
         Raises:
             Refused: it was removed, or got another password or role, since it was found, and the session is over.
             Conflict: it got another password in this session.
         """
-        now_ms = self._clocks.now_ms()
+        now_ms, text = self._clocks.now_ms(), new_session(self._random_bytes)
 
         def write(file: apsw.Connection) -> bool:
             file.execute(
@@ -142,6 +143,7 @@ class Logins:
             if not file.changes():
                 return False
             file.execute("DELETE FROM session WHERE login = ? AND id <> ?", (login.name, session_id))
+            file.execute("UPDATE session SET hash = ? WHERE id = ?", (kept(text), session_id))
             return True
 
         if not await self._database.run(write) or self.find(login.name) is not login:
@@ -154,6 +156,13 @@ class Logins:
             raise session_over()
         self._logins[login.name.lower()] = replace(login, hash=hash_, changed_at_ms=now_ms)
         self._drop_sessions(login.name, but=session_id)
+        session = next((each for each in self._of(login.name) if not self._is_over(each)), None)
+        if session is None:  # logged out meanwhile
+            raise session_over()
+        del self._sessions[session.hash]
+        session.hash = kept(text)
+        self._sessions[session.hash] = session
+        return NewSession(session, text)
 
     async def remove(self, query: str) -> LoginView:
         """Remove a login and end its sessions.

@@ -75,12 +75,15 @@ async def session(access: AccessFace, caller: Caller) -> SessionView:
 
 
 @ACCESS.post("/session/password", errors=(409,), role=AccessRole.VIEWER)
-async def change_own_password(access: AccessFace, caller: Caller, body: OwnPassword) -> SessionView:
-    """Give who has logged in another password. This session goes on, the others of that login end.
+async def change_own_password(
+    access: AccessFace, caller: Caller, body: OwnPassword, visit: Visit
+) -> WithHeaders[SessionView]:
+    """Give who has logged in another password. This session goes on with another cookie, the others of that login end.
 
     A token, this machine's user and a peer have no password: 403 ``NO_PASSWORD``.
     """
-    return await access.change_own_password(caller, body.current_password, body.new_password)
+    session, view = await access.change_own_password(caller, body.current_password, body.new_password)
+    return WithHeaders(view, (kept_by_browser(session, secure=visit.secure),))
 
 
 @ACCESS.get("/tokens", role=AccessRole.ADMIN)

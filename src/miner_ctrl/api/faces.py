@@ -445,8 +445,11 @@ class AccessFace(Protocol):
         """Whether what ``caller`` came in with still counts; asked while it follows the feed, which uses a session."""
 
     async def session(self, caller: Caller) -> SessionView: ...
-    async def change_own_password(self, caller: Caller, current: str, new: str) -> SessionView:
-        """Give who has logged in another password. Raises ``Refused``, ``BadInput`` or ``RateLimited``."""
+    async def change_own_password(self, caller: Caller, current: str, new: str) -> tuple[str, SessionView]:
+        """Give who has logged in another password. Returns another secret for this session, and whose it is.
+
+        Raises ``Refused``, ``BadInput`` or ``RateLimited``.
+        """
 
     async def tokens(self) -> list[ApiTokenView]: ...
     async def create_token(self, caller: Caller, name: str, role: AccessRole, lifetime_s: float | None) -> ApiTokenView:
