@@ -85,8 +85,8 @@ describe("who waits for approval", () => {
 
 describe("keys let in ahead", () => {
   it("are narrowed by typing", async () => {
-    vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ publicKeys: many(9, (at) => `key-${at}`) }), { headers: { "content-type": "application/json" } }));
-    component = mount(AllowList, { target: document.body, props: { peers: { keys: new Set(), reload: async () => undefined } as unknown as Peers } });
+    vi.stubGlobal("fetch", async () => new Response(JSON.stringify({ publicKeys: ["key-of-a-peer", ...many(9, (at) => `key-${at}`)] }), { headers: { "content-type": "application/json" } }));
+    component = mount(AllowList, { target: document.body, props: { peers: { keys: async () => new Set(["key-of-a-peer"]) } as unknown as Peers } });
     flushSync();
     const details = document.querySelector("details") as HTMLDetailsElement;
     details.open = true;

@@ -4,6 +4,7 @@ import { type Schemas, answerOf, api, replyOf } from "../../api/requests";
 import { failureOf } from "../../api/failure";
 import { parsed } from "../../format/times";
 import { type Rig, live } from "../../live/live.svelte";
+import type { Changes } from "../../live/table";
 import type { Source } from "../../parts/table/rows.svelte";
 import { toasts } from "../../parts/toasts.svelte";
 import { nodes as t } from "../../texts";
@@ -39,54 +40,68 @@ export function rowOf(peer: Peer): NodeRow {
 export class Peers implements Source<NodeRow> {
   /** Peers that are no rigs, as the list has them. */
   #others = $state.raw<ReadonlyMap<string, NodeRow>>(new Map());
-  /** When a peer was last seen, where the feed does not say it (ms). */
-  #seen = $state.raw<ReadonlyMap<string, number>>(new Map());
-  /** Public keys of all peers. */
-  keys = $state.raw<ReadonlySet<string>>(new Set());
   #pings = $state.raw<ReadonlyMap<string, Ping>>(new Map());
   #asked = $state(0);
   /** As `Source` has it. */
   done = $state(0);
   #stopped = false;
 
-  /** Ask for the list now, and again when peers come or go. Returns how to end that. */
+  /** Ask for the list once the rigs are known, and again when peers come or go. Returns how to end that. */
   start(): () => void {
     this.#stopped = false;
-    void this.reload();
-    let known = live.fleet.rows.size;
-    const asking = setInterval(() => {
-      const size = live.fleet.rows.size;
-      if (size !== known || (size <= SMALL && Date.now() - this.#asked > AGAIN_MS)) void this.reload();
+    let known: number | undefined;
+    const look = (): void => {
+      const { size } = live.fleet.rows;
+      if (!live.fleet.complete || (size === known && (size > SMALL || Date.now() - this.#asked <= AGAIN_MS))) return;
       known = size;
-    }, 2000);
+      void this.reload();
+    };
+    const asking = setInterval(look, 2000);
+    const first = live.fleet.listen(() => {
+      if (known === undefined) look();
+    });
+    look();
     return () => {
       this.#stopped = true;
       clearInterval(asking);
+      first();
     };
   }
 
-  /** Ask for all peers, a part at a time; controllers are in the first. */
+  /** Ask for the peers that are no rigs. */
   async reload(): Promise<void> {
     this.#asked = Date.now();
     const others = new Map<string, NodeRow>();
-    const seen = new Map<string, number>();
-    const keys = new Set<string>();
     try {
-      for (let at = 0; at < MOST_PAGES && !this.#stopped; at += 1) {
-        const { data, headers } = await replyOf(api.GET("/peers", { params: { query: { limit: PAGE, offset: at * PAGE, sort: "role" } } }));
-        for (const peer of data) {
-          if (!live.fleet.rows.has(peer.id)) others.set(peer.id, rowOf(peer));
-          keys.add(peer.publicKey);
-          if (peer.lastSeen) seen.set(peer.id, Date.parse(peer.lastSeen));
-        }
-        if ((at + 1) * PAGE >= Number(headers.get("X-Total-Count") ?? 0)) break;
+      for await (const { peers, total } of this.#parts()) {
+        for (const peer of peers) if (!live.fleet.rows.has(peer.id)) others.set(peer.id, rowOf(peer));
+        // there are no more of them: thousands of rigs are not asked for, the feed has them
+        if (others.size >= total - live.fleet.rows.size) break;
       }
     } catch {
       return; // the rigs are there all the same; the bar says that the node does not answer
     }
     this.#others = others;
-    this.#seen = seen;
-    this.keys = keys;
+  }
+
+  /**
+   * The public keys of all peers.
+   * @throws {ApiFailure} the node refused or failed, or did not answer.
+   */
+  async keys(): Promise<ReadonlySet<string>> {
+    const keys = new Set<string>();
+    for await (const { peers } of this.#parts()) for (const peer of peers) keys.add(peer.publicKey);
+    return keys;
+  }
+
+  /** All peers, a part at a time; controllers are in the first. */
+  async *#parts(): AsyncGenerator<{ peers: readonly Peer[]; total: number }> {
+    for (let at = 0; at < MOST_PAGES && !this.#stopped; at += 1) {
+      const { data, headers } = await replyOf(api.GET("/peers", { params: { query: { limit: PAGE, offset: at * PAGE, sort: "role" } } }));
+      const total = Number(headers.get("X-Total-Count") ?? 0);
+      yield { peers: data, total };
+      if ((at + 1) * PAGE >= total) return;
+    }
   }
 
   get rows(): Source<NodeRow>["rows"] {
@@ -109,6 +124,10 @@ export class Peers implements Source<NodeRow> {
     return live.fleet.version + this.#asked;
   }
 
+  listen(heard: (changes: Changes) => void): () => void {
+    return live.fleet.listen(heard);
+  }
+
   get complete(): boolean {
     return live.fleet.complete;
   }
@@ -120,9 +139,9 @@ export class Peers implements Source<NodeRow> {
     this.done += 1;
   }
 
-  /** When a peer was last seen (ms), `null` if never. */
+  /** When a peer was last seen (ms), `null` if never. A rig that was not there since the node began is offline since then. */
   lastSeen(row: NodeRow): number | null {
-    return row.seenAtMs ?? this.#seen.get(row.id) ?? null;
+    return row.seenAtMs ?? (row.state === "offline" ? row.sinceMs : null);
   }
 
   ping(id: string): Ping | undefined {

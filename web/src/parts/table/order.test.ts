@@ -87,31 +87,38 @@ describe("what is typed", () => {
     expect(matches?.({ id: "1", name: "new" })).toBe(true);
   });
 
+  const many = (n: number) => new Map(Array.from({ length: n }, (_, at) => [String(at), { id: String(at), name: `Rig-${at}` } as Rig]));
+
   it("sees a row that is gone and comes back as it came back", () => {
     const finder = new Finder(COLUMNS);
-    const rows = new Map(rigs("a", "b").map((rig) => [rig.id, rig]));
-    finder.ready(rows);
-    const kept = rows.get("0") as Rig;
+    const rows = many(2);
+    finder.changed("all", rows);
+    expect(finder.ready(rows)).toBe(2);
     rows.delete("0");
-    for (let turn = 0; turn < 3; turn += 1) finder.ready(rows);
-    rows.set("0", { ...kept, name: "other" });
-    rows.set("9", kept);
-    expect([...rows.values()].filter((row) => finder.matcher("other")?.(row)).map((row) => row.name)).toEqual(["other"]);
+    finder.changed(new Set(["0"]), rows);
+    expect(finder.ready(rows)).toBe(0);
+    rows.set("0", { id: "0", name: "other" });
+    finder.changed(new Set(["0"]), rows);
+    expect(finder.ready(rows)).toBe(1);
+    expect([...rows.values()].filter((row) => finder.matcher("other")?.(row)).map((row) => row.id)).toEqual(["0"]);
+    finder.changed("all", many(1));
+    expect(finder.ready(many(1)), "what is gone is forgotten").toBe(1);
   });
 
   it("is made ready a part of the rows at a time, and found the same with that and without", () => {
-    let made = 0;
-    const counted: Column<Rig>[] = [{ id: "name", header: "Name", width: 8, text: (rig) => ((made += 1), rig.name) }];
-    const rows = new Map(Array.from({ length: 2 * READY_AT_ONCE + 30 }, (_, n) => [String(n), { id: String(n), name: `Rig-${n}` }]));
+    let folds = 0;
+    const counted: Column<Rig>[] = [{ id: "name", header: "Name", width: 8, text: (rig) => ((folds += 1), rig.name) }];
+    const rows = many(2 * READY_AT_ONCE + 30);
     const finder = new Finder(counted);
-    const parts: number[] = [];
-    for (let turn = 0; turn < 3; turn += 1) parts.push(finder.ready(rows));
-    expect(parts).toEqual([READY_AT_ONCE, READY_AT_ONCE, 30]);
+    finder.changed("all", rows);
+    expect([finder.ready(rows), finder.ready(rows), finder.ready(rows), finder.ready(rows)]).toEqual([READY_AT_ONCE, READY_AT_ONCE, 30, 0]);
     rows.set("7", { id: "7", name: "Other-77" });
-    expect([finder.ready(rows), finder.ready(rows), finder.ready(rows)]).toEqual([1, 0, 0]);
-    made = 0;
+    rows.set("8", { id: "8", name: "Rig-8", rate: 5 });
+    finder.changed(new Set(["7", "8"]), rows);
+    expect([finder.ready(rows), finder.ready(rows)], "only what says something else is made anew").toEqual([1, 0]);
+    folds = 0;
     const found = [...rows.values()].filter((row) => finder.matcher("77")?.(row));
-    expect(made).toBe(0);
+    expect(folds, "nothing is made while somebody types").toBe(0);
     expect(found).toEqual([...rows.values()].filter((row) => new Finder(counted).matcher("77")?.(row)));
     expect(found.map((row) => row.id)).toContain("7");
   });

@@ -2,10 +2,10 @@
 
 import { collationKey, compared } from "../../format/collation";
 import { finding, folded } from "../find/found";
+import type { Changes } from "../../live/table";
 import type { CellValue, Column, Sort, TableRow } from "./columns";
 
-/** How many rows are looked at, and made ready to be found and sorted, in one go. */
-export const LOOKED_AT_ONCE = 1000;
+/** How many rows are made ready to be found and sorted in one go. */
 export const READY_AT_ONCE = 250;
 
 function keyOf(value: CellValue): string | number | undefined {
@@ -45,30 +45,39 @@ function tieKey(said: CellValue): string {
   return typeof said === "string" ? collationKey(said) : "";
 }
 
-/** Finds rows by what is typed: every word has to stand in some column. A row's text is made once for as long as the row is the same. */
+type Rows<Row> = Pick<ReadonlyMap<string, Row>, "get" | "values">;
+
+/** Finds rows by what is typed: every word has to stand in some column. A row's text is made once for as long as it says the same. */
 export class Finder<Row extends TableRow> {
   #texts = new Map<string, { row: Row; text: string }>();
-  #left: Iterator<Row> | undefined;
+  /** Rows that changed, and are not made ready yet. */
+  #stale = new Set<string>();
 
   constructor(private readonly columns: readonly Column<Row>[]) {}
 
+  /** Rows came, changed or went. */
+  changed(changes: Changes, rows: Rows<Row>): void {
+    if (changes !== "all") {
+      for (const id of changes) this.#stale.add(id);
+      return;
+    }
+    for (const id of this.#texts.keys()) if (!rows.get(id)) this.#texts.delete(id);
+    for (const row of rows.values()) this.#stale.add(row.id);
+  }
+
   /**
-   * Make the texts of some rows before anybody types, and what they are sorted by: of `LOOKED_AT_ONCE` rows after those of
-   * the last time, from the beginning again at the end, at most `READY_AT_ONCE`. Returns how many texts were made.
+   * Make the texts of some rows that changed before anybody types, and what they are sorted by: of `READY_AT_ONCE` at most.
+   * Returns how many texts were made.
    */
-  ready(rows: Pick<ReadonlyMap<string, Row>, "get" | "values" | "size">): number {
-    let made = 0;
-    for (let looked = Math.min(LOOKED_AT_ONCE, rows.size); looked > 0 && made < READY_AT_ONCE; looked -= 1) {
-      this.#left ??= rows.values()[Symbol.iterator]();
-      const next = this.#left.next();
-      if (next.done) {
-        this.#left = undefined;
-        this.#forget(rows);
-        break;
-      }
-      const row = next.value;
-      if (this.#texts.get(row.id)?.row === row) continue;
-      this.#text(row);
+  ready(rows: Rows<Row>): number {
+    let [left, made] = [READY_AT_ONCE, 0];
+    for (const id of this.#stale) {
+      if (left-- === 0) break;
+      this.#stale.delete(id);
+      const row = rows.get(id);
+      const before = this.#texts.get(id)?.text;
+      if (!row) this.#texts.delete(id);
+      if (!row || this.#text(row) === before) continue;
       for (const column of this.columns) if (!column.hidden && column.value) keyOf(column.value(row));
       made += 1;
     }
@@ -83,21 +92,14 @@ export class Finder<Row extends TableRow> {
 
   #text(row: Row): string {
     const known = this.#texts.get(row.id);
-    if (known?.row === row) return known.text;
-    const text = folded(this.columns.map((column) => textOf(column, row)).join("\n"));
-    if (!known) {
-      this.#texts.set(row.id, { row, text });
-      return text;
+    // most rows change in what nobody types
+    if (known && (known.row === row || this.columns.every((column) => textOf(column, known.row) === textOf(column, row)))) {
+      known.row = row;
+      return known.text;
     }
-    known.row = row;
-    if (known.text !== text) known.text = text; // most rows change in what nobody types: what is not kept costs nothing
-    return known.text;
-  }
-
-  /** The texts of rows that are gone. */
-  #forget(rows: Pick<ReadonlyMap<string, Row>, "get" | "size">): void {
-    if (this.#texts.size <= rows.size) return;
-    for (const id of this.#texts.keys()) if (!rows.get(id)) this.#texts.delete(id);
+    const text = folded(this.columns.map((column) => textOf(column, row)).join("\n"));
+    this.#texts.set(row.id, { row, text });
+    return text;
   }
 }
 

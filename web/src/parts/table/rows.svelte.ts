@@ -2,6 +2,7 @@
 
 import { untrack } from "svelte";
 import { answerFirst, nextFrame } from "../../frames";
+import type { Changes } from "../../live/table";
 import type { Column, Sort, TableRow } from "./columns";
 import { Finder, ordered } from "./order";
 
@@ -13,6 +14,8 @@ export interface Source<Row extends TableRow> {
   readonly complete: boolean;
   /** What comes was asked for, and is shown at once. */
   readonly asked?: boolean;
+  /** For what changes by itself: `heard` is told of what did; the returned function ends that. */
+  listen?(heard: (changes: Changes) => void): () => void;
   /** Another number when somebody here did what changes the list: that is shown at once. */
   readonly done?: number;
 }
@@ -81,9 +84,16 @@ export class OrderedRows<Row extends TableRow> {
     });
     $effect(() => {
       const looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
-      const readying = setInterval(() => this.#finder.ready(untrack(() => this.wanted().source.rows)), READY_EVERY_MS);
+      return () => clearInterval(looking);
+    });
+    $effect(() => {
+      const { source } = wanted();
+      const rows = () => untrack(() => source.rows);
+      this.#finder.changed("all", rows());
+      const ended = source.listen?.((changes) => this.#finder.changed(changes, rows()));
+      const readying = ended && setInterval(() => this.#finder.ready(rows()), READY_EVERY_MS);
       return () => {
-        clearInterval(looking);
+        ended?.();
         clearInterval(readying);
       };
     });
