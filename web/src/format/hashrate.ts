@@ -1,6 +1,6 @@
-/** A number as people read it: `value` with three significant digits, `unit`, and the `exact` one for who looks closer. */
-
 import { whole } from "./whole";
+
+/** A number as people read it: `value` with three significant digits, `unit`, and the `exact` one for who looks closer. */
 export interface Measure {
   value: string;
   unit: string;

@@ -46,6 +46,11 @@ export class LiveTable<Row extends TableRow> {
     return this.#version;
   }
 
+  /** As `Table` has it. */
+  get members(): number {
+    return this.#table.members;
+  }
+
   /** Whether a whole snapshot has been there: before that, an empty table means nothing. */
   get complete(): boolean {
     return this.#complete;
@@ -111,7 +116,7 @@ class Live {
   connectionSince = $state(Date.now());
   /** The node's version, once it has said so. */
   version = $state("");
-  fleet = new LiveTable<Rig>("fleet", FRESH_RIG, (rig) => collationKey(rig.name)); // wherever they are listed they are in that order
+  fleet = new LiveTable<Rig>("fleet", FRESH_RIG, (rig) => collationKey(rig.name)); // the wall and the table are in that order
   alerts = new LiveTable<Alert>("alerts", FRESH_ALERT);
   jobs = new LiveTable<Job>("jobs", FRESH_JOB);
   events = new LiveTable<HistoryEvent>("events", FRESH_EVENT);

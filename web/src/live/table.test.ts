@@ -24,6 +24,16 @@ describe("a table", () => {
     expect(one.complete).toBe(true);
   });
 
+  it("says that rows came or went, and not that they changed", () => {
+    const one = table();
+    const members = [one.members];
+    for (const message of [snapshot(0, false, [{ id: "a" }, { id: "b" }]), delta([{ id: "a", n: 2 }]), delta([{ id: "c" }], ["a"]), delta([], ["nobody"])]) {
+      one.apply(message);
+      members.push(one.members);
+    }
+    expect(members.map((now, at) => now !== members[at - 1])).toEqual([true, true, false, true, false]);
+  });
+
   it("says of each row of a snapshot, whole, that it came", () => {
     const came: Row[] = [];
     const one = new Table<Row>(FRESH, (row) => came.push(row));

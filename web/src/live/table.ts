@@ -12,6 +12,8 @@ export type Changes = ReadonlySet<string> | "all";
 export class Table<Row extends TableRow> {
   /** In the order in which rows came. */
   rows = new Map<string, Row>();
+  /** Another number when a row came or went: as many may have come as went. */
+  members = 0;
   /** Whether a whole snapshot has been there. */
   complete = false;
   /** A snapshot that is still coming: what was there is shown until it is whole. */
@@ -33,10 +35,15 @@ export class Table<Row extends TableRow> {
     const rows = this.#coming ?? this.rows;
     const changed = new Set<string>();
     for (const patch of message.changed as ({ id: string } & Partial<Row>)[]) {
+      if (!rows.has(patch.id)) this.members += 1;
       rows.set(patch.id, { ...(rows.get(patch.id) ?? this.fresh), ...patch } as Row);
       changed.add(patch.id);
     }
-    for (const id of message.removed) if (rows.delete(id)) changed.add(id);
+    for (const id of message.removed) {
+      if (!rows.delete(id)) continue;
+      this.members += 1;
+      changed.add(id);
+    }
     return rows === this.rows && changed.size ? changed : undefined;
   }
 
@@ -51,6 +58,7 @@ export class Table<Row extends TableRow> {
     }
     if (message.more && (this.complete || coming.size > FIRST_ROWS)) return undefined;
     this.rows = coming;
+    this.members += 1;
     if (!message.more) {
       this.#coming = undefined;
       this.complete = true;

@@ -22,11 +22,22 @@ describe("a drawn icon", () => {
     expect(elements[0]?.querySelector("svg")?.outerHTML).toBe(itself(Pencil));
   });
 
-  it("is what a button shows, with its name", () => {
+  const buttonOf = (props: object): HTMLButtonElement => {
     const target = document.createElement("div");
-    mount(IconButton, { target, props: { icon: Plus, label: "Add <b>", onclick: () => {} } });
+    mount(IconButton, { target, props: { icon: Plus, label: "Add <b>", onclick: () => {}, ...props } });
     flushSync();
-    const button = target.querySelector("button");
-    expect([button?.getAttribute("aria-label"), button?.querySelectorAll("svg").length]).toEqual(["Add <b>", 1]);
+    return target.querySelector("button") as HTMLButtonElement;
+  };
+  const said = (button: HTMLButtonElement) => ["aria-label", "title", "aria-pressed", "tabindex", "disabled"].map((name) => button.getAttribute(name));
+
+  it("is what a button shows, with its name", () => {
+    const button = buttonOf({});
+    expect([said(button), button.querySelectorAll("svg").length, button.type]).toEqual([["Add <b>", "Add <b>", null, null, null], 1, "button"]);
+  });
+
+  it("stands in a button that can be on, out of reach, or not to be pressed", () => {
+    const button = buttonOf({ pressed: true, tabindex: -1, disabled: true, push: true });
+    expect([said(button), button.classList.contains("push")]).toEqual([["Add <b>", "Add <b>", "true", "-1", ""], true]);
+    expect(said(buttonOf({ pressed: false, tabindex: 0 }))).toEqual(["Add <b>", "Add <b>", "false", "0", null]);
   });
 });

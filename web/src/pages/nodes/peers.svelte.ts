@@ -128,6 +128,11 @@ export class Peers implements Source<NodeRow> {
     return live.fleet.listen(heard);
   }
 
+  get members(): number {
+    void this.#others;
+    return live.fleet.members + this.#asked;
+  }
+
   get complete(): boolean {
     return live.fleet.complete;
   }

@@ -1,6 +1,7 @@
 /** What needs attention, in the order in which it is listed. Pure: alerts in, entries out. */
 
-import { finding, folded } from "../../parts/find/found";
+import { folded } from "../../format/folded";
+import { finding } from "../../parts/find/found";
 import type { Alert } from "../../live/live.svelte";
 
 /** One alert, or several rigs with the same trouble. `key` stays while the entry does. */

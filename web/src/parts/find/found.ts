@@ -1,15 +1,6 @@
 /** What is found by typing, wherever something is listed. Pure. */
 
-/** A text as it is found: without case and accents. */
-export function folded(text: string): string {
-  const lower = text.toLowerCase();
-  return isAscii(lower) ? lower : lower.normalize("NFKD").replace(/\p{M}/gu, "");
-}
-
-function isAscii(text: string): boolean {
-  for (let at = 0; at < text.length; at += 1) if (text.charCodeAt(at) > 127) return false;
-  return true;
-}
+import { folded } from "../../format/folded";
 
 /** Whether a text, folded, is found by what is typed: every word has to stand in it, in whatever order. `undefined` where nothing is looked for. */
 export function finding(typed: string): ((text: string) => boolean) | undefined {

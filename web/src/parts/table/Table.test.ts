@@ -2,8 +2,8 @@
 import { createRawSnippet, flushSync, mount, unmount } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Column } from "./columns";
+import { listed } from "./listed.svelte";
 import { MADE_AT_ONCE } from "./made.svelte";
-import { listed } from "./rows.svelte";
 import Table from "./Table.svelte";
 
 interface Rig {
@@ -122,6 +122,48 @@ describe("a table", () => {
     click(rate);
     expect(lines()[0]?.textContent).toContain("rig-9999");
     expect(JSON.parse(localStorage.getItem("miner-ctrl.table.test") ?? "")).toMatchObject({ sort: { column: "rate", descending: false } });
+  });
+
+  it("draws what is seen in another order with the next frame and the rest with the one after; a box chooses the row beside it", () => {
+    const frame = heldFrames();
+    show(RIGS.slice(0, 30)); // 10 of them are seen
+    while (frame());
+    const names = () => lines().map((line) => line.querySelector("[role=gridcell] bdi")?.textContent);
+    const byRate = all("[role=columnheader] button")[1] as HTMLElement;
+    click(byRate);
+    while (frame());
+    const [before, seen] = [names(), 11];
+    click(byRate); // the other way round
+    const rate = names();
+    expect(rate.slice(0, seen)).toEqual(Array.from({ length: seen }, (_, at) => `rig-${29 - at}`));
+    expect(rate.slice(seen)).toEqual(before.slice(seen));
+    const [late, box] = [rate[20], lines()[20]?.querySelector("input")];
+    expect(late).toBe("rig-20");
+    click(box as HTMLElement);
+    const checked = () => [...new Set(all("input[type=checkbox]:checked").map((each) => each.getAttribute("aria-label")))];
+    expect(checked(), "where it stands now, and where it stood").toEqual([`Select ${late}`]);
+    frame();
+    expect(names(), "the frame that answers").toEqual(rate);
+    while (frame());
+    expect(names()).toEqual(names().map((_, at) => `rig-${29 - at}`));
+    expect([checked(), selected()]).toEqual([[`Select ${late}`], "1 selected"]);
+  });
+
+  it("begins at the top in another order, and where something else is typed", () => {
+    const frame = heldFrames();
+    show(RIGS);
+    while (frame());
+    const box = one(".box");
+    for (const act of [() => click(all("[role=columnheader] button")[1] as HTMLElement), () => type("rig"), () => type("")]) {
+      box.scrollTop = 4000;
+      box.dispatchEvent(new Event("scroll"));
+      flushSync();
+      while (frame());
+      expect(lines().some((line) => line.getAttribute("aria-rowindex") === "2")).toBe(false);
+      act();
+      expect(box.scrollTop).toBe(0);
+      expect(lines().some((line) => line.getAttribute("aria-rowindex") === "2")).toBe(true);
+    }
   });
 
   it("makes a few rows with each frame, the first at once, and none is missing in the end", () => {

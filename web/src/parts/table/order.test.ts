@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { collationKey } from "../../format/collation";
 import type { Column } from "./columns";
 import { Finder, READY_AT_ONCE, ordered } from "./order";
@@ -24,6 +24,8 @@ function names(of: Rig[], column = "name", descending = false): string[] {
 describe("the order", () => {
   it("is that of people: case, accents and leading zeros aside, numbers by size", () => {
     expect(names(rigs("rig-10", "Rig-9", "élan", "rig-009b", "echo", "zulu"))).toEqual(["echo", "élan", "Rig-9", "rig-009b", "rig-10", "zulu"]);
+    const runs = [1, 8, 9, 10, 16, 17, 60, 63].map((length) => `x${"7".repeat(length)}`);
+    expect(names(rigs(...runs.toReversed(), "xa", "x"))).toEqual(["x", ...runs, "xa"]);
     expect(names(rigs("a100000000000000000000", "a20000000000000000000", "a000", "a1"))).toEqual(["a000", "a1", "a20000000000000000000", "a100000000000000000000"]);
     expect(collationKey("ÉLAN")).toBe(collationKey("elan"));
   });
@@ -116,6 +118,19 @@ describe("what is typed", () => {
     rows.set("8", { id: "8", name: "Rig-8", rate: 5 });
     finder.changed(new Set(["7", "8"]), rows);
     expect([finder.ready(rows), finder.ready(rows)], "only what says something else is made anew").toEqual([1, 0]);
+    let sorted = 0;
+    const kept = vi.spyOn(String.prototype, "replace").mockImplementation(function (this: string) {
+      sorted += 1;
+      return String(this);
+    });
+    const keyed: Column<Rig>[] = [{ id: "name", header: "Name", width: 8, value: (rig) => rig.name }];
+    const other = new Finder(keyed);
+    const fresh = new Map(["one", "two"].map((id) => [id, { id, name: `never sorted ${id}` } as Rig]));
+    other.matcher("x")?.(fresh.get("one") as Rig); // somebody typed before it was ready
+    other.changed("all", fresh);
+    other.ready(fresh);
+    kept.mockRestore();
+    expect(sorted, "what they are sorted by is made ready too").toBe(2);
     folds = 0;
     const found = [...rows.values()].filter((row) => finder.matcher("77")?.(row));
     expect(folds, "nothing is made while somebody types").toBe(0);

@@ -2,8 +2,9 @@
 import { flushSync } from "svelte";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Column } from "./columns";
+import { listed } from "./listed.svelte";
 import { Finder, ordered } from "./order";
-import { OrderedRows, type Source, listed } from "./rows.svelte";
+import { OrderedRows, type Source } from "./rows.svelte";
 
 interface Rig {
   id: string;
@@ -19,7 +20,14 @@ class Feed implements Source<Rig> {
   #rows = new Map<string, Rig>();
   #version = $state(0);
   complete = true;
+  members = 0;
   done = $state(0);
+  /** How often somebody began to listen, and ended it. */
+  followed: [number, number] = [0, 0];
+  listen() {
+    this.followed[0] += 1;
+    return () => void (this.followed[1] += 1);
+  }
   get rows() {
     void this.#version;
     return this.#rows;
@@ -28,12 +36,16 @@ class Feed implements Source<Rig> {
     return this.#version;
   }
   put(...rows: Rig[]) {
-    for (const row of rows) this.#rows.set(row.id, row);
+    for (const row of rows) {
+      if (!this.#rows.has(row.id)) this.members += 1;
+      this.#rows.set(row.id, row);
+    }
     this.#version += 1;
     flushSync();
   }
   drop(id: string) {
     this.#rows.delete(id);
+    this.members += 1;
     this.#version += 1;
     flushSync();
   }
@@ -126,6 +138,15 @@ describe("rows in order", () => {
     expect(rows.order).toEqual(["new", "b", "a"]);
   });
 
+  it("are put in where as many went as came", () => {
+    const rows = table();
+    feed.put({ id: "a", rate: 1 }, { id: "b", rate: 2 });
+    feed.drop("a");
+    feed.put({ id: "c", rate: 3 });
+    later(1000);
+    expect(rows.order).toEqual(["b", "c"]);
+  });
+
   it("are not made again for a column that does not move by itself", () => {
     const rows = table("id");
     feed.put({ id: "a", rate: 1 });
@@ -159,9 +180,29 @@ describe("rows in order", () => {
     later(20_000);
     expect(rows.order).toEqual(["a", "b"]);
     expect([rows.isGone("a"), rows.row("a")?.rate]).toEqual([true, 1]);
+    feed.put({ id: "c", rate: 3 });
+    later(1000);
+    feed.drop("c");
+    expect([rows.order, rows.isGone("c"), rows.row("c")?.rate], "of one that came meanwhile too").toEqual([["a", "b", "c"], true, 3]);
     feed.done += 1;
     flushSync();
     expect(rows.order).toEqual(["b"]);
+    feed.put({ id: "b", rate: 7 }, { id: "d", rate: 1 });
+    feed.done += 1;
+    flushSync();
+    feed.drop("b");
+    expect(rows.row("b")?.rate, "as it was in the order that is made now").toBe(7);
+  });
+
+  it("are followed once, whatever is typed and sorted by", () => {
+    table();
+    asked.text = "a";
+    flushSync();
+    asked.column = "rate";
+    flushSync();
+    expect(feed.followed).toEqual([1, 0]);
+    end();
+    expect(feed.followed).toEqual([1, 1]);
   });
 });
 

@@ -10,32 +10,14 @@ import { Finder, ordered } from "./order";
 export interface Source<Row extends TableRow> {
   readonly rows: Pick<ReadonlyMap<string, Row>, "get" | "values" | "size">;
   readonly version: number;
+  /** Another number when a row came or went. */
+  readonly members: number;
   /** False while nothing is known yet. */
   readonly complete: boolean;
-  /** What comes was asked for, and is shown at once. */
-  readonly asked?: boolean;
   /** For what changes by itself: `heard` is told of what did; the returned function ends that. */
   listen?(heard: (changes: Changes) => void): () => void;
   /** Another number when somebody here did what changes the list: that is shown at once. */
   readonly done?: number;
-}
-
-/** A list as a source; `undefined` is one that is not there yet. For lists that are asked for, not for what changes by itself. */
-export function listed<Row extends TableRow>(list: () => readonly Row[] | undefined): Source<Row> {
-  let version = 0;
-  const table = $derived.by(() => ({ rows: new Map((list() ?? []).map((row) => [row.id, row])), version: ++version }));
-  return {
-    get rows() {
-      return table.rows;
-    },
-    get version() {
-      return table.version;
-    },
-    get complete() {
-      return list() !== undefined;
-    },
-    asked: true,
-  };
 }
 
 export interface Wanted<Row extends TableRow> {
@@ -67,14 +49,15 @@ export class OrderedRows<Row extends TableRow> {
   #lastKnown: Map<string, Row> | undefined;
   /** All rows as they were in order last, and by which column: what is nearly in order is sorted in no time. */
   #base: { column: string; ids: readonly string[] } = { column: "", ids: [] };
-  #anything = $derived.by(() => this.wanted().source.rows.size > 0);
+  #source = $derived.by(() => this.wanted().source);
+  #anything = $derived(this.#source.rows.size > 0);
 
   constructor(private readonly wanted: () => Wanted<Row>) {
     this.#finder = new Finder(untrack(() => wanted().columns));
     // what is asked for is there at once
     $effect.pre(() => {
       const { source, sort, text, where } = wanted();
-      void [sort.column, sort.descending, text, where, source, source.complete, this.#anything, source.done, source.asked && source.version];
+      void [sort.column, sort.descending, text, where, source, source.complete, this.#anything, source.done];
       untrack(() => this.#make());
       answerFirst();
     });
@@ -87,7 +70,7 @@ export class OrderedRows<Row extends TableRow> {
       return () => clearInterval(looking);
     });
     $effect(() => {
-      const { source } = wanted();
+      const source = this.#source;
       const rows = () => untrack(() => source.rows);
       this.#finder.changed("all", rows());
       const ended = source.listen?.((changes) => this.#finder.changed(changes, rows()));
@@ -154,7 +137,7 @@ export class OrderedRows<Row extends TableRow> {
     const next = ordered(found, sort, columns);
     if (found.length === source.rows.size) this.#base = { column: sort.column, ids: next };
     this.#madeAt = performance.now();
-    this.#madeOf = source.rows.size;
+    this.#madeOf = source.members;
     this.#made = found;
     this.#lastKnown = undefined;
     if (!same(next, this.order)) this.order = next;
@@ -163,11 +146,11 @@ export class OrderedRows<Row extends TableRow> {
   /** New rows are put in soon; the order is made again where it moves by itself. */
   #look(): void {
     const { source, sort, text, where, columns } = untrack(this.wanted);
-    const size = untrack(() => source.rows.size);
+    const same = untrack(() => source.members) === this.#madeOf;
     const due = performance.now() - this.#madeAt >= ORDER_EVERY_MS;
-    if (size === this.#madeOf && !due) return;
+    if (same && !due) return;
     const moves = Boolean(text || where) || columns.find((column) => column.id === sort.column)?.live;
-    if (size === this.#madeOf && !moves) return;
+    if (same && !moves) return;
     untrack(() => (this.#still ? this.#append() : this.#make()));
   }
 

@@ -30,7 +30,7 @@ describe("what is drawn", () => {
 });
 
 describe("what is seen", () => {
-  it("is every row of which a part is, and no row around", () => {
+  it("is every row of which a part is, and at most one more", () => {
     const seen = (scrollTop: number) => Array.from({ length: 100 }, (_, index) => index).filter((index) => isSeen(index, scrollTop, 120, 40));
     expect(seen(0)).toEqual([0, 1, 2, 3]);
     expect(seen(30)).toEqual([0, 1, 2, 3]);

@@ -1,6 +1,6 @@
-/** `count(3, "rig")` is "3 rigs"; `many` where it is not the plain plural. */
-
 import { whole } from "../../format/whole";
+
+/** `count(3, "rig")` is "3 rigs"; `many` where it is not the plain plural. */
 export function count(n: number, one: string, many = `${one}s`): string {
   return `${whole(n)} ${n === 1 ? one : many}`;
 }

@@ -1,5 +1,5 @@
-
 import { whole } from "../../format/whole";
+
 export const find = {
   filter: "Filter",
   found: (n: number, all: number) => `${whole(n)} of ${whole(all)}`,
