@@ -6,7 +6,7 @@ import type { Changes } from "../../live/table";
 import type { Column, Sort, TableRow } from "./columns";
 import { Finder, ordered } from "./order";
 
-/** Where rows come from: `live.fleet`, or any list (`listed`). `version` is read to follow it. */
+/** Where rows come from: the feed, and what it does not tell. `version` is read to follow it. */
 export interface Source<Row extends TableRow> {
   readonly rows: Pick<ReadonlyMap<string, Row>, "get" | "values" | "size">;
   readonly version: number;
@@ -146,11 +146,11 @@ export class OrderedRows<Row extends TableRow> {
   /** New rows are put in soon; the order is made again where it moves by itself. */
   #look(): void {
     const { source, sort, text, where, columns } = untrack(this.wanted);
-    const same = untrack(() => source.members) === this.#madeOf;
+    const theSame = untrack(() => source.members) === this.#madeOf;
     const due = performance.now() - this.#madeAt >= ORDER_EVERY_MS;
-    if (same && !due) return;
+    if (theSame && !due) return;
     const moves = Boolean(text || where) || columns.find((column) => column.id === sort.column)?.live;
-    if (same && !moves) return;
+    if (theSame && !moves) return;
     untrack(() => (this.#still ? this.#append() : this.#make()));
   }
 
