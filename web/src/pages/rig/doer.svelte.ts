@@ -44,6 +44,11 @@ export class Doer {
     return this.#doing.busy && this.verb === verb;
   }
 
+  /** Another one runs: this one cannot be asked for until that has been answered. */
+  taken(verb: string): boolean {
+    return this.#doing.busy && this.verb !== verb;
+  }
+
   /** Do `work` as `verb`; `said` makes the note of its answer. Returns whether it was done; `quiet`: the caller shows a failure. */
   async run<T>(verb: string, work: () => Promise<T>, said: (answer: T) => void, quiet = false): Promise<boolean> {
     if (this.#doing.busy) return false;
