@@ -40,6 +40,8 @@ export function rowOf(peer: Peer): NodeRow {
 export class Peers implements Source<NodeRow> {
   /** Peers that are no rigs, as the list has them. */
   #others = $state.raw<ReadonlyMap<string, NodeRow>>(new Map());
+  /** How often they were listed. */
+  #lists = $state(0);
   #pings = $state.raw<ReadonlyMap<string, Ping>>(new Map());
   #asked = $state(0);
   /** As `Source` has it. */
@@ -82,6 +84,7 @@ export class Peers implements Source<NodeRow> {
       return; // the rigs are there all the same; the bar says that the node does not answer
     }
     this.#others = others;
+    this.#lists += 1;
   }
 
   /**
@@ -129,8 +132,7 @@ export class Peers implements Source<NodeRow> {
   }
 
   get members(): number {
-    void this.#others;
-    return live.fleet.members + this.#asked;
+    return live.fleet.members + this.#lists;
   }
 
   get complete(): boolean {

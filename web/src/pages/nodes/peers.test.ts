@@ -24,6 +24,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", async (request: Request) => {
     const query = new URL(request.url).searchParams;
     asked.push(query.toString());
+    await new Promise((done) => setTimeout(done, 200));
     const [offset, limit] = [Number(query.get("offset")), Number(query.get("limit"))];
     return new Response(JSON.stringify(LISTED.slice(offset, offset + limit)), { headers: { "content-type": "application/json", "X-Total-Count": String(LISTED.length) } });
   });
@@ -40,7 +41,9 @@ describe("peers of a large fleet", () => {
     await told(0, true, [rig(0)]);
     expect(asked, "not before").toEqual([]);
     await told(1, false, Array.from({ length: RIGS }, (_, at) => rig(at)));
+    const members = peers.members; // the list is asked for, and its answer is on its way
     await vi.waitFor(() => expect(peers.rows.size).toBe(RIGS + 2));
+    expect(peers.members, "a table sees that they came").not.toBe(members);
     expect(asked).toEqual(["limit=500&offset=0&sort=role"]);
     expect([peers.rows.get("desk-2")?.name, peers.rows.get("rig-7")?.name]).toEqual(["x", "rig-7"]);
     expect((await peers.keys()).size, "their keys are those of all").toBe(RIGS + 2);
